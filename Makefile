@@ -1,0 +1,41 @@
+# `make help` lists what there is. Everything runs in .venv, made on first use from the pinned requirements.
+PYTHON ?= python3
+PROFILE ?=
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: help setup repro test lint ui
+.DEFAULT_GOAL := help
+
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python 3.11 or newer is needed; name one with make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements.txt -r requirements-dev.txt -c constraints.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)
+
+setup: $(READY)  ## Make the virtual environment
+
+repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFILE=tiny|sample|file|canonical)
+	@if [ -n "$(PROFILE)" ]; then complaints profile $(PROFILE); fi
+	@dvc repro
+	@complaints track
+	@complaints show
+
+test: $(READY)  ## Run all tests
+	@python -m pytest
+
+lint: $(READY)  ## Check style and types
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+ui: $(READY)  ## Open MLflow's page on the logged runs, at http://127.0.0.1:5000
+	@complaints ui

@@ -1,0 +1,182 @@
+"""Measure the TF-IDF baseline against the usual recipe, in one run on one split.
+
+    python benchmarks/baseline.py [FILE.parquet --text COLUMN --label COLUMN] [--write]
+
+Both recipes see the same rows: classes with at least five complaints, a stratified quarter of them held out. Labels
+are taken as they are, and copies of a complaint may fall on both sides, so the scores compare the two recipes with
+each other and with nothing else. Without a file the pipeline's own data/raw/complaints.parquet is read.
+"""
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from tqdm import tqdm
+
+from complaints import baseline, metrics, params
+from complaints.errors import UserError
+from complaints.files import read_parquet, write_text
+
+REPORT = Path(__file__).with_suffix(".md")
+MIN_COUNT = 5
+TEST_FRACTION = 0.25
+SEED = 13
+TAU = 0.5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One side of the split."""
+
+    texts: list[str]
+    label_ids: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores on the held-out rows, and seconds of wall-clock time."""
+
+    accuracy: float
+    macro_f1: float
+    zero_f1: int
+    adjusted_accuracy: float
+    adjusted_macro_f1: float
+    vectorise: float
+    fit: float
+    predict: float
+    cpu: float
+    """Processor time of the whole, which other processes on the machine disturb less."""
+
+    @property
+    def total(self) -> float:
+        """Wall-clock seconds of the whole recipe."""
+        return self.vectorise + self.fit + self.predict
+
+
+def read_rows(path: Path, text: str, label: str) -> tuple[Rows, Rows, int]:
+    """Return train rows, held-out rows and the number of classes."""
+    table = read_parquet(path)
+    for column in (text, label):
+        if column not in table.column_names:
+            raise UserError(f"{path} has no column {column!r}; it has {', '.join(table.column_names)}")
+    table = table.filter(table[label].is_valid())
+    texts, labels = np.array(table[text].to_pylist(), dtype=object), np.array(table[label].to_pylist())
+    _, label_ids, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    kept = counts[label_ids] >= MIN_COUNT
+    label_ids = (np.cumsum(counts >= MIN_COUNT) - 1)[label_ids]
+    train, test = train_test_split(
+        np.flatnonzero(kept), test_size=TEST_FRACTION, random_state=SEED, stratify=label_ids[kept]
+    )
+    sides = [Rows(texts[side].tolist(), label_ids[side]) for side in (train, test)]
+    return sides[0], sides[1], int(np.sum(counts >= MIN_COUNT))
+
+
+def measure(terms: TfidfVectorizer, model: LogisticRegression, train: Rows, test: Rows, classes: int) -> Result:
+    """Fit and score one recipe; every class has training rows, so scores have one column per class."""
+    cpu = time.process_time()
+    started = time.perf_counter()
+    train_features = terms.fit_transform(train.texts)
+    test_features = terms.transform(test.texts)
+    vectorised = time.perf_counter()
+    model.fit(train_features, train.label_ids)
+    fitted = time.perf_counter()
+    logits = model.decision_function(test_features)
+    predicted = logits.argmax(axis=1)
+    ended = time.perf_counter()
+    cpu = time.process_time() - cpu
+
+    adjusted = metrics.adjust(logits, metrics.log_prior(train.label_ids, classes), TAU).argmax(axis=1)
+    scores = metrics.class_scores(test.label_ids, predicted, classes)
+    return Result(
+        accuracy=metrics.accuracy(test.label_ids, predicted),
+        macro_f1=metrics.macro_f1(scores),
+        zero_f1=metrics.zero_f1_classes(scores),
+        adjusted_accuracy=metrics.accuracy(test.label_ids, adjusted),
+        adjusted_macro_f1=metrics.macro_f1(metrics.class_scores(test.label_ids, adjusted, classes)),
+        vectorise=vectorised - started,
+        fit=fitted - vectorised,
+        predict=ended - fitted,
+        cpu=cpu,
+    )
+
+
+def machine() -> str:
+    """Return processor, cores, Python and the versions that matter."""
+    model = platform.processor() or platform.machine()
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():
+        model = next((x.split(":")[1].strip() for x in cpuinfo.read_text().splitlines() if "model name" in x), model)
+    names = ("scikit-learn", "scipy", "numpy")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    threads = os.environ.get("OMP_NUM_THREADS", "not set")
+    return (
+        f"{model}, {len(os.sched_getaffinity(0))} cores, OMP_NUM_THREADS {threads}; "
+        f"Python {platform.python_version()}, {versions}."
+    )
+
+
+def render(results: dict[str, Result], train: Rows, test: Rows, classes: int, data: str) -> str:
+    """Return the report as Markdown; the ratio is that of the first recipe's total seconds to each row's."""
+    reference = next(iter(results.values()))
+    lines = [
+        "# TF-IDF baseline: usual recipe and ours",
+        "",
+        f"{data}: {len(train.texts):,} to train on, {len(test.texts):,} held out, {classes} classes (labels unmerged).",
+        "Seconds of wall-clock time, both recipes in one run; `adjusted` is after logits - 0.5 x log prior.",
+        "",
+        "| recipe | accuracy | macro-F1 | classes with F1 = 0 | adjusted accuracy | adjusted macro-F1 "
+        "| vectorise | fit | predict | total | times as fast | CPU seconds | by CPU seconds |",
+        "|---|" + "--:|" * 12,
+    ]
+    for name, r in results.items():
+        lines.append(
+            f"| {name} | {r.accuracy:.3f} | {r.macro_f1:.3f} | {r.zero_f1} | {r.adjusted_accuracy:.3f} "
+            f"| {r.adjusted_macro_f1:.3f} | {r.vectorise:.1f} | {r.fit:.1f} | {r.predict:.2f} | {r.total:.1f} "
+            f"| {reference.total / r.total:.1f} | {r.cpu:.1f} | {reference.cpu / r.cpu:.1f} |"
+        )
+    return "\n".join([*lines, "", machine(), ""])
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, nargs="?", default=Path("data/raw/complaints.parquet"))
+    parser.add_argument("--text", default="text", help="column of the complaint (default: %(default)s)")
+    parser.add_argument("--label", default="label", help="column of its issue (default: %(default)s)")
+    parser.add_argument("--data", default="Complaints", help="what to call the rows in the report")
+    parser.add_argument("--write", action="store_true", help=f"also write benchmarks/{REPORT.name}")
+    arguments = parser.parse_args()
+    train, test, classes = read_rows(arguments.file, arguments.text, arguments.label)
+
+    p = params.load("baseline")
+    ours = f"ours: 1-{p.ngram_max} grams, function words out, sublinear tf, saga C={p.c:g} tol={p.tolerance:g}, float32"
+    recipes = {
+        "usual: 50k terms, 1-2 grams, lbfgs C=1": (
+            TfidfVectorizer(max_features=50_000, ngram_range=(1, 2)),
+            LogisticRegression(C=1.0, solver="lbfgs", max_iter=1000),
+        ),
+        ours: (baseline.vectorizer(p), baseline.classifier(p)),
+    }
+    results = {
+        name: measure(terms, model, train, test, classes)
+        for name, (terms, model) in tqdm(recipes.items(), unit="recipe", disable=None)
+    }
+    report = render(results, train, test, classes, arguments.data)
+    print(report)
+    if arguments.write:
+        write_text(REPORT, report)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

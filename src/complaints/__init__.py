@@ -1,0 +1,1 @@
+"""A reproducible pipeline that classifies consumer complaints by issue."""

@@ -1,0 +1,50 @@
+"""Batches of similar length, whose order is a pure function of seed and epoch."""
+
+import numpy as np
+import torch
+
+from complaints.tokens import TokenSet
+
+# Rows are shuffled, cut into pools of this many batches and sorted by length within a pool: batches then hold
+# rows of like length (little padding) while their make-up still changes from epoch to epoch.
+POOL_BATCHES = 32
+
+
+def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Return the row numbers of each batch of an epoch; every row occurs exactly once.
+
+    The result depends on the arguments alone, so that a resumed run finds the batches it would have had.
+
+    Args:
+        lengths: Number of tokens of each row, int [rows].
+        batch_size: Rows per batch; the last one may be smaller.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+    """
+    random = np.random.Generator(np.random.Philox([seed, epoch]))
+    order = random.permutation(len(lengths))
+    pool = batch_size * POOL_BATCHES
+    batches = []
+    for start in range(0, len(order), pool):
+        rows = order[start : start + pool]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        batches += [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Return the row numbers of each batch, longest rows first so that memory runs out at once or never."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def padded(tokens: TokenSet, rows: np.ndarray, pad_id: int, device: torch.device) -> dict[str, torch.Tensor]:
+    """Return `input_ids` and `attention_mask`, int64 [rows, longest], padded on the right."""
+    lengths = tokens.lengths[rows]
+    mask = np.arange(lengths.max())[None, :] < lengths[:, None]
+    ids = np.full(mask.shape, pad_id, dtype=np.int64)
+    ids[mask] = np.concatenate([tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows])
+    return {
+        "input_ids": torch.from_numpy(ids).to(device),
+        "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(device),
+    }

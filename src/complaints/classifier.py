@@ -1,0 +1,144 @@
+"""The model: a pretrained encoder under a classification head, saved so that plain transformers loads it."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from complaints.backbones import Backbone
+from complaints.errors import UserError
+from complaints.files import read_json, write_json
+
+HEAD_FILE = "head.safetensors"
+CLASSIFIER_FILE = "classifier.json"
+
+
+def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Reduce token states [rows, tokens, width] to one float32 vector a row [rows, width].
+
+    `mean` averages over real tokens (Reimers and Gurevych 2019); `cls` takes the first token.
+    """
+    if pooling == "cls":
+        return states[:, 0].float()
+    weights = mask.unsqueeze(-1).float()
+    return (states.float() * weights).sum(1) / weights.sum(1)
+
+
+class LinearClassifier(nn.Module):
+    """An encoder, a pooling and one linear layer."""
+
+    def __init__(self, encoder: nn.Module, pooling: str, classes: int) -> None:
+        """Put a random linear layer with `classes` outputs on `encoder`."""
+        super().__init__()
+        self.encoder = encoder
+        self.pooling = pooling
+        self.head = nn.Linear(encoder.config.hidden_size, classes)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+        # The stock pooler of BERT-like encoders is not used, and must not be pulled towards zero by weight decay.
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler.requires_grad_(False)
+
+    def features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return pooled states, float32 [rows, width]."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return pool(states, attention_mask, self.pooling)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return logits [rows, classes]."""
+        return self.head(self.features(input_ids, attention_mask))
+
+    def save(self, folder: Path) -> None:
+        """Write the encoder for `AutoModel`, and the head beside it."""
+        self.encoder.save_pretrained(folder)
+        head = {"weight": self.head.weight.detach().float(), "bias": self.head.bias.detach().float()}
+        save_file({name: tensor.cpu().contiguous() for name, tensor in head.items()}, folder / HEAD_FILE)
+
+
+class StockClassifier(nn.Module):
+    """The sequence classifier that transformers has for the backbone."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Wrap a model of `AutoModelForSequenceClassification`."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return logits [rows, classes]."""
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+
+    def save(self, folder: Path) -> None:
+        """Write the model for `AutoModelForSequenceClassification`."""
+        self.model.save_pretrained(folder)
+
+
+Classifier = LinearClassifier | StockClassifier
+
+
+def _encoder(folder: Path, kind: Any, **options: Any) -> Any:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        return kind.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"the model in {folder} cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+
+
+def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Classifier:
+    """Return a classifier over `labels` on pretrained weights, in float32, with a random head.
+
+    Raises:
+        UserError: if transformers cannot load the backbone.
+    """
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    names = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
+    if head == "stock":
+        return StockClassifier(_encoder(backbone.folder, AutoModelForSequenceClassification, **names))
+    encoder = _encoder(backbone.folder, AutoModel)
+    encoder.config.id2label, encoder.config.label2id = names["id2label"], names["label2id"]
+    return LinearClassifier(encoder, pooling, len(labels))
+
+
+def is_head(name: str) -> bool:
+    """Tell whether a parameter belongs to the head rather than to the pretrained encoder.
+
+    Stock heads are called `classifier`, `score` or (ModernBERT, RoBERTa's inner layers) stand outside the
+    base model; their names begin with one of these.
+    """
+    return name.removeprefix("model.").split(".")[0] in {"head", "classifier", "score", "pre_classifier"}
+
+
+def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_length: int) -> None:
+    """Write weights, tokenizer and the settings that inference needs, without any pickle."""
+    model.save(folder)
+    tokenizer.save_pretrained(folder)
+    head = "linear" if isinstance(model, LinearClassifier) else "stock"
+    write_json(folder / CLASSIFIER_FILE, {"head": head, "pooling": pooling, "max_length": max_length})
+
+
+def load(folder: Path) -> tuple[Classifier, list[str], int]:
+    """Load what `save` wrote; return the model in evaluation mode, its labels by id, and its longest input.
+
+    Raises:
+        UserError: if the folder is not such a checkpoint.
+    """
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    if not (folder / CLASSIFIER_FILE).is_file():
+        raise UserError(f"{folder} is no fine-tuned checkpoint (it has no {CLASSIFIER_FILE})")
+    settings = read_json(folder / CLASSIFIER_FILE)
+    model: Classifier
+    if settings["head"] == "stock":
+        stock = _encoder(folder, AutoModelForSequenceClassification)
+        model, config = StockClassifier(stock), stock.config
+    else:
+        encoder = _encoder(folder, AutoModel)
+        model, config = LinearClassifier(encoder, settings["pooling"], len(encoder.config.id2label)), encoder.config
+        model.head.load_state_dict(load_file(folder / HEAD_FILE))
+    return model.eval(), [config.id2label[i] for i in range(len(config.id2label))], settings["max_length"]

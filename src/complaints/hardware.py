@@ -1,0 +1,48 @@
+"""Which device trains, and in which precision."""
+
+from pathlib import Path
+
+import torch
+
+from complaints.errors import UserError
+
+
+def device_name() -> str:
+    """Return `cuda` when there is a usable GPU, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """Tell whether the processor has bf16 tiles (AMX).
+
+    avx512_bf16 alone does not count: there, bf16 matrices were measured 1.5 to 1.7 times slower than fp32 ones
+    (benchmarks/precision.py).
+    """
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "amx_bf16" in flags
+
+
+def resolve_precision(asked: str, device: str) -> str:
+    """Return `fp32`, `bf16` or `fp16` for a `precision` parameter.
+
+    `auto` takes bf16 on GPUs of compute capability 8 and up (a T4, 7.5, says that it supports bf16 and runs it
+    several times slower), fp16 on older ones, bf16 on processors with AMX, and fp32 on the others.
+
+    Raises:
+        UserError: if fp16 is asked for on a processor.
+    """
+    if asked == "fp16" and device == "cpu":
+        raise UserError("params: precision fp16 needs a GPU; take auto, bf16 or fp32 on a processor")
+    if asked != "auto":
+        return asked
+    if device == "cpu":
+        return "bf16" if _cpu_multiplies_bf16() else "fp32"
+    return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
+
+
+def describe_device(device: str) -> str:
+    """Name the device as far as it decides bits: `cpu`, or the GPU's name."""
+    return "cpu" if device == "cpu" else torch.cuda.get_device_name()

@@ -1,0 +1,138 @@
+"""Scores of predicted classes against true ones, their standard errors, and logit adjustment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 200
+SEED = 13
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of each of C classes, every array of shape [C]; a ratio whose denominator is zero is 0."""
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray
+    """Rows whose true class this is (int64)."""
+    predicted: np.ndarray
+    """Rows predicted to be of this class (int64)."""
+
+
+def class_scores(true: np.ndarray, predicted: np.ndarray, classes: int) -> ClassScores:
+    """Return the scores per class of `predicted` class ids against `true` ones, both int [rows] in [0, classes).
+
+    Raises:
+        ValueError: if the two differ in length, are empty, or hold an id outside [0, classes).
+    """
+    if len(true) != len(predicted) or len(true) == 0:
+        raise ValueError(f"{len(true)} true and {len(predicted)} predicted classes; both must be equally many, above 0")
+    if min(true.min(), predicted.min()) < 0 or max(true.max(), predicted.max()) >= classes:
+        raise ValueError(f"a class id lies outside [0, {classes})")
+    hits = np.bincount(true[true == predicted], minlength=classes)
+    support = np.bincount(true, minlength=classes)
+    chosen = np.bincount(predicted, minlength=classes)
+    return ClassScores(
+        precision=hits / np.maximum(chosen, 1),
+        recall=hits / np.maximum(support, 1),
+        f1=_f1(hits, support, chosen),
+        support=support,
+        predicted=chosen,
+    )
+
+
+def _f1(hits: np.ndarray, support: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (support + predicted), 0 where nothing is true or predicted."""
+    return 2 * hits / np.maximum(support + chosen, 1)
+
+
+def accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the share of rows, both int [rows], whose predicted class is the true one."""
+    return float(np.mean(true == predicted))
+
+
+def macro_f1(scores: ClassScores) -> float:
+    """Return the mean F1 over the classes that occur among the true or the predicted ones.
+
+    That is `sklearn.metrics.f1_score(average="macro", zero_division=0)`, the convention of the published figures:
+    a class of the vocabulary that a split neither holds nor is predicted for does not count; a class that is
+    predicted but absent counts with 0.
+    """
+    return float(scores.f1[(scores.support > 0) | (scores.predicted > 0)].mean())
+
+
+def weighted_f1(scores: ClassScores) -> float:
+    """Return the mean F1 weighted by support: `sklearn.metrics.f1_score(average="weighted", zero_division=0)`."""
+    return float(np.average(scores.f1, weights=scores.support))
+
+
+def zero_f1_classes(scores: ClassScores) -> int:
+    """Return how many of the classes with at least one true row have F1 = 0.
+
+    Classes without a true row (`absent_classes` counts them) cannot be found by any model and are left out.
+    """
+    return int(np.sum((scores.support > 0) & (scores.f1 == 0)))
+
+
+def absent_classes(scores: ClassScores) -> int:
+    """Return how many classes of the vocabulary have no true row."""
+    return int(np.sum(scores.support == 0))
+
+
+def rescued_classes(scores: ClassScores, reference: ClassScores) -> int:
+    """Return how many classes have F1 > 0 where `reference`, on the same rows, has F1 = 0."""
+    return int(np.sum((scores.f1 > 0) & (reference.f1 == 0)))
+
+
+def accuracy_error(share: float, rows: int) -> float:
+    """Return the standard error of an accuracy over `rows` rows, sqrt(p (1 - p) / n)."""
+    return float(np.sqrt(share * (1 - share) / rows))
+
+
+def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """Return the standard error of macro-F1 by bootstrap over rows: its deviation over 200 seeded resamples.
+
+    Macro-F1 depends on the rows only through the counts of the (true, predicted) pairs, so drawing n rows with
+    replacement is one multinomial draw over the pairs that occur.
+    """
+    pairs, counts = np.unique(true.astype(np.int64) * classes + predicted, return_counts=True)
+    rows, columns = np.divmod(pairs, classes)
+    generator = np.random.default_rng(SEED)
+    drawn = generator.multinomial(len(true), counts / len(true), size=RESAMPLES).astype(np.float64)
+    support = drawn @ (rows[:, None] == np.arange(classes))
+    chosen = drawn @ (columns[:, None] == np.arange(classes))
+    right = rows == columns
+    hits = drawn[:, right] @ (rows[right, None] == np.arange(classes))
+    occurs = (support > 0) | (chosen > 0)
+    # Classes that do not occur have F1 = 0 and add nothing to the sum.
+    return float(np.std(_f1(hits, support, chosen).sum(axis=1) / occurs.sum(axis=1), ddof=1))
+
+
+def log_prior(label_ids: np.ndarray, classes: int) -> np.ndarray:
+    """Return the log share of each class among training labels, float64 [classes], with add-one smoothing."""
+    counts = np.bincount(label_ids, minlength=classes) + 1
+    return np.log(counts / counts.sum())
+
+
+def adjust(logits: np.ndarray, prior: np.ndarray, tau: float) -> np.ndarray:
+    """Return logits [rows, classes] minus `tau` times the log prior [classes].
+
+    Post-hoc logit adjustment of Menon et al. 2021, "Long-tail learning via logit adjustment": tau = 1 turns
+    posterior scores into those of balanced classes, tau = 0 changes nothing.
+    """
+    return logits - tau * prior
+
+
+def choose_tau(logits: np.ndarray, true: np.ndarray, prior: np.ndarray, grid: Sequence[float]) -> float:
+    """Return the tau of `grid` whose adjusted logits have the best macro-F1; of equals the smallest.
+
+    Give it validation rows only. Logits are [rows, classes], `true` is int [rows], `prior` as from `log_prior`.
+    """
+
+    def value(tau: float) -> float:
+        return macro_f1(class_scores(true, adjust(logits, prior, tau).argmax(axis=1), logits.shape[1]))
+
+    return max(sorted(grid), key=value)

@@ -1,0 +1,319 @@
+"""params.yaml as frozen, checked dataclasses, one per section."""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, overload
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from complaints.errors import UserError
+
+PARAMS_FILE = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number, `low` and `high` included; `above` excludes `low` itself."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high and not (self.above and value == self.low)
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
+        return f"between {self.low:g} and {self.high:g}" + (f", {self.low:g} excluded" if self.above else "")
+
+
+Positive = Annotated[float, Range(0, above=True)]
+NotNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+Count = Annotated[int, Range(1)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]
+
+
+@dataclass(frozen=True)
+class SampleParams:
+    """How the synthetic corpus is made."""
+
+    rows: Annotated[int, Range(100)]
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class ColumnParams:
+    """Which column of a user's file holds what; None where the file has no such column."""
+
+    text: str
+    label: str
+    id: str | None
+    date: str | None
+    product: str | None
+    split: str | None
+
+
+@dataclass(frozen=True)
+class FileParams:
+    """How a user's file is read."""
+
+    format: Literal["auto", "csv", "parquet", "jsonl"]
+    encoding: str
+    columns: ColumnParams
+
+
+@dataclass(frozen=True)
+class FetchParams:
+    """Where the complaints come from."""
+
+    source: Literal["sample", "file"]
+    path: str
+    sample: SampleParams
+    file: FileParams
+
+
+@dataclass(frozen=True)
+class AuditParams:
+    """What the audit looks for."""
+
+    short_words: Count
+    listed_labels: Count
+
+
+@dataclass(frozen=True)
+class MergeLabelsParams:
+    """How raw labels become classes."""
+
+    map: str
+    min_count: Count
+
+
+@dataclass(frozen=True)
+class SplitParams:
+    """How complaints are divided; the fractions lie strictly between 0 and 1."""
+
+    test_fraction: Annotated[float, Range(0, 0.9, above=True)]
+    validation_fraction: Annotated[float, Range(0, 0.9, above=True)]
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class BaselineParams:
+    """TF-IDF and logistic regression."""
+
+    max_features: Count
+    ngram_max: Annotated[int, Range(1, 5)]
+    min_df: Count
+    c: Positive
+    tolerance: Positive
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class TokenizerParams:
+    """The part of a model's entry that decides its tokens."""
+
+    backbone: str
+    max_length: Annotated[int, Range(8, 8192)]
+
+
+@dataclass(frozen=True)
+class ModelParams(TokenizerParams):
+    """One entry of `models:`."""
+
+    head: Literal["linear", "stock"]
+    pooling: Literal["mean", "cls"]
+    head_start: Literal["probe", "random"]
+    probe_c: Positive
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    head_learning_rate: Positive
+    weight_decay: NotNegative
+    warmup_fraction: Share
+    max_grad_norm: Positive
+    patience: Count
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    seed: Seed
+    checkpoint_steps: Count
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """How predictions become the scoreboard."""
+
+    adjustment_grid: tuple[NotNegative, ...]
+    worst_pairs: Count
+
+
+@dataclass(frozen=True)
+class TrackingParams:
+    """Where runs are logged."""
+
+    enabled: bool
+    experiment: str
+
+
+@dataclass(frozen=True)
+class Params:
+    """The whole of params.yaml."""
+
+    fetch: FetchParams
+    audit: AuditParams
+    merge_labels: MergeLabelsParams
+    split: SplitParams
+    baseline: BaselineParams
+    models: dict[str, ModelParams]
+    evaluate: EvaluateParams
+    tracking: TrackingParams
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(known)}"
+
+
+def _build(kind: Any, value: Any, key: str) -> Any:
+    """Return `value` as an instance of the annotation `kind`, or raise a UserError that names `key`."""
+    if typing.get_origin(kind) is Annotated:
+        base, bounds = typing.get_args(kind)
+        value = _build(base, value, key)
+        if value not in bounds:
+            raise UserError(f"params: {key} is {value!r}; it must be {bounds}")
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _build_section(typing.cast(type, kind), value, key)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        if value not in arguments:
+            raise UserError(f"params: {key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is types.UnionType:
+        return None if value is None else _build(arguments[0], value, key)
+    if origin is tuple:
+        if not isinstance(value, list) or not value:
+            raise UserError(f"params: {key} is {value!r}; it must be a list with at least one entry")
+        return tuple(_build(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict) or not value:
+            raise UserError(f"params: {key} must hold at least one named entry")
+        return {str(name): _build(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise UserError(f"params: {key} is {value!r}; it must be of type {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise UserError(f"params: {key} is {value!r}; it must be finite")
+    if kind is str and not value.strip():
+        raise UserError(f"params: {key} is empty")
+    return value
+
+
+def _build_section(kind: type, value: Any, key: str) -> Any:
+    if not isinstance(value, dict):
+        raise UserError(f"params: {key or 'the file'} must be a mapping of keys to values, not {value!r}")
+    kinds = typing.get_type_hints(kind, include_extras=True)
+    prefix = f"{key}." if key else ""
+    for name in value:
+        if name not in kinds:
+            raise UserError(f"params: unknown key {prefix}{name}{_suggest(str(name), list(kinds))}")
+    for name in kinds:
+        if name not in value:
+            raise UserError(f"params: {prefix}{name} is missing")
+    return kind(**{name: _build(kinds[name], value[name], f"{prefix}{name}") for name in kinds})
+
+
+RESERVED_NAMES = frozenset({"tfidf", "majority", "audit", "evaluation"})
+
+
+def _check_models(models: dict[str, ModelParams]) -> None:
+    for name, model in models.items():
+        if name in RESERVED_NAMES or not name.replace("-", "_").isidentifier():
+            raise UserError(
+                f"params: models.{name} cannot be a model's name; take letters, digits, '_' and '-', "
+                f"and none of {', '.join(sorted(RESERVED_NAMES))}"
+            )
+        if model.head == "stock" and model.head_start == "probe":
+            raise UserError(
+                f"params: models.{name}.head_start is 'probe', which needs head: linear "
+                "(the stock head is not one linear layer)"
+            )
+
+
+def parse(value: Any) -> Params:
+    """Check the whole of params.yaml, given as plain dicts and lists.
+
+    Raises:
+        UserError: naming the first key that is unknown, missing, of the wrong type or impossible.
+    """
+    params = _build(Params, value, "")
+    _check_models(params.models)
+    return params
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read YAML 1.2 (where 5e-5 is a number) into plain dicts and lists.
+
+    Raises:
+        UserError: if the file is missing or not valid YAML, naming file and line.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(Path(path))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run this at the root of the project") from None
+    except (MarkedYAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise UserError(f"{path}{line}: {problem}") from None
+
+
+@overload
+def load(section: Literal["fetch"]) -> FetchParams: ...
+@overload
+def load(section: Literal["audit"]) -> AuditParams: ...
+@overload
+def load(section: Literal["merge_labels"]) -> MergeLabelsParams: ...
+@overload
+def load(section: Literal["split"]) -> SplitParams: ...
+@overload
+def load(section: Literal["baseline"]) -> BaselineParams: ...
+@overload
+def load(section: Literal["models"]) -> dict[str, ModelParams]: ...
+@overload
+def load(section: Literal["evaluate"]) -> EvaluateParams: ...
+@overload
+def load(section: Literal["tracking"]) -> TrackingParams: ...
+def load(section: str) -> Any:
+    """Return one section of params.yaml in the working directory, after checking the whole file.
+
+    Raises:
+        UserError: as `parse` does.
+    """
+    return getattr(parse(read_yaml(PARAMS_FILE)), section)
+
+
+def load_model(name: str) -> ModelParams:
+    """Return the entry `name` of `models:`.
+
+    Raises:
+        UserError: as `parse` does, or if there is no such entry.
+    """
+    models = load("models")
+    if name not in models:
+        raise UserError(f"params: models.{name} is missing; there are {', '.join(models)}")
+    return models[name]
+
+
+def load_tokenizer(name: str) -> TokenizerParams:
+    """Return the part of the entry `name` of `models:` that decides its tokens."""
+    model = load_model(name)
+    return TokenizerParams(backbone=model.backbone, max_length=model.max_length)

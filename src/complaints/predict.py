@@ -1,0 +1,117 @@
+"""Labels for new texts, from a fine-tuned checkpoint."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import torch
+from accelerate import Accelerator
+
+from complaints import classifier, hardware, tokens
+from complaints.errors import UserError
+from complaints.files import replacing_file
+from complaints.params import ColumnParams, FileParams
+from complaints.readers import read_batches
+from complaints.training import infer
+
+TOP = 3
+
+
+class Predictor:
+    """A checkpoint ready to label texts."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the checkpoint in `folder`.
+
+        Raises:
+            UserError: if it is none.
+        """
+        self.model, self.labels, self.max_length = classifier.load(folder)
+        self.tokenizer = tokens.load_tokenizer(folder)
+        self.accelerator = Accelerator(cpu=hardware.device_name() == "cpu")
+        self.model.to(self.accelerator.device)
+
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return logits, float32 [texts, classes]; a blank text is read as it is."""
+        ids = self.tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
+        rows = tokens.TokenSet(
+            row_ids=[],
+            ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),
+            offsets=np.cumsum([0] + [len(row) for row in ids]),
+            labels=np.zeros(len(ids), dtype=np.int64),
+        )
+        return infer(self.accelerator, self.model, rows, self.tokenizer.pad_token_id or 0, "predict")
+
+    def predict(self, texts: list[str]) -> list[dict[str, Any]]:
+        """Return for each text its three likeliest labels: label, probability, label_2, probability_2, and so on."""
+        probabilities = torch.softmax(torch.from_numpy(self.logits(texts)), dim=1)
+        values, ids = probabilities.topk(min(TOP, len(self.labels)), dim=1)
+        rows = []
+        for row_values, row_ids in zip(values.tolist(), ids.tolist(), strict=True):
+            row: dict[str, Any] = {}
+            for rank, (value, label_id) in enumerate(zip(row_values, row_ids, strict=True), start=1):
+                suffix = "" if rank == 1 else f"_{rank}"
+                row |= {f"label{suffix}": self.labels[label_id], f"probability{suffix}": round(value, 6)}
+            rows.append(row)
+        return rows
+
+
+def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:
+    """Write tables in the format of `suffix`, streaming; return the number of rows."""
+    rows = 0
+    first = next(tables)
+    with replacing_file(path) as temporary, ExitStack() as stack:
+        stream = stack.enter_context(open(temporary, "wb"))
+        writer: Any = None
+        if suffix == ".csv":
+            writer = stack.enter_context(pacsv.CSVWriter(stream, first.schema))
+        elif suffix == ".parquet":
+            writer = stack.enter_context(pq.ParquetWriter(stream, first.schema))
+        for table in chain([first], tables):
+            rows += table.num_rows
+            if writer is not None:
+                writer.write_table(table)
+            else:
+                lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_pylist())
+                stream.write("".join(lines).encode())
+    return rows
+
+
+def predict_file(predictor: Predictor, source: Path, target: Path, columns: dict[str, str | None]) -> int:
+    """Label every row of a CSV, Parquet or JSON-lines file and write row_id, labels and probabilities to another.
+
+    Rows pass through in batches, so neither file needs to fit in memory; `target` is replaced as a whole or not at all.
+
+    Args:
+        predictor: The checkpoint.
+        source: The file to read.
+        target: The file to write; its name says its format.
+        columns: `text`: the column that holds the text; `id`: the one that becomes row_id, or None for row numbers.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UserError: naming file, line or column.
+    """
+    suffix = target.suffix.lower()
+    if suffix not in {".csv", ".parquet", ".jsonl"}:
+        raise UserError(f"{target}: name the output .csv, .parquet or .jsonl")
+    text = str(columns["text"])
+    # The reader wants a column for the label; there is none to read, so that it is given the text once more.
+    mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
+    batches = read_batches(source, FileParams(format="auto", encoding="utf-8", columns=mapping))
+
+    def tables() -> Iterator[pa.Table]:
+        for batch in batches:
+            rows = predictor.predict(batch["text"].to_pylist())
+            yield pa.Table.from_pylist(rows).add_column(0, "row_id", batch["row_id"])
+
+    return _write(target, suffix, tables())

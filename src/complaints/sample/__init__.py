@@ -1,0 +1,1 @@
+"""The synthetic corpus: complaints made from phrase banks, with what was planted in them."""

@@ -1,0 +1,32 @@
+"""Score the held-out complaints with the two models to beat: the majority class, TF-IDF with logistic regression.
+
+Reads data/splits/{train,validation,test}.parquet and data/interim/labels.json.
+Writes models/tfidf/ (the fitted pipeline), predictions/tfidf.parquet and predictions/majority.parquet.
+"""
+
+from complaints import baseline, params, stage
+from complaints.files import read_json, read_parquet, replacing_folder
+from complaints.predictions import write_predictions
+from complaints.schema import HELD_OUT
+
+
+def main() -> None:
+    """Fit on train, score validation and test, write."""
+    train = read_parquet("data/splits/train.parquet", columns=["text", "label_id"])
+    held_out = {name: read_parquet(f"data/splits/{name}.parquet", columns=["row_id", "text"]) for name in HELD_OUT}
+    classes = len(read_json("data/interim/labels.json"))
+    label_ids = train["label_id"].to_numpy()
+
+    model = baseline.fit_tfidf(train["text"].to_pylist(), label_ids, classes, params.load("baseline"))
+    tfidf = {name: baseline.tfidf_logits(model, table["text"].to_pylist()) for name, table in held_out.items()}
+    majority = {name: baseline.majority_logits(label_ids, classes, len(table)) for name, table in held_out.items()}
+
+    row_ids = {name: table["row_id"].to_pylist() for name, table in held_out.items()}
+    with replacing_folder("models/tfidf") as folder:
+        baseline.save(model, folder)
+    write_predictions("predictions/tfidf.parquet", row_ids, tfidf)
+    write_predictions("predictions/majority.parquet", row_ids, majority)
+
+
+if __name__ == "__main__":
+    stage.run(main)

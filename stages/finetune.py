@@ -1,0 +1,34 @@
+"""Fine-tune one entry of `models:`.
+
+Reads data/tokens/<model>/ and data/interim/labels.json.
+Writes models/<model>/ (weights, tokenizer, training.json), predictions/<model>.parquet (logits of both held-out
+splits) and reports/training/<model>/{steps,epochs}.csv. Logs the curves to MLflow as they grow.
+
+Checkpoints lie in scratch/finetune/ until the stage is done; after a crash or a kill, running it again goes on from
+the newest one and ends with the same bytes.
+"""
+
+import sys
+
+from complaints import finetuning, params, stage
+from complaints.checkpoints import Progress
+
+
+def report(progress: Progress) -> None:
+    """Print the validation scores of the epoch that has ended."""
+    epoch = progress.epochs[-1]
+    print(
+        f"epoch {epoch['epoch']}: validation loss {epoch['validation_loss']:.3f}, "
+        f"accuracy {epoch['validation_accuracy']:.3f}, macro-F1 {epoch['validation_macro_f1']:.3f}",
+        file=sys.stderr,
+    )
+
+
+def main() -> None:
+    """Fine-tune the model named on the command line."""
+    name = sys.argv[1]
+    finetuning.finetune(name, params.load_model(name), stage.SCRATCH, report)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,40 @@
+"""Turn texts into token ids, once for each entry of `models:`.
+
+Reads data/splits/{train,validation,test}.parquet and the tokenizer of the entry's backbone.
+Writes data/tokens/<model>/{train,validation,test}.parquet (row_id, input_ids, label_id; nothing padded) and meta.json
+(whose tokenizer, how long, how much was cut off).
+
+The file is not called tokenize.py, which would hide the standard library's module of that name.
+"""
+
+import sys
+from pathlib import Path
+
+from complaints import backbones, params, stage, tokens
+from complaints.files import replacing_folder, write_json
+from complaints.schema import SPLITS
+
+
+def main() -> None:
+    """Tokenize the three splits for the model named on the command line."""
+    name = sys.argv[1]
+    model = params.load_tokenizer(name)
+    tokenizer = tokens.load_tokenizer(backbones.resolve(model.backbone).folder)
+    with replacing_folder(Path("data/tokens") / name) as folder:
+        counts = {
+            split: tokens.tokenize_split(
+                tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", model.max_length
+            )
+            for split in SPLITS
+        }
+        meta = {
+            "backbone": model.backbone,
+            "max_length": model.max_length,
+            "tokenizer_sha256": tokens.tokenizer_digest(tokenizer),
+            "splits": counts,
+        }
+        write_json(folder / "meta.json", meta)
+
+
+if __name__ == "__main__":
+    stage.run(main)

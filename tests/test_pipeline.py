@@ -1,0 +1,229 @@
+"""The pipeline itself, run for real with the tiny profile in a repository of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import Project, copy_project
+
+pytestmark = pytest.mark.slow
+
+LEARNING_RATE = "    learning_rate: 1.0e-4\n"
+
+
+def test_second_repro_runs_nothing_and_leaves_git_clean(built):
+    before = built.lock()
+    assert built.repro() == []
+    assert built.lock() == before
+    assert built.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_scoreboard_has_the_floor_first_and_every_model(built):
+    metrics = json.loads((built.root / "reports/metrics.json").read_text())
+    assert set(metrics) == {"majority", "tfidf", "tfidf+adjusted", "minilm", "minilm+adjusted"}
+    rows = [line for line in (built.root / "reports/evaluation/scoreboard.md").read_text().splitlines() if "|" in line]
+    assert "majority" in rows[2]
+    assert "SYNTHETIC" in (built.root / "reports/evaluation/scoreboard.md").read_text()
+
+
+def test_changed_learning_rate_reruns_training_and_evaluation_only_and_back_restores(project):
+    lock = project.lock()
+    project.set_param(LEARNING_RATE, "    learning_rate: 2.0e-4\n")
+    assert project.repro() == ["finetune@minilm", "evaluate"]
+    diff = project.run("dvc", "metrics", "diff").stdout
+    assert "minilm.test.accuracy" in diff or "minilm.validation.accuracy" in diff, diff
+    assert "learning_rate" in project.run("dvc", "params", "diff").stdout
+    project.set_param("    learning_rate: 2.0e-4\n", LEARNING_RATE)
+    assert project.repro() == []
+    assert project.lock() == lock
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_two_builds_from_nothing_agree_byte_for_byte(built, tmp_path):
+    again = copy_project(tmp_path / "again")
+    again.complaints("profile", "tiny")
+    again.repro()
+    assert again.lock() == built.lock()
+
+
+def test_training_that_was_killed_ends_with_the_same_checkpoint(project):
+    lock = project.lock()
+    project.run("dvc", "gc", "--workspace", "--force", check=False)
+    project.set_param("    seed: 13\n    # Steps between", "    seed: 14\n    # Steps between")
+    interrupted = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.root,
+        env=project.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    checkpoints = project.root / "scratch/finetune/minilm"
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("*/step-*")):
+        assert interrupted.poll() is None, "training ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(interrupted.pid, signal.SIGKILL)
+    interrupted.wait()
+    assert not (project.root / "models/minilm").exists()
+
+    assert "finetune@minilm" in project.repro()
+    resumed = project.lock()
+    assert resumed != lock
+    assert not list(checkpoints.glob("*/step-*"))
+
+    whole = project.clone(project.root.with_name("whole"))
+    whole.run("dvc", "repro", "--force", "--single-item", "finetune@minilm")
+    assert whole.lock() == resumed
+
+
+def test_killed_repro_leaves_no_stage_behind(project):
+    project.set_param(LEARNING_RATE, "    learning_rate: 3.0e-4\n")
+    process = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.root,
+        env=project.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    lock = project.root / "scratch/locks/finetune@minilm"
+    lock.unlink(missing_ok=True)
+    deadline = time.monotonic() + 60
+    while not lock.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while _members(process.pid):
+        assert time.monotonic() < deadline, "the stage outlived its dvc repro"
+        time.sleep(0.1)
+
+
+def _members(group: int) -> list[str]:
+    """Processes of a process group that still run."""
+    listing = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listing.splitlines()]
+    return [row[2] for row in rows if row[0] == str(group) and not row[1].startswith("Z")]
+
+
+def test_failing_stage_says_one_line_and_keeps_the_earlier_outputs(project):
+    before = (project.root / "data/raw/complaints.parquet").read_bytes()
+    (project.root / "mine.csv").write_text('complaint_text,issue\n"unbalanced,Fees\n')
+    text = (project.root / "params.yaml").read_text()
+    text = text.replace("source: sample", "source: file").replace("path: src/complaints/sample/banks", "path: mine.csv")
+    for column in ("complaint_id", "date_received"):
+        text = text.replace(f": {column}", ": null")
+    text = text.replace("product: product", "product: null")
+    (project.root / "params.yaml").write_text(text)
+    result = project.run("dvc", "repro", check=False)
+    assert result.returncode != 0
+    errors = [line for line in result.stdout.splitlines() if line.startswith("error: fetch:")]
+    assert len(errors) == 1
+    assert "mine.csv, line 2" in errors[0]
+    assert "Traceback" not in result.stdout
+    assert (project.root / "data/raw/complaints.parquet").read_bytes() == before
+
+
+def test_a_file_of_ones_own_goes_through_the_same_pipeline(project):
+    table = pq.read_table(project.root / "data/raw/complaints.parquet")
+    renamed = table.select(["row_id", "text", "label"]).rename_columns(["complaint_id", "complaint_text", "issue"])
+    pq.write_table(renamed, project.root / "mine.parquet")
+    text = (project.root / "params.yaml").read_text()
+    text = text.replace("source: sample", "source: file").replace("src/complaints/sample/banks", "mine.parquet")
+    text = text.replace("date: date_received", "date: null").replace("product: product", "product: null")
+    (project.root / "params.yaml").write_text(text)
+    project.repro("split")
+    manifest = json.loads((project.root / "data/raw/source.json").read_text())
+    assert manifest["synthetic"] is False
+    assert manifest["files"][0]["name"] == "mine.parquet"
+    assert manifest["rows_kept"] == table.num_rows
+
+
+def test_exp_run_takes_the_same_values_as_a_profile(built):
+    flags = built.complaints("profile", "canonical", "--flags").stdout
+    assert "-S '+models.modernbert={backbone:" in flags
+    assert "epochs:3" in flags
+
+
+def test_dvc_shows_dag_plots_and_experiments(built):
+    assert "evaluate" in built.run("dvc", "dag").stdout
+    assert "minilm" in built.run("dvc", "metrics", "show").stdout
+    assert (
+        "index.html" in built.run("dvc", "plots", "show", "--out", str(built.root.with_name("plots"))).stdout
+    )
+    assert "epochs" in built.run("dvc", "exp", "show", "--csv").stdout
+
+
+class TestCheckpoint:
+    """What comes out of training can be used by others and traced back."""
+
+    def test_loads_with_plain_transformers_and_gives_the_stored_logits(self, built):
+        code = """
+import sys, torch, numpy as np, pyarrow.parquet as pq
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+folder = "models/minilm"
+tokenizer, encoder, head = (AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval(),
+                            load_file(f"{folder}/head.safetensors"))
+rows = pq.read_table("data/splits/test.parquet").slice(0, 8)
+batch = tokenizer(rows["text"].to_pylist(), truncation=True, max_length=32, padding=True, return_tensors="pt")
+with torch.no_grad():
+    states = encoder(**batch).last_hidden_state
+mask = batch["attention_mask"].unsqueeze(-1)
+logits = (states * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]
+stored = pq.read_table("predictions/minilm.parquet", filters=[("split", "=", "test")])
+assert stored["row_id"].to_pylist()[:8] == rows["row_id"].to_pylist()
+stored = np.array(stored["logits"].to_pylist()[:8])
+assert "complaints" not in sys.modules
+print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
+"""
+        difference, label = built.run(
+            str(os.path.join(os.path.dirname(os.sys.executable), "python")), "-c", code, TRANSFORMERS_VERBOSITY="error"
+        ).stdout.splitlines()[-1].split(" ", 1)
+        labels = json.loads((built.root / "data/interim/labels.json").read_text())
+        assert label == labels[0]
+        assert float(difference) < 0.1  # the stored ones may come from bf16
+
+    def test_holds_no_pickle(self, built):
+        names = {file.name for file in (built.root / "models").rglob("*") if file.is_file()}
+        assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".joblib"))]
+        assert {"model.safetensors", "head.safetensors", "config.json", "tokenizer.json", "training.json"} <= names
+
+    def test_trace_leads_back_to_the_source_and_verifies(self, built):
+        text = built.complaints("trace", "models/minilm", "--verify").stdout
+        for stage in ("fetch", "merge_labels", "split", "tokenize@minilm", "finetune@minilm"):
+            assert stage in text
+
+    def test_trace_names_the_first_link_that_no_longer_holds(self, project: Project):
+        path = project.root / "data/splits/train.parquet"
+        content = bytearray(path.read_bytes())
+        content[100] ^= 1
+        path.unlink()
+        path.write_bytes(content)
+        result = project.complaints("trace", "models/minilm", "--verify", check=False)
+        assert result.returncode == 1
+        assert "data/splits/train.parquet" in result.stdout
+
+    def test_predict_labels_a_text_and_a_file(self, built, tmp_path):
+        text = "They reported an account that is not mine and will not take it off my credit file."
+        row = json.loads(built.complaints("predict", text, "--json").stdout.splitlines()[-1])
+        labels = json.loads((built.root / "data/interim/labels.json").read_text())
+        assert {row["label"], row["label_2"], row["label_3"]} <= set(labels)
+        assert 1 >= row["probability"] >= row["probability_2"] >= row["probability_3"] > 0
+
+        (tmp_path / "in.csv").write_text(f'id,complaint_text\n7,"{text}"\n8,\n')
+        built.complaints(
+            "predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.parquet"), "--id-column", "id"
+        )
+        table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+        assert [line["row_id"] for line in table] == ["7", "8"]
+        assert table[0]["label"] == row["label"]
+        assert table[0]["probability"] == pytest.approx(row["probability"], abs=1e-4)
