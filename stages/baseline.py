@@ -4,7 +4,7 @@ Reads data/splits/{train,validation,test}.parquet and data/interim/labels.json.
 Writes models/tfidf/ (the fitted pipeline), predictions/tfidf.parquet and predictions/majority.parquet.
 """
 
-from complaints import baseline, params, stage
+from complaints import baseline, params, stage, tracking
 from complaints.files import read_json, read_parquet, replacing_folder
 from complaints.predictions import write_predictions
 from complaints.schema import HELD_OUT
@@ -26,6 +26,7 @@ def main() -> None:
         baseline.save(model, folder)
     write_predictions("predictions/tfidf.parquet", row_ids, tfidf)
     write_predictions("predictions/majority.parquet", row_ids, majority)
+    tracking.log_stage(params.load("tracking"))
 
 
 if __name__ == "__main__":

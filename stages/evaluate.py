@@ -7,7 +7,7 @@ pictures and index.html).
 
 from pathlib import Path
 
-from complaints import evaluation, params, scoreboard, stage
+from complaints import evaluation, params, scoreboard, stage, tracking
 from complaints.files import replacing_folder, write_json
 
 
@@ -23,6 +23,7 @@ def main() -> None:
     with replacing_folder("reports/evaluation") as folder:
         scoreboard.write_report(folder, truth, rows, histories, p.worst_pairs)
     write_json("reports/metrics.json", evaluation.metrics_json(rows))
+    tracking.log_stage(params.load("tracking"))
 
 
 if __name__ == "__main__":

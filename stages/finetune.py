@@ -10,24 +10,27 @@ the newest one and ends with the same bytes.
 
 import sys
 
-from complaints import finetuning, params, stage
+from complaints import finetuning, params, stage, tracking
 from complaints.checkpoints import Progress
-
-
-def report(progress: Progress) -> None:
-    """Print the validation scores of the epoch that has ended."""
-    epoch = progress.epochs[-1]
-    print(
-        f"epoch {epoch['epoch']}: validation loss {epoch['validation_loss']:.3f}, "
-        f"accuracy {epoch['validation_accuracy']:.3f}, macro-F1 {epoch['validation_macro_f1']:.3f}",
-        file=sys.stderr,
-    )
 
 
 def main() -> None:
     """Fine-tune the model named on the command line."""
     name = sys.argv[1]
+    settings = params.load("tracking")
+    run = tracking.start_run(settings)
+
+    def report(progress: Progress) -> None:
+        epoch = progress.epochs[-1]
+        print(
+            f"epoch {epoch['epoch']}: validation loss {epoch['validation_loss']:.3f}, "
+            f"accuracy {epoch['validation_accuracy']:.3f}, macro-F1 {epoch['validation_macro_f1']:.3f}",
+            file=sys.stderr,
+        )
+        tracking.log_history(run, progress.steps + progress.epochs)
+
     finetuning.finetune(name, params.load_model(name), stage.SCRATCH, report)
+    tracking.log_stage(settings, run)
 
 
 if __name__ == "__main__":

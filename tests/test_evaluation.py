@@ -90,7 +90,7 @@ def rewrite(name: str, change: str) -> None:
 
 def test_rows_come_floor_first_and_each_model_has_an_adjusted_row(workspace: Path) -> None:
     rows = score(read_truth())
-    assert [row.name for row in rows] == ["majority", "tfidf", "tfidf+adjusted", "net", "net+adjusted"]
+    assert [row.name for row in rows] == ["majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted"]
     assert [row.tau is None for row in rows] == [True, True, False, True, False]
 
 
@@ -117,7 +117,7 @@ def test_rescued_counts_against_the_raw_tfidf_row_of_the_same_split(workspace: P
         for split in HELD_OUT:
             expected = np.sum((row.scores[split].f1 > 0) & (rows["tfidf"].scores[split].f1 == 0))
             assert row.values[split]["rescued"] == expected, name
-    assert rows["net+adjusted"].values["test"]["rescued"] > 0
+    assert rows["net-adjusted"].values["test"]["rescued"] > 0
 
 
 def test_tau_and_predictions_do_not_depend_on_the_test_labels(workspace: Path) -> None:
@@ -201,7 +201,7 @@ def test_metrics_json_is_strict_and_has_every_row_split_and_metric(workspace: Pa
         raise AssertionError(constant)
 
     value = json.loads(Path("metrics.json").read_text(), parse_constant=refuse)
-    assert set(value) == {"majority", "tfidf", "tfidf+adjusted", "net", "net+adjusted"}
+    assert set(value) == {"majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted"}
     for splits in value.values():
         assert set(splits) == {"validation", "test"}
         for metrics in splits.values():
@@ -265,7 +265,7 @@ def test_the_markdown_scoreboard_lines_up_and_has_the_floor_first(workspace: Pat
         assert len({len(line) for line in table}) == 1
         names = [line.split("|")[1].strip() for line in table]
         assert names[0] == "model"
-        assert names[2:] == ["majority", "tfidf", "tfidf+adjusted", "net", "net+adjusted"]
+        assert names[2:] == ["majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted"]
 
 
 @pytest.mark.parametrize("synthetic", [True, False])

@@ -24,7 +24,7 @@ def test_second_repro_runs_nothing_and_leaves_git_clean(built):
 
 def test_scoreboard_has_the_floor_first_and_every_model(built):
     metrics = json.loads((built.root / "reports/metrics.json").read_text())
-    assert set(metrics) == {"majority", "tfidf", "tfidf+adjusted", "minilm", "minilm+adjusted"}
+    assert set(metrics) == {"majority", "tfidf", "tfidf-adjusted", "minilm", "minilm-adjusted"}
     rows = [line for line in (built.root / "reports/evaluation/scoreboard.md").read_text().splitlines() if "|" in line]
     assert "majority" in rows[2]
     assert "SYNTHETIC" in (built.root / "reports/evaluation/scoreboard.md").read_text()

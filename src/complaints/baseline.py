@@ -143,8 +143,9 @@ def save(model: TfidfModel, folder: Path) -> None:
     """
     # Memory addresses that scikit-learn keeps to check the stop words once only.
     vars(model.pipeline["tfidf"]).pop("_stop_words_id", None)
+    # As NumPy integers, which scikit-learn leaves there, every term would get a file of its own in the archive.
     vocabulary = model.pipeline["tfidf"].vocabulary_
-    model.pipeline["tfidf"].vocabulary_ = {term: int(vocabulary[term]) for term in sorted(vocabulary)}
+    model.pipeline["tfidf"].vocabulary_ = {term: int(column) for term, column in vocabulary.items()}
     (folder / MODEL_FILE).write_bytes(_canonical(skops.io.dumps(model.pipeline)))
     settings = {
         "classes": model.classes,

@@ -147,7 +147,7 @@ def _row(
     reference: dict[str, metrics.ClassScores],
 ) -> Row:
     classes = len(truth.labels)
-    name = model if tau is None else f"{model}+adjusted"
+    name = model if tau is None else f"{model}-adjusted"
     row = Row(name, model, tau, predicted={}, scores={}, values={}, errors={})
     for split in HELD_OUT:
         true, predicted = truth.label_ids[split], logits[split].argmax(axis=1)

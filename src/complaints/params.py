@@ -231,15 +231,16 @@ def _build_section(kind: type, value: Any, key: str) -> Any:
     return kind(**{name: _build(kinds[name], value[name], f"{prefix}{name}") for name in kinds})
 
 
-RESERVED_NAMES = frozenset({"tfidf", "majority", "audit", "evaluation"})
+RESERVED_NAMES = frozenset({"majority", "tfidf"})
+"""Rows that the scoreboard has anyway."""
 
 
 def _check_models(models: dict[str, ModelParams]) -> None:
     for name, model in models.items():
-        if name in RESERVED_NAMES or not name.replace("-", "_").isidentifier():
+        if name in RESERVED_NAMES or name.endswith("-adjusted") or not name.replace("-", "_").isidentifier():
             raise UserError(
                 f"params: models.{name} cannot be a model's name; take letters, digits, '_' and '-', "
-                f"and none of {', '.join(sorted(RESERVED_NAMES))}"
+                f"none of {', '.join(sorted(RESERVED_NAMES))}, and nothing that ends in -adjusted"
             )
         if model.head == "stock" and model.head_start == "probe":
             raise UserError(
