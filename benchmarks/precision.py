@@ -35,8 +35,8 @@ def main() -> None:
     for name, column in (("fp32", 0), ("bf16", 1)):
         print(f"{name}: {statistics.median(pair[column] for pair in pairs):.2f} s a step")
     print(f"bf16 / fp32: {statistics.median(b / a for a, b in pairs):.2f}")
-    print(f"auto takes {hardware.resolve_precision('auto', 'cpu')}; {torch.get_num_threads()} threads, "
-          f"{platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}")
+    machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+    print(f"auto takes {hardware.resolve_precision('auto', 'cpu')}; {machine}, torch {torch.__version__}")
 
 
 if __name__ == "__main__":

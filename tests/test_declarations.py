@@ -1,6 +1,7 @@
 """dvc.yaml tells the truth: every module that a stage imports and every parameter it reads is declared."""
 
 import ast
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_every_key_of_params_has_a_sentence():
     lines = (ROOT / "params.yaml").read_text().splitlines()
     silent = [
         line.strip()
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in itertools.pairwise(lines)
         if re.match(r"\s*[a-z_]+:", line) and not before.strip().startswith("#")
     ]
     assert silent == ["minilm:"]

@@ -220,9 +220,8 @@ print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
         assert 1 >= row["probability"] >= row["probability_2"] >= row["probability_3"] > 0
 
         (tmp_path / "in.csv").write_text(f'id,complaint_text\n7,"{text}"\n8,\n')
-        built.complaints(
-            "predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.parquet"), "--id-column", "id"
-        )
+        files = "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.parquet")
+        built.complaints("predict", *files, "--id-column", "id")
         table = pq.read_table(tmp_path / "out.parquet").to_pylist()
         assert [line["row_id"] for line in table] == ["7", "8"]
         assert table[0]["label"] == row["label"]

@@ -29,10 +29,10 @@ def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor
 class LinearClassifier(nn.Module):
     """An encoder, a pooling and one linear layer."""
 
-    def __init__(self, encoder: nn.Module, pooling: str, classes: int) -> None:
+    def __init__(self, encoder: Any, pooling: str, classes: int) -> None:
         """Put a random linear layer with `classes` outputs on `encoder`."""
         super().__init__()
-        self.encoder = encoder
+        self.encoder: Any = encoder
         self.pooling = pooling
         self.head = nn.Linear(encoder.config.hidden_size, classes)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -60,10 +60,10 @@ class LinearClassifier(nn.Module):
 class StockClassifier(nn.Module):
     """The sequence classifier that transformers has for the backbone."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         """Wrap a model of `AutoModelForSequenceClassification`."""
         super().__init__()
-        self.model = model
+        self.model: Any = model
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits [rows, classes]."""

@@ -87,6 +87,20 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path} is not valid JSON ({error}); run `dvc repro` to make it again") from None
 
 
+def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Cut tables of any size into tables of ROW_GROUP_ROWS rows, the last one shorter."""
+    pending = schema.empty_table()
+    for table in tables:
+        if isinstance(table, pa.RecordBatch):
+            table = pa.Table.from_batches([table])
+        pending = pa.concat_tables([pending, table.replace_schema_metadata(None).cast(schema)])
+        while pending.num_rows >= ROW_GROUP_ROWS:
+            yield pending.slice(0, ROW_GROUP_ROWS)
+            pending = pending.slice(ROW_GROUP_ROWS)
+    if pending.num_rows:
+        yield pending
+
+
 def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> int:
     """Write tables of one schema as Parquet, atomically, and return the number of rows.
 
@@ -95,27 +109,13 @@ def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table
     """
     schema = schema.remove_metadata()
     rows = 0
-    pending: list[pa.Table] = []
-    with replacing_file(path) as temporary:
-        with pq.ParquetWriter(temporary, schema, compression="zstd", store_schema=False) as writer:
-
-            def flush(final: bool) -> None:
-                nonlocal pending
-                table = pa.concat_tables(pending) if pending else schema.empty_table()
-                start = 0
-                while table.num_rows - start >= ROW_GROUP_ROWS or (final and start < table.num_rows):
-                    writer.write_table(table.slice(start, ROW_GROUP_ROWS))
-                    start += ROW_GROUP_ROWS
-                pending = [table.slice(start)] if start < table.num_rows else []
-
-            for table in tables:
-                if isinstance(table, pa.RecordBatch):
-                    table = pa.Table.from_batches([table])
-                pending.append(table.replace_schema_metadata(None).cast(schema))
-                rows += table.num_rows
-                if sum(t.num_rows for t in pending) >= ROW_GROUP_ROWS:
-                    flush(final=False)
-            flush(final=True)
+    with (
+        replacing_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", store_schema=False) as writer,
+    ):
+        for table in _row_groups(schema, tables):
+            writer.write_table(table)
+            rows += table.num_rows
     return rows
 
 

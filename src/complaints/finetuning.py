@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
@@ -40,8 +39,8 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     """Train the model `name` and write its folder, predictions and history.
 
     Reads data/tokens/<name>/ and data/interim/labels.json; writes models/<name>/, predictions/<name>.parquet and
-    reports/training/<name>/{steps,epochs}.csv, relative to the working directory. Checkpoints are kept under `scratch` until
-    all of these are complete.
+    reports/training/<name>/{steps,epochs}.csv, relative to the working directory. Checkpoints are kept under `scratch`
+    until all of these are complete.
 
     Returns:
         The record that stands in models/<name>/training.json.

@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to end this process when its parent dies: a killed `dvc repro` must not leave a stage that writes on."""
+    """Ask Linux to end this process with its parent: a killed `dvc repro` must not leave a stage that writes on."""
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
