@@ -156,9 +156,7 @@ def test_exp_run_takes_the_same_values_as_a_profile(built):
 def test_dvc_shows_dag_plots_and_experiments(built):
     assert "evaluate" in built.run("dvc", "dag").stdout
     assert "minilm" in built.run("dvc", "metrics", "show").stdout
-    assert (
-        "index.html" in built.run("dvc", "plots", "show", "--out", str(built.root.with_name("plots"))).stdout
-    )
+    assert "index.html" in built.run("dvc", "plots", "show", "--out", str(built.root.with_name("plots"))).stdout
     assert "epochs" in built.run("dvc", "exp", "show", "--csv").stdout
 
 
@@ -185,9 +183,16 @@ stored = np.array(stored["logits"].to_pylist()[:8])
 assert "complaints" not in sys.modules
 print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
 """
-        difference, label = built.run(
-            str(os.path.join(os.path.dirname(os.sys.executable), "python")), "-c", code, TRANSFORMERS_VERBOSITY="error"
-        ).stdout.splitlines()[-1].split(" ", 1)
+        difference, label = (
+            built.run(
+                str(os.path.join(os.path.dirname(os.sys.executable), "python")),
+                "-c",
+                code,
+                TRANSFORMERS_VERBOSITY="error",
+            )
+            .stdout.splitlines()[-1]
+            .split(" ", 1)
+        )
         labels = json.loads((built.root / "data/interim/labels.json").read_text())
         assert label == labels[0]
         assert float(difference) < 0.1  # the stored ones may come from bf16

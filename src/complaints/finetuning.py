@@ -94,9 +94,7 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         model = accelerator.unwrap_model(model)
         classifier.save(model, tokenizer, target, params.pooling, params.max_length)
         write_json(target / "training.json", record)
-    write_predictions(
-        Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits
-    )
+    write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)
     write_rows(Path("reports/training") / name / "steps.csv", progress.steps)
     write_rows(Path("reports/training") / name / "epochs.csv", progress.epochs)
     checkpoints.discard()

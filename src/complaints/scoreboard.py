@@ -27,6 +27,7 @@ EXPLANATION = (
     "on validation, so the adjusted validation figures are a little too good."
 )
 
+
 def _read_columns(path: Path, names: set[str]) -> list[dict[str, str]]:
     try:
         with open(path, encoding="utf-8", newline="") as stream:
