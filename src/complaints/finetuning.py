@@ -22,10 +22,14 @@ VERSIONED = ("accelerate", "numpy", "safetensors", "scikit-learn", "tokenizers",
 Report = Callable[[Progress], None]
 
 
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write dictionaries of the same keys as CSV, atomically."""
+STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "gradient_norm")
+EPOCH_COLUMNS = ("epoch", "step", "train_loss", "validation_loss", "validation_accuracy", "validation_macro_f1")
+
+
+def write_rows(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    """Write dictionaries with these keys as CSV, atomically; None becomes an empty field."""
     with replacing_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(stream, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
@@ -95,7 +99,7 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         classifier.save(model, tokenizer, target, params.pooling, params.max_length)
         write_json(target / "training.json", record)
     write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)
-    write_rows(Path("reports/training") / name / "steps.csv", progress.steps)
-    write_rows(Path("reports/training") / name / "epochs.csv", progress.epochs)
+    write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
+    write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
     checkpoints.discard()
     return record

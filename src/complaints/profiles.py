@@ -13,6 +13,7 @@ from complaints.errors import UserError
 from complaints.files import replacing_file
 
 FOLDER = Path("profiles")
+NULL_TAG = "tag:yaml.org,2002:null"
 BASE = "sample"
 """The default profile; it names every key that another profile changes, so that one can go back to it."""
 
@@ -69,6 +70,7 @@ def apply(name: str) -> list[str]:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 120
+    yaml.representer.add_representer(type(None), lambda writer, _: writer.represent_scalar(NULL_TAG, "null"))
     document = yaml.load(params.PARAMS_FILE)
     before = _flatten(params.read_yaml(params.PARAMS_FILE))
     models = set(document["models"])

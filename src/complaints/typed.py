@@ -1,0 +1,87 @@
+"""Plain values from YAML, checked into frozen dataclasses by their annotations."""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from complaints.errors import UserError
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number, `low` and `high` included; `above` excludes `low` itself."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high and not (self.above and value == self.low)
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
+        return f"between {self.low:g} and {self.high:g}" + (f", {self.low:g} excluded" if self.above else "")
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(known)}"
+
+
+def build(kind: Any, value: Any, key: str) -> Any:
+    """Return `value` as an instance of `kind`: a dataclass, Annotated[number, Range], Literal, X | None, tuple or dict.
+
+    Raises:
+        UserError: naming `key`, or the first key below it that is unknown, missing, of the wrong type or out of range.
+    """
+    if typing.get_origin(kind) is Annotated:
+        base, bounds = typing.get_args(kind)
+        value = build(base, value, key)
+        if value not in bounds:
+            raise UserError(f"params: {key} is {value!r}; it must be {bounds}")
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _build_section(typing.cast(type, kind), value, key)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        if value not in arguments:
+            raise UserError(f"params: {key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is types.UnionType:
+        return None if value is None else build(arguments[0], value, key)
+    if origin is tuple:
+        if not isinstance(value, list) or not value:
+            raise UserError(f"params: {key} is {value!r}; it must be a list with at least one entry")
+        return tuple(build(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict) or not value:
+            raise UserError(f"params: {key} must hold at least one named entry")
+        return {str(name): build(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise UserError(f"params: {key} is {value!r}; it must be of type {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise UserError(f"params: {key} is {value!r}; it must be finite")
+    if kind is str and not value.strip():
+        raise UserError(f"params: {key} is empty")
+    return value
+
+
+def _build_section(kind: type, value: Any, key: str) -> Any:
+    if not isinstance(value, dict):
+        raise UserError(f"params: {key or 'the file'} must be a mapping of keys to values, not {value!r}")
+    kinds = typing.get_type_hints(kind, include_extras=True)
+    prefix = f"{key}." if key else ""
+    for name in value:
+        if name not in kinds:
+            raise UserError(f"params: unknown key {prefix}{name}{_suggest(str(name), list(kinds))}")
+    for name in kinds:
+        if name not in value:
+            raise UserError(f"params: {prefix}{name} is missing")
+    return kind(**{name: build(kinds[name], value[name], f"{prefix}{name}") for name in kinds})

@@ -1,0 +1,150 @@
+"""params.yaml is read as it is written, and what is impossible is refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from complaints import params, profiles
+from complaints.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def tree() -> dict:
+    return params.read_yaml(ROOT / "params.yaml")
+
+
+def put(tree: dict, key: str, value: object) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        tree = tree[section]
+    tree[last] = value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("split.seeds", 1, "unknown key split.seeds; did you mean 'seed'"),
+        ("models.minilm.lr", 1, "unknown key models.minilm.lr"),
+        ("finetune", {}, "unknown key finetune"),
+        ("split.seed", -1, "split.seed is -1; it must be between 0"),
+        ("split.seed", "13", "split.seed is '13'; it must be of type int"),
+        ("split.seed", True, "split.seed is True; it must be of type int"),
+        ("split.test_fraction", 0, "split.test_fraction is 0.0; it must be between 0 and 0.9, 0 excluded"),
+        ("split.test_fraction", float("nan"), "split.test_fraction is nan; it must be finite"),
+        ("models.minilm.epochs", 1.5, "models.minilm.epochs is 1.5; it must be of type int"),
+        ("models.minilm.learning_rate", 0, "models.minilm.learning_rate is 0.0; it must be more than 0"),
+        ("models.minilm.precision", "int8", "models.minilm.precision is 'int8'; it must be one of auto, fp32"),
+        ("models.minilm.head", "stock", "models.minilm.head_start is 'probe', which needs head: linear"),
+        ("models", {}, "models must hold at least one named entry"),
+        ("models", None, "models must hold at least one named entry"),
+        ("fetch.source", "hubb", "fetch.source is 'hubb'; it must be one of"),
+        ("fetch.path", " ", "fetch.path is empty"),
+        ("fetch.file.columns.text", None, "fetch.file.columns.text is None; it must be of type str"),
+        ("evaluate.adjustment_grid", [], "evaluate.adjustment_grid is [];"),
+        ("evaluate.adjustment_grid", [0, -1], "evaluate.adjustment_grid[1] is -1.0; it must be at least 0"),
+        ("audit", [], "audit must be a mapping"),
+    ],
+)
+def test_impossible_value_is_refused_by_name(tree, key, value, message):
+    put(tree, key, value)
+    with pytest.raises(UserError) as error:
+        params.parse(tree)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_key_is_named(tree):
+    del tree["split"]["seed"]
+    with pytest.raises(UserError, match=r"split\.seed is missing"):
+        params.parse(tree)
+
+
+@pytest.mark.parametrize("name", ["tfidf", "majority", "a b", "a/b", "x-adjusted", "1x"])
+def test_model_name_that_would_collide_or_break_a_path_is_refused(tree, name):
+    tree["models"][name] = tree["models"]["minilm"]
+    with pytest.raises(UserError, match="cannot be a model's name"):
+        params.parse(tree)
+
+
+def test_exponents_are_numbers(tmp_path, monkeypatch):
+    """PyYAML would read 5e-5 as text, and dvc exp run -S writes 1e-05."""
+    text = (ROOT / "params.yaml").read_text().replace("learning_rate: 1.0e-4", "learning_rate: 5e-5")
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert params.load_model("minilm").learning_rate == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [1", r"line \d+"), ("a: 1\na: 2", r"line 2.*duplicate"), ("\tx", "line 1")]
+)
+def test_broken_yaml_names_the_line(tmp_path, text, message):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        params.read_yaml(tmp_path / "params.yaml")
+
+
+def test_missing_file_and_unknown_model_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"params\.yaml is missing"):
+        params.load("fetch")
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    with pytest.raises(UserError, match=r"models\.bert is missing; there are minilm"):
+        params.load_model("bert")
+
+
+class TestProfiles:
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "profiles").mkdir()
+        for file in [ROOT / "params.yaml", *(ROOT / "profiles").glob("*.yaml")]:
+            (tmp_path / file.relative_to(ROOT)).write_text(file.read_text())
+
+    @pytest.mark.parametrize("name", ["tiny", "file", "canonical"])
+    def test_profile_there_and_back_leaves_the_file_as_it_was(self, name):
+        before = Path("params.yaml").read_text()
+        assert profiles.apply(name)
+        assert Path("params.yaml").read_text() != before
+        profiles.apply("sample")
+        assert Path("params.yaml").read_text() == before
+
+    def test_profile_changes_its_keys_and_keeps_every_comment(self):
+        before = Path("params.yaml").read_text().splitlines()
+        profiles.apply("tiny")
+        after = Path("params.yaml").read_text().splitlines()
+        assert [line for line in before if "#" in line] == [line for line in after if "#" in line]
+        assert params.load("fetch").sample.rows == profiles.read("tiny")["fetch.sample.rows"]
+
+    def test_profile_adds_and_removes_models_with_their_predictions(self):
+        profiles.apply("canonical")
+        assert set(params.load("models")) == {"minilm", "modernbert"}
+        for name in ("tfidf", "minilm", "modernbert"):
+            Path("predictions").mkdir(exist_ok=True)
+            Path(f"predictions/{name}.parquet").touch()
+        profiles.apply("sample")
+        assert set(params.load("models")) == {"minilm"}
+        assert sorted(path.stem for path in Path("predictions").iterdir()) == ["minilm", "tfidf"]
+
+    def test_what_one_changed_oneself_stays(self):
+        text = Path("params.yaml").read_text().replace("worst_pairs: 25", "worst_pairs: 7")
+        Path("params.yaml").write_text(text)
+        profiles.apply("tiny")
+        assert params.load("evaluate").worst_pairs == 7
+
+    def test_unknown_or_impossible_profile_changes_nothing(self):
+        before = Path("params.yaml").read_text()
+        with pytest.raises(UserError, match="no profile 'tinny' in profiles/; did you mean tiny"):
+            profiles.apply("tinny")
+        for text in ("split: {seed: -1}", "splits: {seed: 1}", "fetch: {sample: {row: 3}}"):
+            Path("profiles/bad.yaml").write_text(text)
+            with pytest.raises(UserError):
+                profiles.apply("bad")
+        assert Path("params.yaml").read_text() == before
+
+    def test_flags_say_the_same_for_dvc(self):
+        flags = profiles.as_flags("tiny")
+        assert flags[:2] == ["-S", f"fetch.sample.rows={profiles.read('tiny')['fetch.sample.rows']}"]
+        flags = profiles.as_flags("canonical")
+        assert any(flag.startswith("+models.modernbert={backbone:") for flag in flags)

@@ -1,0 +1,334 @@
+"""Batches, probe, schedule, checkpoints and the loop, on a tiny model that learns in a second."""
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from tiny_models import WORDS, save_bert, save_modernbert, save_tokenizer
+
+from complaints import (
+    backbones,
+    batches,
+    checkpoints,
+    classifier,
+    finetuning,
+    hardware,
+    params,
+    probe,
+    tokens,
+    training,
+)
+from complaints.errors import UserError
+from complaints.files import read_parquet, write_json, write_parquet
+from complaints.predict import Predictor
+from complaints.predictions import read_predictions
+from complaints.schema import SPLIT_SCHEMA, SPLITS
+
+ROOT = Path(__file__).parents[1]
+LABELS = ["Card trouble", "Loan trouble", "Late fee"]
+HINTS = ["card", "loan", "late fee"]
+
+
+@given(
+    st.lists(st.integers(1, 300), min_size=1, max_size=400), st.integers(1, 40), st.integers(0, 9), st.integers(0, 9)
+)
+@settings(deadline=None, max_examples=50)
+def test_every_row_is_in_one_batch_of_an_epoch_whatever_the_order(lengths, size, seed, epoch):
+    lengths = np.array(lengths)
+    drawn = batches.epoch_batches(lengths, size, seed, epoch)
+    assert sorted(np.concatenate(drawn).tolist()) == list(range(len(lengths)))
+    assert max(map(len, drawn)) <= size
+    again = batches.epoch_batches(lengths, size, seed, epoch)
+    assert all((a == b).all() for a, b in zip(drawn, again, strict=True))
+
+
+def test_batches_change_with_epoch_and_seed_and_waste_little_padding():
+    lengths = np.random.default_rng(0).integers(5, 128, 4000)
+    first = batches.epoch_batches(lengths, 32, 1, 0)
+    for other in (batches.epoch_batches(lengths, 32, 1, 1), batches.epoch_batches(lengths, 32, 2, 0)):
+        assert not np.array_equal(np.concatenate(first), np.concatenate(other))
+    computed = sum(lengths[rows].max() * len(rows) for rows in first)
+    assert computed < 1.1 * lengths.sum()
+
+
+def test_number_of_batches_is_that_of_the_schedule():
+    for rows in (31, 32, 33, 32 * 32, 32 * 32 + 1, 5000):
+        assert len(batches.epoch_batches(np.ones(rows), 32, 0, 0)) == -(-rows // 32)
+
+
+def test_learning_rate_climbs_then_falls_to_zero():
+    factors = [training.learning_rate_factor(step, 100, 0.1) for step in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[9] == factors[10] == 1.0
+    assert all(a > b for a, b in itertools.pairwise(factors[10:]))
+    assert factors[100] == 0.0
+    assert training.learning_rate_factor(0, 10, 0.0) == 1.0
+
+
+def test_norms_and_biases_do_not_decay_and_the_head_has_its_own_rate(backbone):
+    model = classifier.build(backbone, "linear", "mean", LABELS)
+    groups = training.make_optimizer(model, model_params(backbone, weight_decay=0.1)).param_groups
+    decaying = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
+    heads = {id(p) for group in groups if group["peak_lr"] == 0.01 for p in group["params"]}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert (id(parameter) in decaying) == (not name.endswith("bias") and "LayerNorm" not in name), name
+            assert (id(parameter) in heads) == name.startswith("head."), name
+
+
+class TestProbe:
+    def test_matches_a_regression_on_standardised_features(self):
+        random = np.random.default_rng(0)
+        labels = random.integers(0, 4, 300)
+        features = (np.eye(4)[labels] @ random.normal(size=(4, 8)) * 3 + random.normal(size=(300, 8)) + 5).astype("f4")
+        features[:, 3] = 0.7  # a constant dimension
+        weight, bias = probe.fit_probe(features, labels, 4, 1.0)
+        assert np.isfinite(weight).all()
+        assert (weight[:, 3] == 0).all()
+        assert ((features @ weight.T + bias).argmax(1) == labels).mean() > 0.9
+
+    def test_class_without_a_row_is_never_the_answer(self):
+        features = np.random.default_rng(0).normal(size=(60, 4)).astype("f4")
+        labels = np.where(features[:, 0] > 0, 0, 2)
+        weight, bias = probe.fit_probe(features, labels, 4, 1.0)
+        predicted = (features @ weight.T + bias).argmax(1)
+        assert set(predicted) == {0, 2}
+        assert (predicted == labels).mean() > 0.9
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory) -> backbones.Backbone:
+    return resolve(save_bert(tmp_path_factory.mktemp("bert")))
+
+
+def resolve(folder: Path) -> backbones.Backbone:
+    return backbones.resolve(f"path:{folder}@{backbones.folder_digest(folder)}")
+
+
+def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
+    entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
+    small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
+    return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch, backbone) -> Path:
+    """Splits, labels and tokens of a task that one word decides."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    write_json("data/interim/labels.json", LABELS)
+    for split, rows in zip(SPLITS, (60, 24, 24), strict=True):
+        label_ids = random.integers(0, 3, rows)
+        noise = [" ".join(random.choice(["the", "bank", "report", "wrong", "call"], 6)) for _ in range(rows)]
+        texts = [f"{words} {HINTS[label]}" for words, label in zip(noise, label_ids, strict=True)]
+        ids = [f"{split}{i}" for i in range(rows)]
+        blank = pa.nulls(rows)
+        columns = [ids, texts, pa.array(label_ids, pa.int32()), ids, blank, blank]
+        write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
+    tokenize("net", backbone)
+    return tmp_path
+
+
+def tokenize(name: str, backbone: backbones.Backbone) -> None:
+    tokenizer = tokens.load_tokenizer(backbone.folder)
+    folder = Path("data/tokens") / name
+    counts = {
+        split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
+        for split in SPLITS
+    }
+    write_json(folder / "meta.json", {"tokenizer_sha256": tokens.tokenizer_digest(tokenizer), "splits": counts})
+
+
+def digests(name: str = "net") -> dict[str, str]:
+    files = [*Path("models", name).iterdir(), Path(f"predictions/{name}.parquet")]
+    files += Path("reports/training", name).iterdir()
+    return {str(file): backbones.file_digest(file) for file in sorted(files)}
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None:
+    """Train and die right after step `step`."""
+    whole_step = training._train_step
+    count = 0
+
+    def counted(*arguments):
+        nonlocal count
+        result = whole_step(*arguments)
+        count += 1
+        if count == step:
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_train_step", counted)
+        with pytest.raises(Killed):
+            run(settings)
+
+
+def run(settings: params.ModelParams, name: str = "net") -> dict:
+    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
+
+
+@pytest.mark.parametrize("stop", [3, 4, 5, 8, 9, 13, 17, 21, 24])
+def test_stopped_at_any_step_it_ends_with_the_same_bytes(workspace, monkeypatch, backbone, stop):
+    settings = model_params(backbone)
+    run(settings)
+    whole = digests()
+    finetune_until(stop, monkeypatch, settings)
+    assert list(Path("scratch/finetune/net").glob("*/step-*")) or stop <= 4
+    run(settings)
+    assert digests() == whole
+    assert not list(Path("scratch/finetune/net").glob("*"))
+
+
+def test_damaged_checkpoint_is_passed_over_for_the_one_before(workspace, monkeypatch, backbone, capsys):
+    settings = model_params(backbone)
+    run(settings)
+    whole = digests()
+    finetune_until(14, monkeypatch, settings)
+    newest = sorted(Path("scratch/finetune/net").glob("*/step-*"))[-1]
+    content = (newest / "model").read_bytes()
+    (newest / "model").write_bytes(content[: len(content) // 2])
+    run(settings)
+    assert f"{newest.name} is damaged and passed over" in capsys.readouterr().err
+    assert digests() == whole
+
+
+def test_checkpoint_of_another_configuration_is_not_resumed(workspace, monkeypatch, backbone):
+    finetune_until(14, monkeypatch, model_params(backbone))
+    other = model_params(backbone, learning_rate=2e-3)
+    run(other)
+    resumed = digests()
+    run(other)
+    assert digests() == resumed
+    assert Path("scratch/finetune/net").is_dir()  # the first one's checkpoints still wait
+
+
+def test_it_learns_and_keeps_the_best_epoch(workspace, backbone):
+    record = run(model_params(backbone, epochs=6))
+    scores = [epoch["validation_macro_f1"] for epoch in record["epochs"]]
+    assert max(scores) > 0.9
+    assert scores[record["best_epoch"]] == max(scores)
+    truth = read_parquet("data/splits/validation.parquet")["label_id"].to_numpy()
+    logits = read_predictions("predictions/net.parquet")["validation"][1]
+    accuracy = (logits.argmax(1) == truth).mean()
+    assert accuracy == pytest.approx(record["epochs"][record["best_epoch"]]["validation_accuracy"])
+
+
+def test_bad_training_does_not_lose_a_good_start(workspace, backbone):
+    record = run(model_params(backbone, head_start="probe", learning_rate=0.5, head_learning_rate=5.0, epochs=2))
+    assert record["best_epoch"] == 0
+
+
+def test_training_stops_after_epochs_without_gain(workspace, backbone):
+    settings = model_params(backbone, epochs=9, patience=2, learning_rate=1e-12, head_learning_rate=1e-12)
+    assert [epoch["epoch"] for epoch in run(settings)["epochs"]] == [0, 1, 2]
+
+
+def test_loss_that_is_no_number_stops_with_one_line(workspace, monkeypatch, backbone):
+    monkeypatch.setattr(training, "_train_step", lambda *_: (float("nan"), 1.0))
+    with pytest.raises(UserError, match="the loss is nan at step 1; lower learning_rate"):
+        run(model_params(backbone))
+    assert not Path("models/net").exists()
+
+
+def test_tokens_of_another_tokenizer_are_refused(workspace, backbone, tmp_path):
+    other = save_bert(tmp_path / "other")
+    save_tokenizer(other, [*WORDS[:5], *reversed(WORDS[5:])])
+    with pytest.raises(UserError, match="was made by another tokenizer"):
+        run(model_params(resolve(other)))
+
+
+@pytest.mark.parametrize(("head", "start"), [("linear", "random"), ("linear", "probe"), ("stock", "random")])
+@pytest.mark.parametrize("make", [save_bert, save_modernbert])
+def test_saved_folder_gives_the_predictions_again(workspace, tmp_path, make, head, start):
+    backbone = resolve(make(tmp_path / "pretrained"))
+    run(model_params(backbone, head=head, head_start=start, epochs=1))
+    row_ids, logits = read_predictions("predictions/net.parquet")["test"]
+    table = read_parquet("data/splits/test.parquet")
+    assert row_ids == table["row_id"].to_pylist()
+    predictor = Predictor(Path("models/net"))
+    assert predictor.labels == LABELS
+    np.testing.assert_allclose(predictor.logits(table["text"].to_pylist()), logits, atol=1e-5)
+    names = {file.name for file in Path("models/net").iterdir()}
+    assert {"model.safetensors", "tokenizer.json", "config.json", "training.json"} <= names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
+
+
+def test_stock_head_loads_with_auto_classes_alone(workspace, tmp_path):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    run(model_params(resolve(save_modernbert(tmp_path / "pretrained")), head="stock", head_start="random", epochs=1))
+    model = AutoModelForSequenceClassification.from_pretrained("models/net").eval()
+    table = read_parquet("data/splits/test.parquet")
+    batch = AutoTokenizer.from_pretrained("models/net")(table["text"].to_pylist(), padding=True, return_tensors="pt")
+    with torch.no_grad():
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    np.testing.assert_allclose(logits.numpy(), read_predictions("predictions/net.parquet")["test"][1], atol=1e-5)
+    assert [model.config.id2label[i] for i in range(3)] == LABELS
+
+
+def test_evaluation_is_without_dropout(workspace, backbone):
+    run(model_params(backbone, epochs=1))
+    predictor = Predictor(Path("models/net"))
+    texts = ["the bank card", "late fee"]
+    assert np.array_equal(predictor.logits(texts), predictor.logits(texts))
+
+
+def test_mean_pooling_ignores_padding():
+    states = torch.tensor([[[1.0], [3.0], [100.0]]])
+    mask = torch.tensor([[1, 1, 0]])
+    assert classifier.pool(states, mask, "mean").item() == 2.0
+    assert classifier.pool(states, mask, "cls").item() == 1.0
+
+
+def test_tokens_are_cut_counted_and_never_padded(workspace, backbone):
+    meta = json.loads(Path("data/tokens/net/meta.json").read_text())["splits"]["train"]
+    train = tokens.read_tokens(Path("data/tokens/net/train.parquet"))
+    assert (meta["rows"], meta["truncated"], meta["longest"]) == (60, 0, int(train.lengths.max()))
+    assert meta["tokens"] == len(train.ids) == train.offsets[-1]
+    target = Path("cut.parquet")
+    counts = tokens.tokenize_split(
+        tokens.load_tokenizer(backbone.folder), Path("data/splits/train.parquet"), target, max_length=8
+    )
+    assert counts["truncated"] == 60
+    assert tokens.read_tokens(target).lengths.max() == 8
+    padded = batches.padded(train, np.array([0, 5]), 0, torch.device("cpu"))
+    assert (padded["attention_mask"].sum(1).numpy() == train.lengths[[0, 5]]).all()
+
+
+def test_checkpoint_without_its_marker_does_not_count(tmp_path, backbone):
+    model = classifier.build(backbone, "linear", "mean", LABELS)
+    optimizer = torch.optim.AdamW(model.parameters())
+    kept = checkpoints.Checkpoints(tmp_path, "x" * 64)
+    kept.save(checkpoints.Progress(step=1), model, optimizer, None)
+    (kept.folder / "step-00000001" / "state.json").unlink()
+    assert kept.resume(model, optimizer, None) is None
+    assert load_file(kept.folder / "step-00000001" / "model")
+
+
+@pytest.mark.parametrize(("asked", "device", "expected"), [("fp32", "cpu", "fp32"), ("bf16", "cuda", "bf16")])
+def test_precision_that_is_asked_for_is_taken(asked, device, expected):
+    assert hardware.resolve_precision(asked, device) == expected
+
+
+def test_half_precision_on_a_processor_is_refused():
+    with pytest.raises(UserError, match="fp16 needs a GPU"):
+        hardware.resolve_precision("fp16", "cpu")
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")])
+def test_bf16_only_on_gpus_that_do_it_well(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert hardware.resolve_precision("auto", "cuda") == expected
