@@ -17,8 +17,6 @@ from complaints.text import REDACTED, group_key, normalise
 SHARES = [(TEST, 0.25), (VALIDATION, 0.1)]
 PARAMS = SplitParams(test_fraction=0.25, validation_fraction=0.1, seed=13)
 
-settings.register_profile("steady", deadline=None, derandomize=True)
-settings.load_profile("steady")
 
 corpora = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4)), min_size=1, max_size=150)
 """(group, label) of each row."""
