@@ -165,14 +165,15 @@ class TestCheckpoint:
 
     def test_loads_with_plain_transformers_and_gives_the_stored_logits(self, built):
         code = """
-import sys, torch, numpy as np, pyarrow.parquet as pq
+import json, sys, torch, numpy as np, pyarrow.parquet as pq
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 folder = "models/minilm"
 tokenizer, encoder, head = (AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval(),
                             load_file(f"{folder}/head.safetensors"))
+longest = json.load(open(f"{folder}/classifier.json"))["max_length"]
 rows = pq.read_table("data/splits/test.parquet").slice(0, 8)
-batch = tokenizer(rows["text"].to_pylist(), truncation=True, max_length=32, padding=True, return_tensors="pt")
+batch = tokenizer(rows["text"].to_pylist(), truncation=True, max_length=longest, padding=True, return_tensors="pt")
 with torch.no_grad():
     states = encoder(**batch).last_hidden_state
 mask = batch["attention_mask"].unsqueeze(-1)
