@@ -211,22 +211,22 @@ def learning_curves(path: Path, histories: Mapping[str, History]) -> None:
             _loss(panels[2 * index], model, history)
             _validation(panels[2 * index + 1], model, history.epochs)
             for axes in panels[2 * index : 2 * index + 2]:
-                axes.set(xlabel="step", xlim=(0, end))
+                axes.set(xlabel="step", xlim=(-0.05 * end, end))
 
 
 def _loss(axes: Axes, model: str, history: History) -> None:
     steps, losses = _column(history.steps, "step"), _column(history.steps, "loss")
     window = max(1, len(losses) // 40)
-    axes.plot(steps, losses, color="#d8d8d8", linewidth=0.7, label="train, each step")
+    axes.plot(steps, losses, color="#d8d8d8", linewidth=0.7, label="each step")
     if len(losses):
         smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
-        axes.plot(steps[window - 1 :], smooth, color=SERIES_COLORS["train"], label=f"train, mean of {window} steps")
+        axes.plot(steps[window - 1 :], smooth, color=SERIES_COLORS["train"], label=f"mean of {window}")
     color = SERIES_COLORS["validation"]
     held_out = _column(history.epochs, "step"), _column(history.epochs, "validation_loss")
     axes.plot(*held_out, "o-", color=color, markersize=4, label="validation")
     axes.set_title(f"{model}: loss")
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, loc="upper right")
+    axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.02, 0.97))
 
 
 def _validation(axes: Axes, model: str, epochs: Sequence[Mapping[str, str]]) -> None:
