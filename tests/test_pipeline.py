@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -82,6 +84,7 @@ def test_training_that_was_killed_ends_with_the_same_checkpoint(project):
     assert whole.lock() == resumed
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end a process with its parent")
 def test_killed_repro_leaves_no_stage_behind(project):
     project.set_param(LEARNING_RATE, "    learning_rate: 3.0e-4\n")
     process = subprocess.Popen(
@@ -108,10 +111,17 @@ def test_killed_repro_leaves_no_stage_behind(project):
 
 
 def _members(group: int) -> list[str]:
-    """Processes of a process group that still run."""
-    listing = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listing.splitlines()]
-    return [row[2] for row in rows if row[0] == str(group) and not row[1].startswith("Z")]
+    """Processes of a process group that still run, by /proc/<pid>/stat: pid (name) state parent group ..."""
+    running = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = file.read_text().rpartition(") ")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        state, _, of = rest.split()[:3]
+        if of == str(group) and state != "Z":
+            running.append(name)
+    return running
 
 
 def test_failing_stage_says_one_line_and_keeps_the_earlier_outputs(project):
@@ -186,7 +196,7 @@ print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
 """
         difference, label = (
             built.run(
-                str(os.path.join(os.path.dirname(os.sys.executable), "python")),
+                sys.executable,
                 "-c",
                 code,
                 TRANSFORMERS_VERBOSITY="error",
