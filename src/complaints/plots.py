@@ -125,7 +125,7 @@ def per_class_f1(
         if scores.support[i] == 0:
             bars.append(Bar(labels[i], 0.0, [*notes[:2], "–"], ink=GREY))
         elif scores.f1[i] == 0:
-            # A bar of no length has no colour: a stub stands for it.
+            # A bar of no length has no colour: a short mark stands for it.
             bars.append(Bar(labels[i], 0.012, notes, color=RED, ink=RED))
         else:
             bars.append(Bar(labels[i], float(scores.f1[i]), notes))

@@ -114,6 +114,18 @@ def _start(accelerator: Accelerator, model: Classifier, data: Data, params: Mode
         start_head(model.head, features, data.train.labels, params.probe_c)
 
 
+def _set_rates(optimizer: Any, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * factor
+
+
+def _check_loss(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise UserError(
+            f"the loss is {loss} at step {step}; lower learning_rate or head_learning_rate, or set precision: fp32"
+        )
+
+
 def _train_step(
     accelerator: Accelerator,
     model: nn.Module,
@@ -175,27 +187,15 @@ def train(
         for number in range(progress.batch, len(batches)):
             torch.manual_seed(step_seed(params.seed, progress.epoch, number))
             factor = learning_rate_factor(progress.step, steps, params.warmup_fraction)
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak_lr"] * factor
+            _set_rates(optimizer, factor)
             inputs = padded(data.train, batches[number], data.pad_id, accelerator.device)
             labels = torch.from_numpy(data.train.labels[batches[number]]).to(accelerator.device)
             loss, norm = _train_step(accelerator, prepared, optimizer, inputs, labels, params.max_grad_norm)
             progress.step += 1
             progress.batch = number + 1
-            if not math.isfinite(loss):
-                raise UserError(
-                    f"the loss is {loss} at step {progress.step}; lower learning_rate or head_learning_rate, "
-                    "or set precision: fp32"
-                )
-            progress.steps.append(
-                {
-                    "step": progress.step,
-                    "epoch": progress.epoch + 1,
-                    "loss": loss,
-                    "learning_rate": params.learning_rate * factor,
-                    "gradient_norm": norm,
-                }
-            )
+            _check_loss(loss, progress.step)
+            row = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
+            progress.steps.append(row | {"learning_rate": params.learning_rate * factor, "gradient_norm": norm})
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             if progress.step % params.checkpoint_steps == 0 and progress.batch < len(batches):
