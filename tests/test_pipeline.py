@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -56,14 +55,7 @@ def test_training_that_was_killed_ends_with_the_same_checkpoint(project):
     lock = project.lock()
     project.run("dvc", "gc", "--workspace", "--force", check=False)
     project.set_param("    seed: 13\n    # Steps between", "    seed: 14\n    # Steps between")
-    interrupted = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=project.root,
-        env=project.environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    interrupted = project.start_repro()
     checkpoints = project.root / "scratch/finetune/minilm"
     deadline = time.monotonic() + 120
     while not list(checkpoints.glob("*/step-*")):
@@ -87,14 +79,7 @@ def test_training_that_was_killed_ends_with_the_same_checkpoint(project):
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end a process with its parent")
 def test_killed_repro_leaves_no_stage_behind(project):
     project.set_param(LEARNING_RATE, "    learning_rate: 3.0e-4\n")
-    process = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=project.root,
-        env=project.environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = project.start_repro()
     lock = project.root / "scratch/locks/finetune@minilm"
     lock.unlink(missing_ok=True)
     deadline = time.monotonic() + 60
