@@ -49,11 +49,11 @@ class Project:
         output = self.run("dvc", "repro", *arguments).stdout
         return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
-    def start_repro(self) -> subprocess.Popen:
+    def start_repro(self, **environment: str) -> subprocess.Popen:
         """Start `dvc repro` in a process group of its own, to be killed by the test."""
         nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         return subprocess.Popen(
-            ["dvc", "repro"], cwd=self.root, env=self.environment, start_new_session=True, **nowhere
+            ["dvc", "repro"], cwd=self.root, env=self.environment | environment, start_new_session=True, **nowhere
         )
 
     def complaints(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:

@@ -77,9 +77,11 @@ def test_training_that_was_killed_ends_with_the_same_checkpoint(project):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end a process with its parent")
-def test_killed_repro_leaves_no_stage_behind(project):
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_killed_repro_leaves_no_stage_behind(project, shell):
+    """One of the two shells becomes the stage's process, the other stays its parent."""
     project.set_param(LEARNING_RATE, "    learning_rate: 3.0e-4\n")
-    process = project.start_repro()
+    process = project.start_repro(SHELL=shell)
     lock = project.root / "scratch/locks/finetune@minilm"
     lock.unlink(missing_ok=True)
     deadline = time.monotonic() + 60

@@ -5,6 +5,8 @@ import fcntl
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,16 +16,38 @@ SCRATCH = Path("scratch")
 """Working files that are no outputs (locks, checkpoints to resume from); git and DVC ignore the folder."""
 
 PR_SET_PDEATHSIG = 1
+WATCH_SECONDS = 0.5
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to end this process with its parent: a killed `dvc repro` must not leave a stage that writes on."""
+def _parent_of(process: int) -> int:
+    """Return the id of a process's parent, 0 when the process is gone."""
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _watch(process: int, parent: int) -> None:
+    """End this process when `process` is no longer a child of `parent`."""
+    while _parent_of(process) == parent:
+        time.sleep(WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _die_with_dvc() -> None:
+    """End this process when `dvc repro` is killed: it must not leave a stage behind that writes on.
+
+    DVC starts a shell, which starts this process or becomes it. Linux is asked to end us with our parent; where that
+    is a shell, a thread also watches whether the shell is still DVC's child.
+    """
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         raise UserError("the process that started this stage is gone")
+    if "DVC_STAGE" in os.environ and Path(f"/proc/{parent}/comm").read_text().strip().endswith("sh"):
+        threading.Thread(target=_watch, args=(parent, _parent_of(parent)), daemon=True).start()
 
 
 def _restore_outputs(name: str) -> None:
@@ -48,7 +72,7 @@ def run(main: Callable[[], None]) -> None:
     locks = SCRATCH / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     try:
-        _die_with_parent()
+        _die_with_dvc()
         with open(locks / name, "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
