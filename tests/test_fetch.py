@@ -11,7 +11,7 @@ import pytest
 
 from complaints import sources
 from complaints.errors import UserError
-from complaints.params import ColumnParams, FetchParams, FileParams, SampleParams
+from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 from complaints.schema import RAW_SCHEMA
 
 HEADER = "id,text,label\n"
@@ -19,7 +19,9 @@ COLUMNS = ColumnParams("text", "label", "id", None, None, None)
 
 
 def fetch_params(path: Path, source: str = "file", encoding: str = "utf-8") -> FetchParams:
-    return FetchParams(source, str(path), SampleParams(300, 5), FileParams("auto", encoding, COLUMNS))  # type: ignore[arg-type]
+    return FetchParams(
+        source, str(path), False, SampleParams(300, 5), FileParams("auto", encoding, COLUMNS), CfpbParams(None, None, None)
+    )  # type: ignore[arg-type]
 
 
 def write_csv(path: Path, rows: int) -> Path:

@@ -130,6 +130,23 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
         raise UserError(f"{path} cannot be read ({reason}); run `dvc repro` to make it again") from None
 
 
+def parquet_batches(path: str | Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file that an earlier stage wrote, a row group's worth at a time, in bounded memory.
+
+    Raises:
+        UserError: as `read_parquet` does.
+    """
+    try:
+        # Without pre_buffer=False every row group that was read stays in memory until the file is closed.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            yield from file.iter_batches(ROW_GROUP_ROWS, columns=columns)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read ({reason}); run `dvc repro` to make it again") from None
+
+
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:
     """Return the hexadecimal digest of a file's bytes."""
     with open(path, "rb") as stream:

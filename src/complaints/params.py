@@ -50,13 +50,24 @@ class FileParams:
 
 
 @dataclass(frozen=True)
+class CfpbParams:
+    """Which of the CFPB's complaints are kept; None keeps all. Dates are YYYY-MM-DD, both ends included."""
+
+    date_from: str | None
+    date_to: str | None
+    products: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class FetchParams:
     """Where the complaints come from."""
 
-    source: Literal["sample", "file"]
+    source: Literal["sample", "file", "hub", "cfpb"]
     path: str
+    mask_personal_data: bool
     sample: SampleParams
     file: FileParams
+    cfpb: CfpbParams
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,10 @@ class AuditParams:
 
     short_words: Count
     listed_labels: Count
+    tokenizer: str
+    max_lengths: tuple[Count, ...]
+    token_sample: Count
+    rename_candidates: Count
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,7 @@ class MergeLabelsParams:
     """How raw labels become classes."""
 
     map: str
+    only_listed: bool
     min_count: Count
 
 
@@ -79,9 +95,11 @@ class MergeLabelsParams:
 class SplitParams:
     """How complaints are divided; the fractions lie strictly between 0 and 1."""
 
+    method: Literal["grouped", "canonical", "stratified", "temporal"]
     test_fraction: Annotated[float, Range(0, 0.9, above=True)]
     validation_fraction: Annotated[float, Range(0, 0.9, above=True)]
     seed: Seed
+    expected: dict[str, int] | None
 
 
 @dataclass(frozen=True)
