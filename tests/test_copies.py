@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from complaints import copies
 from complaints.copies import Clusters, CopyFinder
 from complaints.text import REDACTED, normalise, text_key
 
@@ -45,6 +46,16 @@ def test_copies_with_three_percent_of_their_words_changed_are_found_and_others_a
     # A false merge is a text in the cluster of an earlier one that it is no copy of.
     assert np.mean((of_copy != np.arange(2000)) & (of_copy != np.arange(2000, 4000))) < 0.001
     assert np.mean(of_text != np.arange(2000)) < 0.001
+
+
+def test_texts_that_share_a_bucket_with_others_are_compared_with_their_own(monkeypatch):
+    rng = np.random.default_rng(3)
+    letter = make_texts(1, 5, (220, 221))[0]
+    own = [f"{letter} {text}" for text in make_texts(600, 6, (90, 91))]
+    texts = own + [change_words(text, 0.06, rng) for text in own]
+    found = np.mean(find(texts).near[600:] < 600)
+    monkeypatch.setattr(copies, "HEADS", 1)
+    assert np.mean(find(texts).near[600:] < 600) < found > 0.96
 
 
 def test_half_of_the_words_in_common_make_no_copy():
