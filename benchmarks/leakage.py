@@ -1,8 +1,8 @@
 """What a split that ignores copies does to the scores: TF-IDF on rows at random against whole clusters.
 
-`python benchmarks/leakage.py [--seeds 13 14 15] [--write]` reads data/interim/labeled.parquet (made by `dvc repro split`)
-and params.yaml. For each seed and way of splitting it says how many test rows have a copy in train, and what TF-IDF
-(the `baseline` stage's own) scores on all test rows and on those without a copy. --write puts the table into
+`python benchmarks/leakage.py [--seeds 13 14 15] [--write]` reads data/interim/labeled.parquet (`dvc repro split` makes
+it) and params.yaml. For each way of splitting it says how many test rows have a copy in train, and what TF-IDF (the
+`baseline` stage's own) scores on all test rows and on those without a copy. --write puts the table into
 benchmarks/leakage.md.
 """
 
