@@ -1,7 +1,7 @@
 """How the data stages grow with the data: seconds and memory of fetch, audit, merge_labels and split.
 
-`python benchmarks/scale.py FOLDER [--narratives 100000 1000000 4000000] [--write]` makes files in the CFPB's layout under
-FOLDER (about 2 GB at 4 million; kept for the next run), runs the four stages of this checkout on them in a
+`python benchmarks/scale.py FOLDER [--narratives 100000 1000000 4000000] [--write]` makes files in the CFPB's layout
+under FOLDER (about 2 GB at 4 million; kept for the next run), runs the four stages of this checkout on them in a
 workspace of its own, and prints seconds (wall clock) and the largest resident set of each. --write puts the table
 into benchmarks/scale.md.
 """
@@ -78,9 +78,8 @@ def table(folder: Path, sizes: list[int]) -> Iterator[str]:
         seconds = [each for each, _ in measured]
         # How many times as long as the size before.
         factors = [f" (x {now / then:.1f})" for now, then in zip(seconds, before, strict=True)] if before else [""] * 4
-        cells = [
-            f"{each:.0f} s{factor}, {memory:.2f} GiB" for (each, memory), factor in zip(measured, factors, strict=True)
-        ]
+        pairs = zip(measured, factors, strict=True)
+        cells = [f"{each:.0f} s{factor}, {memory:.2f} GiB" for (each, memory), factor in pairs]
         yield f"| {size:,} | {' | '.join(cells)} | {sum(seconds):.0f} s | {max(each for _, each in measured):.2f} GiB |"
         before = seconds
     shutil.rmtree(folder / "workspace")
