@@ -24,6 +24,9 @@ TOGETHER_OVERLAP = 0.5
 OTHER_PRODUCTS = 0.1
 """Below this overlap of products, two labels count as choices for different products."""
 
+SAME_PRODUCTS = 0.5
+"""From this overlap of products on, two labels count as choices for the same products."""
+
 CLOSER_SHARE = 0.25
 """The texts of two labels look different when more than this share of all labels is closer to each of the two."""
 
@@ -64,14 +67,15 @@ def _kept_apart(merges: Mapping[str, str], evidence: Evidence) -> list[Defect]:
     members: dict[str, list[int]] = {}
     for place, label in enumerate(evidence.labels):
         members.setdefault(merges.get(label, label), []).append(place)
-    score = scores(evidence)
+    # Successors come first among equals, whatever their names.
+    alike = scores(evidence) + _successors(evidence)
     found = []
     for one, two in combinations(sorted(members), 2):
         places = np.ix_(members[one], members[two])
         # NaN, for a label without dates, compares as False: the pair is not judged.
-        if score[places].max() < SAME_SCORE or not evidence.date_overlap[places].max() < APART_OVERLAP:
+        if alike[places].max() < SAME_SCORE or not evidence.date_overlap[places].max() < APART_OVERLAP:
             continue
-        row, column = np.unravel_index(score[places].argmax(), score[places].shape)
+        row, column = np.unravel_index(alike[places].argmax(), alike[places].shape)
         pair = candidate(evidence, members[one][row], members[two][column], merges)
         reason = (
             f"{_period(pair, 'old')} and {_period(pair, 'new')} stay two classes, but one follows the other and they "
@@ -81,10 +85,24 @@ def _kept_apart(merges: Mapping[str, str], evidence: Evidence) -> list[Defect]:
     return found
 
 
+def _successors(evidence: Evidence) -> np.ndarray:
+    """Return bool [L, L], symmetric: of one product, one after the other, and each closest to the other by its texts.
+
+    Closest means among the labels that come after the earlier one, and among those that come before the later one. The
+    names do not count: this finds labels that were reworded entirely.
+    """
+    enough = evidence.rows >= ENOUGH_TEXTS
+    before = (evidence.date_overlap < APART_OVERLAP) & (evidence.middles[:, None] < evidence.middles)
+    similarity = np.where(before & enough & enough[:, None], evidence.text_similarity, -1.0)
+    mutual = (similarity == similarity.max(axis=0)) & (similarity == similarity.max(axis=1, keepdims=True))
+    found = mutual & (similarity > 0) & (evidence.product_overlap >= SAME_PRODUCTS)
+    return found | found.T
+
+
 def _period(pair: Candidate, side: Literal["old", "new"]) -> str:
     label, rows = (pair.old, pair.old_rows) if side == "old" else (pair.new, pair.new_rows)
     when = f"until {pair.old_ends}" if side == "old" else f"from {pair.new_begins}"
-    return f"{label!r} ({rows:,} complaints, {when})"
+    return f"{label!r} ({rows:,} {'complaint' if rows == 1 else 'complaints'}, {when})"
 
 
 def _different(merges: Mapping[str, str], evidence: Evidence) -> list[Defect]:
