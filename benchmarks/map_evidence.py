@@ -59,7 +59,7 @@ def add_file(seen: dict[str, Seen], path: Path) -> None:
         own.first, own.last = min(filter(None, (own.first, first)), default=""), max(own.last, last)
 
 
-def entry_evidence(source: str, target: str, seen: dict[str, Seen], names: dict[str, Any], data: Evidence) -> Any:
+def entry_evidence(source: str, target: str, seen: dict[str, Seen], name: float, data: Evidence) -> dict[str, Any]:
     """Return the evidence of one entry, in the order of its keys."""
     found: dict[str, Any] = CommentedMap()
     for side, label in (("from", source), ("to", target)):
@@ -69,7 +69,7 @@ def entry_evidence(source: str, target: str, seen: dict[str, Seen], names: dict[
             if own.first:
                 found[f"{side}_first_seen"] = DoubleQuotedScalarString(own.first)
                 found[f"{side}_last_seen"] = DoubleQuotedScalarString(own.last)
-    found["name_similarity"] = names[source, target]
+    found["name_similarity"] = name
     place = {label: number for number, label in enumerate(data.labels) if data.rows[number] >= FEWEST_TEXTS}
     if source in place and target in place:
         pair = place[source], place[target]
@@ -91,16 +91,14 @@ def main() -> None:
     data = renames.collect(arguments.file, COLUMNS)
     labels = tuple(sorted({*seen, *merges, *merges.values()}))
     similar = name_similarity(labels).round(2)
-    names = {
-        (source, target): float(similar[labels.index(source), labels.index(target)])
-        for source, target in merges.items()
-    }
     yaml = YAML(typ="rt")
     yaml.preserve_quotes, yaml.width = True, 110
     yaml.indent(mapping=2, sequence=4, offset=2)
     document = yaml.load(arguments.map)
     for entry in document["merge"]:
-        entry["evidence"] = entry_evidence(entry["from"], entry["to"], seen, names, data)
+        source, target = entry["from"], entry["to"]
+        name = float(similar[labels.index(source), labels.index(target)])
+        entry["evidence"] = entry_evidence(source, target, seen, name, data)
     with replacing_file(arguments.map) as temporary:
         yaml.dump(document, temporary)
     print(f"{len(merges)} entries of {arguments.map} have new evidence")
