@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from complaints.errors import UserError
 from complaints.label_map import LabelMap, load_map
@@ -49,6 +50,46 @@ def test_the_projects_map_is_the_published_one():
 def test_a_map_is_read_with_white_space_around_names_removed(write):
     path = write("classes: ['Fees ', Loans]\nmerge:\n" + entry("' Old fees'", "Fees"))
     assert load_map(path) == LabelMap(("Fees", "Loans"), {"Old fees": "Fees"})
+
+
+def test_an_entry_may_bring_its_evidence(write):
+    values = "{from_last_seen: '2017-04-21', to_first_seen: \"2017-04-24\", from_rows: 12, name_similarity: 1}"
+    path = write(HEAD + entry("Old", "Fees") + f"    evidence: {values}\n" + entry("Older", "Fees"))
+    label_map = load_map(path)
+    assert label_map.merges == {"Old": "Fees", "Older": "Fees"}
+    assert label_map.evidence == {
+        "Old": {"from_last_seen": "2017-04-21", "to_first_seen": "2017-04-24", "from_rows": 12, "name_similarity": 1.0}
+    }
+
+
+@pytest.mark.parametrize(
+    ("evidence", "line", "problem"),
+    [
+        ("much", 8, "must have one or more of the keys from_first_seen"),
+        ("", 8, "must have one or more of the keys"),
+        ("\n      from_rows: 1\n      rows: 2", 10, "unknown key 'rows'"),
+        (
+            "\n      from_last_seen: 2017-04-21",
+            9,
+            'from_last_seen must be a day in quotes, "YYYY-MM-DD", not 2017-04-21',
+        ),
+        ("\n      from_last_seen: April 2017", 9, "from_last_seen must be a day"),
+        ("\n      from_last_seen: '2017-02-30'", 9, "from_last_seen must be a day"),
+        ("\n      to_rows: 1.5", 9, "to_rows must be a number of complaints, not 1.5"),
+        ("\n      to_rows: -1", 9, "to_rows must be a number of complaints, not -1"),
+        ("\n      to_rows: true", 9, "to_rows must be a number of complaints, not True"),
+        ("\n      text_similarity: 1.2", 9, "text_similarity must be a number between 0 and 1, not 1.2"),
+        ("\n      text_similarity: .nan", 9, "text_similarity must be a number between 0 and 1, not nan"),
+        ("\n      text_similarity: high", 9, "text_similarity must be a number between 0 and 1, not 'high'"),
+    ],
+)
+def test_evidence_that_makes_no_sense_is_named_with_its_line(write, evidence, line, problem):
+    path = write(HEAD + entry("Old", "Fees") + f"    evidence: {evidence}\n")
+    with pytest.raises(UserError) as error:
+        load_map(path)
+    assert str(error.value).startswith(f"{path}, line {line}: evidence ")
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_an_empty_merge_list_is_a_valid_map(write):
@@ -106,3 +147,45 @@ def test_a_map_that_is_no_text_is_an_error(tmp_path, content):
     (tmp_path / "map.yaml").write_bytes(content)
     with pytest.raises(UserError, match=r"map\.yaml.*not valid YAML"):
         load_map(tmp_path / "map.yaml")
+
+
+AUDITED = load_map(ROOT / "data/label_map_audited.yaml")
+
+
+def test_every_entry_of_the_audited_map_has_evidence():
+    assert AUDITED.evidence.keys() == AUDITED.merges.keys()
+    assert all({"from_rows", "to_rows"} & evidence.keys() for evidence in AUDITED.evidence.values())
+
+
+def test_the_audited_map_parts_from_the_published_one_where_it_says_so():
+    published = load_map(ROOT / "data/label_map.yaml").merges
+    parted = {source for source, target in published.items() if AUDITED.merges.get(source) != target}
+    assert parted == {
+        "Managing, opening, or closing account",
+        "Struggling to pay mortgage",
+        "Struggling to pay your bill",
+        "Struggling to repay your loan",
+    }
+    assert {"Struggling to pay your bill", "Struggling to repay your loan"} <= set(AUDITED.classes)
+    advertising = {name for name in AUDITED.classes if "dvertising" in name}
+    assert advertising == {
+        "Advertising",
+        "Advertising and marketing, including promotional offers",
+        "Confusing or misleading advertising or marketing",
+    }
+
+
+def test_a_label_that_the_audited_map_calls_reworded_ends_before_the_new_wording_begins():
+    path = ROOT / "data/label_map_audited.yaml"
+    reworded = [e for e in YAML(typ="safe").load(path)["merge"] if e["reason"].startswith("reworded 2017-04-24")]
+    assert len(reworded) > 35
+    for entry in reworded:
+        evidence = entry["evidence"]
+        older, newer = sorted(
+            (evidence[f"{side}_first_seen"], evidence[f"{side}_last_seen"]) for side in ("from", "to")
+        )
+        assert older[1] < "2017-04-24" <= newer[0], entry["from"]
+
+
+def test_the_audited_map_knows_every_class_of_the_published_one():
+    assert set(CANONICAL) <= set(AUDITED.classes) | set(AUDITED.merges)

@@ -1,6 +1,6 @@
 """The label map: which raw labels are one class, for which reason and on what evidence."""
 
-import re
+import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,6 @@ ROWS = ("from_rows", "to_rows")
 SHARES = ("name_similarity", "text_similarity", "date_overlap", "product_overlap")
 EVIDENCE_KEYS = DAYS + ROWS + SHARES
 """What an entry's evidence may hold: days as YYYY-MM-DD, numbers of complaints, and shares between 0 and 1."""
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def _evidence(path: str | Path, line: int, value: Any) -> dict[str, str | int | 
         if key not in EVIDENCE_KEYS:
             raise UserError(f"{where} has the unknown key {key!r}; it may have {', '.join(EVIDENCE_KEYS)}")
         if key in DAYS:
-            if not isinstance(item, str) or not _DAY.fullmatch(item):
+            if not _is_day(item):
                 raise UserError(f'{where} {key} must be a day in quotes, "YYYY-MM-DD", not {item!s}')
             evidence[key] = str(item)
         elif key in ROWS:
@@ -119,6 +117,13 @@ def _evidence(path: str | Path, line: int, value: Any) -> dict[str, str | int | 
                 raise UserError(f"{where} {key} must be a number between 0 and 1, not {item!r}")
             evidence[key] = float(item)
     return evidence
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def _check_targets(path: str | Path, classes: dict[str, int], merges: dict[str, str], lines: dict[str, int]) -> None:

@@ -94,8 +94,8 @@ def _successors(evidence: Evidence) -> np.ndarray:
     enough = evidence.rows >= ENOUGH_TEXTS
     before = (evidence.date_overlap < APART_OVERLAP) & (evidence.middles[:, None] < evidence.middles)
     similarity = np.where(before & enough & enough[:, None], evidence.text_similarity, -1.0)
-    mutual = (similarity == similarity.max(axis=0)) & (similarity == similarity.max(axis=1, keepdims=True))
-    found = mutual & (similarity > 0) & (evidence.product_overlap >= SAME_PRODUCTS)
+    closest = [similarity == similarity.max(axis=axis, keepdims=True, initial=-1.0) for axis in (0, 1)]
+    found = closest[0] & closest[1] & (similarity > 0) & (evidence.product_overlap >= SAME_PRODUCTS)
     return found | found.T
 
 
