@@ -22,7 +22,7 @@ def main() -> None:
     classes = labels.choose(counts, label_map, p.min_count, p.only_listed)
     write_parquet("data/interim/labeled.parquet", LABELED_SCHEMA, labels.labeled(parquet_batches(RAW), classes.ids))
     write_json("data/interim/labels.json", classes.names)
-    write_json("data/interim/hierarchy.json", hierarchy(classes.names, classes.products))
+    write_json("data/interim/hierarchy.json", hierarchy(classes.names, classes.products, label_map.products))
     write_json("reports/labels.json", classes.report)
 
 

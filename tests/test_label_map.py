@@ -92,6 +92,29 @@ def test_evidence_that_makes_no_sense_is_named_with_its_line(write, evidence, li
     assert "\n" not in str(error.value)
 
 
+def test_a_map_may_rename_products(write):
+    path = write("classes: [Fees]\nmerge: []\nproducts:\n  ' credit_card': Credit card\n  Card: Credit card\n")
+    assert load_map(path).products == {"credit_card": "Credit card", "Card": "Credit card"}
+
+
+@pytest.mark.parametrize(
+    ("products", "line", "problem"),
+    [
+        (" [Card]", 3, "products must be keys with values"),
+        ("\n  Card: Loan\n  Loan: Debt", 4, "'Card' is renamed to 'Loan', which is renamed itself"),
+        ("\n  Card: Card", 4, "which is renamed itself"),
+        ("\n  Card: Loan\n  Debt: ''", 5, "a product must be text and not empty"),
+        ("\n  7: Loan", 4, "a product must be text and not empty, not 7"),
+    ],
+)
+def test_a_renamed_product_that_makes_no_sense_is_named_with_its_line(write, products, line, problem):
+    path = write(f"classes: [Fees]\nmerge: []\nproducts:{products}\n")
+    with pytest.raises(UserError) as error:
+        load_map(path)
+    assert str(error.value).startswith(f"{path}, line {line}: ")
+    assert problem in str(error.value)
+
+
 def test_an_empty_merge_list_is_a_valid_map(write):
     assert load_map(write("classes: [Fees]\nmerge: []\n")).merges == {}
 

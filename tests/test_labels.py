@@ -156,6 +156,8 @@ def test_each_class_knows_its_complaints_by_product():
     products = pa.array(["card", "card", "loan", None, "loan"])
     table = table.set_column(4, RAW_SCHEMA.field("product"), products)
     assert merge(table, MAP, min_count=1).classes.products == [{"card": 2, "loan": 1}, {None: 1}]
+    renaming = LabelMap(MAP.classes, MAP.merges, products={"card": "loan", "debt": "x"})
+    assert merge(table, renaming, min_count=1).classes.products == [{"loan": 3}, {None: 1}]
 
 
 TEXTS = st.sampled_from(["a", "b c", "", " \n"])

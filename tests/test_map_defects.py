@@ -84,6 +84,14 @@ def test_a_merge_of_labels_for_different_products_and_things_is_found():
     assert "one speaks of bill, the other of loan" in found[0].reason
 
 
+def test_a_merge_of_two_wordings_in_use_for_the_same_product_is_no_defect():
+    groups = (
+        complaints("Existing issue", FEES, ALWAYS, "reports"),
+        complaints("Existing problem", FEES, ALWAYS, "reports"),
+    )
+    assert kinds({"Existing issue": "Existing problem"}, evidence_of(*groups)) == []
+
+
 def test_a_merge_of_one_wording_after_the_other_is_no_defect_whatever_its_words_and_products():
     groups = (
         complaints("Struggling to pay your bill", FEES, BEFORE, "card"),

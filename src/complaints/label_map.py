@@ -23,11 +23,15 @@ EVIDENCE_KEYS = DAYS + ROWS + SHARES
 
 @dataclass(frozen=True)
 class LabelMap:
-    """The class names a map lists, in its order, the raw labels it renames, as {from: to}, and evidence by from."""
+    """The class names a map lists, in its order, the raw labels it renames, as {from: to}, and evidence by from.
+
+    `products` renames products likewise; it decides which products count as one in data/interim/hierarchy.json.
+    """
 
     classes: tuple[str, ...]
     merges: dict[str, str]
     evidence: dict[str, dict[str, str | int | float]] = field(default_factory=dict)
+    products: dict[str, str] = field(default_factory=dict)
 
 
 def load_map(path: str | Path) -> LabelMap:
@@ -36,11 +40,14 @@ def load_map(path: str | Path) -> LabelMap:
     Raises:
         UserError: naming file and line, for a missing or broken file, an unknown or missing key, an empty name or
             reason, evidence that EVIDENCE_KEYS does not allow, a class listed twice, a source given twice, a label
-            mapped to itself, a chain or loop (a target that is itself a source), and a target that is no class.
+            mapped to itself, a chain or loop (a target that is itself a source), a target that is no class, and a
+            product that is renamed to one that is renamed itself.
     """
     top = _read(path)
-    if not isinstance(top, CommentedMap) or set(top) != {"classes", "merge"}:
-        raise UserError(f"{path}: the map must have the two keys classes and merge, each a list, and no others")
+    if not isinstance(top, CommentedMap) or set(top) - {"products"} != {"classes", "merge"}:
+        raise UserError(
+            f"{path}: the map must have the two keys classes and merge, each a list, may have products, and no other"
+        )
     classes: dict[str, int] = {}
     for line, value in _items(path, top, "classes"):
         name = _name(path, line, "a class", value)
@@ -66,7 +73,7 @@ def load_map(path: str | Path) -> LabelMap:
         if "evidence" in entry:
             evidence[source] = _evidence(path, entry.lc.key("evidence")[0] + 1, entry["evidence"])
     _check_targets(path, classes, merges, lines)
-    return LabelMap(tuple(classes), merges, evidence)
+    return LabelMap(tuple(classes), merges, evidence, _products(path, top) if "products" in top else {})
 
 
 def _read(path: str | Path) -> Any:
@@ -117,6 +124,19 @@ def _evidence(path: str | Path, line: int, value: Any) -> dict[str, str | int | 
                 raise UserError(f"{where} {key} must be a number between 0 and 1, not {item!r}")
             evidence[key] = float(item)
     return evidence
+
+
+def _products(path: str | Path, top: CommentedMap) -> dict[str, str]:
+    names = top["products"]
+    if not isinstance(names, CommentedMap):
+        raise UserError(f"{path}, line {top.lc.key('products')[0] + 1}: products must be keys with values, old: new")
+    products = {}
+    for name, target in names.items():
+        line = names.lc.key(name)[0] + 1
+        products[_name(path, line, "a product", name)] = _name(path, line, "a product", target)
+        if target in names:
+            raise UserError(f"{path}, line {line}: {name!r} is renamed to {target!r}, which is renamed itself")
+    return products
 
 
 def _is_day(value: Any) -> bool:

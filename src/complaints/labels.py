@@ -32,7 +32,8 @@ class RawCounts:
 class Classes:
     """What `choose` returns: class names in order of their ids, the id of each raw label that has one, and two reports.
 
-    `report` is reports/labels.json; `products` counts the complaints of each class by product, None for no product.
+    `report` is reports/labels.json; `products` counts the complaints of each class by product, after the map's renames
+    of products, None for no product.
     """
 
     names: list[str]
@@ -83,7 +84,8 @@ def choose(counts: RawCounts, label_map: LabelMap, min_count: int, only_listed: 
     products: dict[str, Counter[str | None]] = {}
     for (label, product), rows in counts.pairs.items():
         raw[label] += rows
-        products.setdefault(label_map.merges.get(label, label), Counter())[product] += rows
+        own = products.setdefault(label_map.merges.get(label, label), Counter())
+        own[label_map.products.get(product, product) if product else None] += rows
     merged = {name: own.total() for name, own in products.items()}
     listed = set(label_map.classes)
     not_listed = {name for name in merged if name not in listed} if only_listed else set()
