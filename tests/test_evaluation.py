@@ -15,6 +15,7 @@ from complaints import evaluation, plots, scoreboard
 from complaints.errors import UserError
 from complaints.evaluation import Row, Truth
 from complaints.files import write_json, write_parquet
+from complaints.hierarchy import hierarchy
 from complaints.predictions import write_predictions
 from complaints.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
 
@@ -32,6 +33,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     generator = np.random.default_rng(0)
     write_json("data/interim/labels.json", LABELS)
+    write_json("data/interim/hierarchy.json", hierarchy(LABELS, [{}] * 5, {}))
     write_json("data/raw/source.json", {"source": "file", "synthetic": False})
     true = {split: generator.permutation(np.repeat(np.arange(5), COUNTS[split])) for split in SPLITS}
     ids = {split: [f"{split}-{i}" for i in range(len(true[split]))] for split in SPLITS}
@@ -56,7 +58,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def read_truth() -> Truth:
-    return evaluation.read_truth(Path("data/splits"), Path("data/interim/labels.json"), Path("data/raw/source.json"))
+    return evaluation.read_truth(Path("data/splits"), Path("data/interim"), Path("data/raw/source.json"))
 
 
 def score(truth: Truth) -> list[Row]:
@@ -181,6 +183,7 @@ def test_a_split_without_rows_or_with_unknown_classes_is_refused(workspace: Path
     with pytest.raises(UserError, match=r"train\.parquet has a label_id outside the 4 classes"):
         read_truth()
     write_json("data/interim/labels.json", LABELS)
+    write_json("data/interim/hierarchy.json", hierarchy(LABELS, [{}] * 5, {}))
     write_parquet("data/splits/validation.parquet", SPLIT_SCHEMA, [SPLIT_SCHEMA.empty_table()])
     with pytest.raises(UserError, match=r"validation\.parquet has no rows"):
         read_truth()
@@ -360,3 +363,18 @@ def test_rows_that_train_has_no_copy_of_are_scored_on_their_own(workspace: Path)
     assert "validation_never_seen" not in rows[0].values
     assert "## test, the 39 rows of which train has no copy" in scoreboard.markdown(truth, rows)
     assert evaluation.metrics_json(rows)["tfidf"]["test_never_seen"]["macro_f1"] == 0
+
+
+def test_products_are_scored_where_the_source_has_them(workspace: Path) -> None:
+    truth = read_truth()
+    rows = write_report(workspace / "without", truth)
+    assert "The right product" not in (workspace / "without/index.html").read_text()
+    card, loan = {"Card": 5, "Loan": 1}, {"Loan": 3}
+    products = {"test": ["Card" if label < 2 else "Loan" for label in truth.label_ids["test"]]}
+    truth = replace(truth, products=products, hierarchy=hierarchy(LABELS, [card, card, loan, loan, loan], {}))
+    write_report(workspace / "with", truth)
+    assert "The 2 products of 59 test rows" in (workspace / "with/index.html").read_text()
+    net = next(row for row in rows if row.name == "net")
+    right = np.mean((net.predicted["test"] < 2) == (truth.label_ids["test"] < 2))
+    table = (workspace / "with/index.html").read_text().split("The 2 products")[1].split("</table>")[0]
+    assert re.search(rf">net</td><td[^>]*>{right:.3f}<", table)

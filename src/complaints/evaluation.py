@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,10 @@ class Truth:
     """For each split, int64 [rows]."""
     seen: dict[str, np.ndarray]
     """For each held-out split, bool [rows]: whether train has an exact or near copy of the row."""
+    products: dict[str, list[str | None]]
+    """For each held-out split, the product of each row, None where the source has none."""
+    hierarchy: dict[str, Any]
+    """data/interim/hierarchy.json: which products each class is complained about with."""
     synthetic: bool
 
     @property
@@ -72,26 +77,30 @@ class Row:
     """The standard errors of accuracy and macro_f1."""
 
 
-def read_truth(splits: Path, labels: Path, source: Path) -> Truth:
-    """Read `<splits>/{train,validation,test}.parquet`, the list of class names and the manifest of the source.
+def read_truth(splits: Path, interim: Path, source: Path) -> Truth:
+    """Read `<splits>/{train,validation,test}.parquet`, `<interim>/{labels,hierarchy}.json` and the source's manifest.
 
     Raises:
         UserError: if a file is missing or broken, a split has no rows, or a label id is not in the list of names.
     """
-    names = read_json(labels)
-    row_ids, label_ids, seen = {}, {}, {}
+    names = read_json(interim / "labels.json")
+    row_ids, label_ids, seen, products = {}, {}, {}, {}
     for split in SPLITS:
         path = splits / f"{split}.parquet"
-        table = read_parquet(path, columns=["row_id", "label_id", "seen"])
+        table = read_parquet(path, columns=["row_id", "label_id", "seen", "product"])
         if table.num_rows == 0:
             raise UserError(f"{path} has no rows; raise the split's fraction in params.yaml or bring more complaints")
         row_ids[split] = table["row_id"].to_pylist()
         label_ids[split] = table["label_id"].to_numpy().astype(np.int64)
         if label_ids[split].min() < 0 or label_ids[split].max() >= len(names):
-            raise UserError(f"{path} has a label_id outside the {len(names)} classes of {labels}; run `dvc repro`")
+            raise UserError(
+                f"{path} has a label_id outside the {len(names)} classes of {interim}/labels.json; run `dvc repro`"
+            )
         if split in HELD_OUT:
             seen[split] = table["seen"].to_numpy()
-    return Truth(names, row_ids, label_ids, seen, bool(read_json(source)["synthetic"]))
+            products[split] = table["product"].to_pylist()
+    hierarchy = read_json(interim / "hierarchy.json")
+    return Truth(names, row_ids, label_ids, seen, products, hierarchy, bool(read_json(source)["synthetic"]))
 
 
 def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from complaints import metrics, plots
 from complaints.errors import UserError
 from complaints.evaluation import FLOOR, REFERENCE, Row, Truth, by_frequency, confusions, tiers, write_tables
+from complaints.hierarchy import product_scores
 from complaints.page import Cell, Section, render
 from complaints.schema import HELD_OUT, SPLITS
 
@@ -125,6 +126,22 @@ def _tier_table(truth: Truth, rows: Sequence[Row]) -> Section:
     return Section("Frequent and rare classes, test", text, ("model", *plots.TIER_COLORS), lines)
 
 
+def _product_table(truth: Truth, rows: Sequence[Row]) -> list[Section]:
+    """Return the scores by product, nothing where no test row has one."""
+    lines: list[list[Cell]] = []
+    text = ""
+    for row in rows:
+        scores = product_scores(truth.hierarchy, truth.products["test"], row.predicted["test"])
+        if scores is None:
+            return []
+        lines.append([row.name, scores.accuracy, scores.macro_f1])
+        text = (
+            f"The {scores.products} products of {scores.rows:,} test rows: a class counts as the product that "
+            "it is mostly complained about with, so that taking one issue of a product for another is right here."
+        )
+    return [Section("The right product, test", text, ("model", "accuracy", "macro-F1"), lines)]
+
+
 def _pictures(
     folder: Path, truth: Truth, rows: Sequence[Row], histories: dict[str, plots.History], worst_pairs: int
 ) -> list[Section]:
@@ -187,6 +204,7 @@ def write_report(
         *tables,
         Section("How to read it", EXPLANATION),
         _tier_table(truth, rows),
+        *_product_table(truth, rows),
         *_pictures(folder, truth, rows, histories, worst_pairs),
     ]
     page = render("Evaluation", _size(truth), sections, SYNTHETIC if truth.synthetic else "")
