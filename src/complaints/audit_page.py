@@ -68,7 +68,7 @@ def _facts(audit: Audit, manifest: dict[str, Any], p: AuditParams) -> list[tuple
     )
     return [
         ("source", manifest["source"], "The source that fetch read."),
-        ("complaints", n["rows"], "Rows of data/raw/complaints.parquet."),
+        ("complaints", n["rows"], "All that fetch kept."),
         ("complaints without a label", labels["missing"], "They cannot be trained on."),
         ("blank texts", texts["blank"], "Nothing but white space; counted in no number on texts below."),
         (f"texts under {p.short_words} words", texts["short"], "Too short to say what the complaint is about."),

@@ -5,11 +5,13 @@ Precision comes before recall: a number that may as well be an account or a case
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from complaints.schema import RAW_SCHEMA
 
 MASK = "XXXX"
 KINDS = ("card", "email", "phone", "ssn")
@@ -106,7 +108,7 @@ def find_each(texts: pa.Array) -> Iterator[tuple[int, Counter[str]]]:
 
 
 def mask_each(texts: pa.Array, counts: Counter[str]) -> pa.Array:
-    """Return the texts masked; what was replaced is added to `counts`."""
+    """Return the texts masked, and add to `counts` what was replaced, by kind."""
     indices = may_hold(texts)
     masked = [mask(text) for text in texts.take(indices).to_pylist()]
     for _, found in masked:
@@ -114,3 +116,10 @@ def mask_each(texts: pa.Array, counts: Counter[str]) -> pa.Array:
     chosen = np.zeros(len(texts), bool)
     chosen[indices] = True
     return pc.replace_with_mask(texts, chosen, pa.array([text for text, _ in masked], texts.type))
+
+
+def mask_batches(batches: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """Yield batches of RAW_SCHEMA with their texts masked, and add to `counts` what was replaced, by kind."""
+    position = RAW_SCHEMA.get_field_index("text")
+    for batch in batches:
+        yield batch.set_column(position, RAW_SCHEMA.field(position), mask_each(batch.column(position), counts))
