@@ -5,16 +5,9 @@ import pyarrow.compute as pc
 
 
 def _shown_as(first: int, last: int) -> str:
-    """Return, for a range of bytes, the characters that they become when read as Windows-1252, as part of a regex.
-
-    The five bytes without a character there become the control character of the same number, as in browsers.
-    """
-    characters = []
-    for byte in range(first, last + 1):
-        try:
-            characters.append(bytes([byte]).decode("cp1252"))
-        except UnicodeDecodeError:
-            characters.append(chr(byte))
+    """Return the characters that a range of bytes shows as when read as Windows-1252 or Latin-1, in RE2's syntax."""
+    data = bytes(range(first, last + 1))
+    characters = sorted(set(data.decode("cp1252", errors="ignore") + data.decode("latin-1")))
     return "".join(f"\\x{{{ord(character):x}}}" for character in characters)
 
 
@@ -25,10 +18,12 @@ _MOJIBAKE = (
     f"[\\x{{c2}}\\x{{c3}}\\x{{d0}}\\x{{d1}}]{_NEXT}|[{_shown_as(0xE0, 0xEF)}]{_NEXT}{{2}}"
     f"|[{_shown_as(0xF0, 0xF4)}]{_NEXT}{{3}}"
 )
+_ENTITY = r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,6}|#x[0-9a-f]{1,5});"
+_TAG = r"</?(?:br|p|div|span|b|i|a|ul|li|font)(?:\s+[a-z-]+=[^<>]{0,200})?\s*/?>"
 
 PATTERNS = {
     "control": r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{80}-\x{9f}]",
-    "html": r"(?i)&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,6}|#x[0-9a-f]{1,5});|</?(?:br|p|div|span|b|i|a)\b[^<>]{0,200}>",
+    "html": f"(?i){_ENTITY}|{_TAG}",
     "mojibake": _MOJIBAKE,
     "replacement": "\ufffd",
 }

@@ -31,8 +31,8 @@ p { max-width: 42rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-size: 0.875rem; line-height: 1.35; }
 th, td { padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
 th { border-bottom-color: #888; }
-td { min-width: 3rem; max-width: 26rem; }
-.long { min-width: 16rem; }
+td { min-width: 3rem; max-width: 26rem; overflow-wrap: break-word; }
+.long { min-width: 16rem; overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { padding-left: 0; }
 @media (max-width: 30rem) { table { font-size: 0.8125rem; } th, td { padding: 0.25rem 0.4rem; } }
