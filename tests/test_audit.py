@@ -1,6 +1,7 @@
 """Numbers of the audit on complaints few enough to count by hand."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -85,6 +86,8 @@ def test_the_numbers_are_those_counted_by_hand(tmp_path: Path) -> None:
 
 def test_what_is_planted_is_found_in_its_row_and_nowhere_else(tmp_path: Path) -> None:
     sound = [complaint(f"The bank charged me a fee of {n} dollars and will not refund it") for n in range(20)]
+    # Five plain words are too few to tell a language by.
+    sound.append(complaint("mi tarjeta fue clonada ayer XXXX XXXX XX/XX/XXXX"))
     planted = {
         "encoding_control": "a bell \x07 rang in the bank",
         "encoding_html": "fees &amp; charges of the bank",
@@ -97,7 +100,7 @@ def test_what_is_planted_is_found_in_its_row_and_nowhere_else(tmp_path: Path) ->
         "personal_ssn": "my social is 123-45-6789 for the bank",
     }
     found = measure(tmp_path, [*sound, *map(complaint, planted.values())])
-    ids = {kind: str(20 + place) for place, kind in enumerate(planted)}
+    ids = {kind: str(21 + place) for place, kind in enumerate(planted)}
     assert {kind: row for row, kind in found.findings.rows()} == ids
     assert found.findings.counts == {kind: 1 for kind in planted} | {"blank": 0, "short": 0}
     assert found.numbers["encoding"] == {"control": 1, "html": 1, "mojibake": 1, "replacement": 1}
@@ -112,16 +115,18 @@ def test_a_letter_with_a_changed_word_is_a_near_copy_and_not_an_exact_one(tmp_pa
         complaint(LETTER, "Fees", "2020-05-05"),
         complaint(LETTER.replace("teller 3", "Acme"), "Fees", "2020-02-02"),
         complaint(LETTER.upper(), "Loans", None),
+        complaint(LETTER.lower(), None, None),
     ]
     found = measure(tmp_path, rows)
-    assert found.numbers["copies"]["exact"] == {"clusters": 1, "copies": 1, "share": 0.25, "largest": 2}
-    assert found.numbers["copies"]["near"] == {"clusters": 1, "copies": 2, "share": 0.5, "largest": 3}
+    assert found.numbers["copies"]["exact"] == {"clusters": 1, "copies": 2, "share": 0.4, "largest": 3}
+    assert found.numbers["copies"]["near"] == {"clusters": 1, "copies": 3, "share": 0.6, "largest": 4}
     assert found.numbers["contradictions"]["exact"] == {"texts": 1, "rows": 2, "accuracy_ceiling": 0.75}
     assert found.numbers["contradictions"]["near"] == {"texts": 1, "rows": 3, "accuracy_ceiling": 0.75}
     excerpt = LETTER[: audit.EXCERPT_CHARACTERS - 1] + "…"
-    letter = audit.Example(excerpt, 3, 2, [("Fees", 2), ("Loans", 1)], "2020-02-02", "2020-05-05")
+    letter = audit.Example(excerpt, 4, 2, [("Fees", 2), ("Loans", 1)], "2020-02-02", "2020-05-05")
     assert found.clusters == [letter]
-    assert found.contradictions == [letter]
+    # The copy without a label contradicts nothing.
+    assert found.contradictions == [replace(letter, rows=3)]
 
 
 def test_an_excerpt_shows_no_personal_data(tmp_path: Path) -> None:
@@ -162,6 +167,7 @@ def test_the_numbers_do_not_depend_on_the_order_of_the_rows(tmp_path: Path, monk
     monkeypatch.setattr(files, "ROW_GROUP_ROWS", 16)
     rows = [{**row, "row_id": f"row {i}"} for i, row in enumerate(ROWS * 5)]
     rows += [{**complaint("word " * n), "row_id": f"long {n}"} for n in range(1, 100)]
+    rows += [{**complaint(label, label), "row_id": label} for label in ("rare", "seldom", "scarce", "unusual")]
     first = measure(tmp_path, rows, token_sample=20)
     random.Random(5).shuffle(rows)
     other = measure(tmp_path, rows, token_sample=20)

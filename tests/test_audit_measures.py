@@ -20,8 +20,13 @@ def test_a_text_has_redacted_words_where_it_has_redaction_marks(texts: list[str]
 
 
 def test_a_word_is_redacted_once_however_many_marks_it_holds() -> None:
-    texts = ["paid XXXX on XX/XX/XXXX", "XXXX XXXX, XXXX's", "XXL Maxx Foxx", "(XXXX)\n\nXXXX\tXX"]
+    texts = ["paid XXXX on XX/XX/XXXX", "XXXX XXXX, XXXX's", "XXL Maxx FoXX", "(XXXX)\n\nXXXX\tXX"]
     assert lengths.count_redacted_words(pa.array(texts)).tolist() == [2, 3, 0, 3]
+
+
+def test_a_text_is_half_redacted_from_half_of_its_words_on() -> None:
+    numbers = lengths.redaction_numbers(np.array([4, 4, 5, 3]), np.array([2, 1, 0, 3]))
+    assert numbers == {"texts_share": 0.75, "words_share": 0.375, "half_redacted": 2}
 
 
 def _sample(ids: list[str], size: int, cuts: list[int]) -> list[str]:
@@ -56,6 +61,7 @@ SOUND = [
     "café, naïve, £5, “quotes” – dashes… €",
     "CAFÉ” SÃO À",
     "привет 你好 😀",
+    "“à” Ü”…. CAFÉ””",
     "AT&T; R&D",
     "a <b and c> d",
 ]
@@ -105,13 +111,20 @@ def test_other_languages_are_told_from_english() -> None:
     assert _languages([*ENGLISH, *OTHERS.values()]) == list(enumerate(OTHERS, len(ENGLISH)))
 
 
-def test_redaction_marks_and_shouting_do_not_hide_a_language() -> None:
-    redacted = OTHERS["es"].replace(" para ", " XXXX XXXX XX/XX/2020 ").replace("cargo", "{$12.00}")
-    assert _languages([redacted, OTHERS["es"].upper()]) == [(0, "es"), (1, "es")]
+def test_neither_redaction_marks_nor_shouting_hides_a_language() -> None:
+    redacted = "Llamé XXXX XXXX al XXXX XXXX XXXX/XXXX XXXX para XXXX XX/XX/XXXX preguntar XXXX por XXXX el cargo"
+    assert _languages([redacted, "LLAMÉ al BANCO y NO ME RESPONDEN nunca"]) == [(0, "es"), (1, "es")]
 
 
 def test_the_language_of_a_few_words_is_not_told() -> None:
-    assert _languages(["No me pagaron nada", "Gracias XXXX XXXX XXXX XXXX XXXX"]) == []
+    text = "mi tarjeta fue clonada ayer"
+    assert languages.language(text) == "es"
+    assert _languages([text, f"{text} XXXX XXXX XX/XX/XXXX"]) == []
+    assert _languages([f"{text} anoche"]) == [(0, "es")]
+
+
+def test_the_end_of_a_very_long_text_does_not_count_for_its_language() -> None:
+    assert _languages([f"{OTHERS['es']} " * 30 + "credit report " * 5000]) == [(0, "es")]
 
 
 LABELLED = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=30)
@@ -187,6 +200,11 @@ def test_names_that_differ_by_case_punctuation_or_a_word_are_paired() -> None:
         frozenset({"Can't repay my loan", "Can't repay your loan"}),
     }
     assert [ratio for *_, ratio in pairs] == sorted((ratio for *_, ratio in pairs), reverse=True)
+
+
+def test_only_the_most_frequent_names_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_stats, "COMPARED", 2)
+    assert label_stats.similar_names(["Fees one", "Fees One", "fees one"]) == [("Fees one", "Fees One", 1.0)]
 
 
 def test_findings_are_all_counted_and_the_first_of_each_kind_listed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ LEAST_WORDS = 6
 MOST_CHARACTERS = 2000
 """So much of a text is enough to tell its language."""
 
-LEAST_PROBABILITY = 0.9
-"""How sure the identifier must be of another language than English."""
+LEAST_PROBABILITY = 0.3
+"""How sure the identifier must be of another language; short Spanish has some Galician and Catalan in it, too."""
 
 # None of these is a frequent word of Spanish, French, Portuguese, German or Tagalog.
 _FUNCTION_WORDS = r"(?i)\b(?:the|to|and|of|my|is|that|have|for|this|with|they|it|not|are|from|were|been)\b"
