@@ -99,7 +99,7 @@ def main() -> None:
     if arguments.write:
         cores = len(os.sched_getaffinity(0))
         title = "# The data stages at scale\n\n"
-        made = f"Made by `python benchmarks/scale.py FOLDER --write` on {cores} cores: seconds of wall clock (in brackets:\n"
+        made = f"`python benchmarks/scale.py FOLDER --write` on {cores} cores: seconds of wall clock (in brackets:\n"
         note = "times as long as the line above) and the largest resident set.\n\n"
         write_text("benchmarks/scale.md", title + made + note + "\n".join(lines))
 
