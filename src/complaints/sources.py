@@ -1,5 +1,6 @@
 """Where complaints come from, and the manifest that says so."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from complaints.csv_reader import check_file
 from complaints.errors import UserError
 from complaints.files import file_digest, replacing_file, write_json, write_parquet
 from complaints.params import FetchParams
+from complaints.personal import KINDS, mask_batches
 from complaints.readers import read_batches
 from complaints.sample.corpus import make_corpus
 from complaints.schema import RAW_SCHEMA
@@ -75,12 +77,16 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     Nothing in `folder` is touched before all three are complete. The manifest depends on the source and its content
-    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256}.
+    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256}; with
+    params.mask_personal_data also {masked: number of each kind}.
 
     Raises:
         UserError: if the source cannot be read or anything in it is refused.
     """
     source = SOURCES[params.source](params)
+    masked = Counter(dict.fromkeys(KINDS, 0))
+    if params.mask_personal_data:
+        source.batches = mask_batches(source.batches, masked)
     # Files take their places in the reverse of this order, so the manifest comes last.
     with (
         replacing_file(folder / "source.json") as manifest_file,
@@ -97,6 +103,8 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
             "left_out": source.left_out,
             "complaints_sha256": file_digest(complaints_file),
         }
+        if params.mask_personal_data:
+            manifest["masked"] = masked
         write_json(truth_file, source.truth)
         write_json(manifest_file, manifest)
     return manifest
