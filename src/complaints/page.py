@@ -16,8 +16,8 @@ Cell = str | int | float | None
 CONTENTS_FROM = 10
 """A page of so many sections has a table of contents."""
 
-LONG = 100
-"""A cell with more characters is kept from becoming a narrow column of single words."""
+MEDIUM, LONG = 30, 100
+"""Cells with more characters are kept from becoming narrow columns of single words."""
 
 STYLE = """
 :root { color-scheme: light; }
@@ -32,6 +32,7 @@ table { border-collapse: collapse; font-size: 0.875rem; line-height: 1.35; }
 th, td { padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
 th { border-bottom-color: #888; }
 td { min-width: 3rem; max-width: 26rem; overflow-wrap: break-word; }
+.medium { min-width: 9rem; }
 .long { min-width: 16rem; overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { padding-left: 0; }
@@ -126,7 +127,7 @@ def _cell(cell: Cell) -> str:
     if cell is None:
         return "<td></td>"
     if isinstance(cell, str):
-        kind = ' class="long"' if len(cell) > LONG else ""
+        kind = ' class="long"' if len(cell) > LONG else ' class="medium"' if len(cell) > MEDIUM else ""
         return f"<td{kind}>{escape(cell)}</td>"
     form = ".1%" if isinstance(cell, Share) else ".3f" if isinstance(cell, float) else ","
     return f'<td class="number">{cell:{form}}</td>'

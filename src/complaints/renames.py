@@ -112,24 +112,26 @@ def csv_rows(found: Sequence[Candidate]) -> list[tuple[str | int | float | date 
 
 def section(found: Sequence[Candidate]) -> page.Section:
     """Return the candidates as a table of the audit page."""
-    header = (
-        "earlier label", "later label", "in the map", "score", "names", "texts", "dates overlap", "products overlap",
-        "complaints", "complaints", "ends", "begins",
-    )  # fmt: skip
+    header = ("earlier label", "later label", "in the map", "score", "names", "texts", "dates", "products")
     rows: list[tuple[page.Cell, ...]] = [
         (
-            item.old, item.new, item.in_map, item.score, item.name_similarity, item.text_similarity,
-            item.date_overlap, item.product_overlap, item.old_rows, item.new_rows,
-            item.old_ends.isoformat() if item.old_ends else None,
-            item.new_begins.isoformat() if item.new_begins else None,
+            _cell(item.old, item.old_rows, "until", item.old_ends),
+            _cell(item.new, item.new_rows, "from", item.new_begins),
+            *(item.in_map, item.score, item.name_similarity, item.text_similarity),
+            *(item.date_overlap, item.product_overlap),
         )
         for item in found
-    ]  # fmt: skip
+    ]
     text = (
         "Pairs of labels that may be one label before and after a rename, the likeliest first. The score is the "
-        "similarity of the names times the mean of 1, the similarity of the texts, and 1 - dates overlap x products "
-        "overlap: two labels on offer at the same time for the same product are two choices.\n\n"
+        "similarity of the names times the mean of 1, the similarity of the texts, and 1 - the overlap of the dates x "
+        "that of the products: two labels on offer at the same time for the same product are two choices.\n\n"
         "A label ends and begins where the central nine tenths of its complaints do. A pair the map keeps apart is a "
         "question to a reader, not an answer: look at complaints of both before merging them."
     )
     return page.Section("Labels that may be renames", text, header, rows)
+
+
+def _cell(label: str, rows: int, word: str, day: date | None) -> str:
+    when = f" {word} {day}" if day else ""
+    return f"{label} ({rows:,}{when})"
