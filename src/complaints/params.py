@@ -1,10 +1,12 @@
 """params.yaml as frozen, checked dataclasses, one per section."""
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, overload
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError
 
 from complaints.errors import UserError
@@ -191,6 +193,19 @@ def _check_models(models: dict[str, ModelParams]) -> None:
             )
 
 
+def _check_window(cfpb: CfpbParams) -> None:
+    for key in ("date_from", "date_to"):
+        day = getattr(cfpb, key)
+        try:
+            valid = day is None or date.fromisoformat(day).isoformat() == day
+        except ValueError:
+            valid = False
+        if not valid:
+            raise UserError(f"params: fetch.cfpb.{key} is {day!r}; it must be a day, as 'YYYY-MM-DD'")
+    if cfpb.date_from and cfpb.date_to and cfpb.date_from > cfpb.date_to:
+        raise UserError(f"params: fetch.cfpb.date_from is {cfpb.date_from!r}, later than date_to, {cfpb.date_to!r}")
+
+
 def parse(value: Any) -> Params:
     """Check the whole of params.yaml, given as plain dicts and lists.
 
@@ -198,8 +213,19 @@ def parse(value: Any) -> Params:
         UserError: naming the first key that is unknown, missing, of the wrong type or impossible.
     """
     params = build(Params, value, "")
+    _check_window(params.fetch.cfpb)
     _check_models(params.models)
     return params
+
+
+class _WithoutDates(SafeConstructor):
+    """DVC refuses params.yaml when a value is a date; here it is refused with a line number."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        raise ConstructorError(None, None, f"{node.value} is a date to YAML; put it in quotes", node.start_mark)
+
+
+_WithoutDates.add_constructor("tag:yaml.org,2002:timestamp", _WithoutDates.construct_yaml_timestamp)
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -209,7 +235,9 @@ def read_yaml(path: str | Path) -> Any:
         UserError: if the file is missing or not valid YAML, naming file and line.
     """
     try:
-        return YAML(typ="safe", pure=True).load(Path(path))
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = _WithoutDates
+        return yaml.load(Path(path))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run this at the root of the project") from None
     except (MarkedYAMLError, UnicodeDecodeError) as error:

@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
+from complaints.cfpb import Report
+from complaints.cfpb import read_batches as read_cfpb
 from complaints.csv_reader import check_file
 from complaints.errors import UserError
 from complaints.files import file_digest, replacing_file, write_json, write_parquet
@@ -32,6 +34,8 @@ class Source:
     truth: dict[str, Any] = field(default_factory=dict)
     """What was planted in a synthetic corpus."""
     synthetic: bool = False
+    origin: dict[str, Any] = field(default_factory=dict)
+    """What else the manifest is to say; complete once `batches` is drawn."""
 
 
 def sample(params: FetchParams) -> Source:
@@ -61,7 +65,18 @@ def file(params: FetchParams) -> Source:
     return Source(batches=batches(), files=files)
 
 
-SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file}
+def cfpb(params: FetchParams) -> Source:
+    """Read the CFPB's files that the description at `params.path` names; downloads are kept in scratch/downloads/.
+
+    Raises:
+        UserError: as `cfpb.read_batches` does, while the batches are drawn.
+    """
+    report = Report()
+    batches = read_cfpb(Path(params.path), params.cfpb, report)
+    return Source(batches, report.files, report.left_out, origin={"structured": report.structured})
+
+
+SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file, "cfpb": cfpb}
 
 
 def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -75,7 +90,8 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     Nothing in `folder` is touched before all three are complete. The manifest depends on the source and its content
-    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256}.
+    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256} and
+    what the source adds.
 
     Raises:
         UserError: if the source cannot be read or anything in it is refused.
@@ -96,6 +112,7 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
             "rows_kept": rows,
             "left_out": source.left_out,
             "complaints_sha256": file_digest(complaints_file),
+            **source.origin,
         }
         write_json(truth_file, source.truth)
         write_json(manifest_file, manifest)
