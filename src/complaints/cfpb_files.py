@@ -99,13 +99,19 @@ def archive_links(html: str, address: str) -> list[str]:
     """
     links = _Links()
     links.feed(html)
-    targets = [urldefrag(urljoin(address, target.strip())).url for target in links.targets]
-    return _in_order({t: unquote(urlsplit(t).path.rpartition("/")[2]) for t in targets if is_address(t)}, address)
+    names: dict[str, str] = {}
+    for target in links.targets:
+        try:
+            place = urldefrag(urljoin(address, target.strip())).url
+            names[place] = unquote(urlsplit(place).path.rpartition("/")[2])
+        except ValueError:
+            continue  # No address, hence not one of the archive's.
+    return _in_order({place: name for place, name in names.items() if is_address(place)}, address)
 
 
 def _narrative_places(place: str) -> list[str]:
     if is_address(place):
-        if DATA_NAME.fullmatch(urlsplit(place).path):
+        if DATA_NAME.fullmatch(place.partition("?")[0]):
             return [place]
         try:
             return archive_links(download(place, DOWNLOADS).read_text(encoding="utf-8", errors="replace"), place)

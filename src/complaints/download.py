@@ -24,7 +24,8 @@ BACKOFF_SECONDS = 1.0
 """Wait before the second attempt; every further wait is twice as long."""
 TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of the answer."""
-PIECE_BYTES = 2**20
+PIECE_BYTES = 2**16
+"""Of what arrives before a connection breaks off, less than one piece is lost."""
 HEADERS = {"User-Agent": "complaints-pipeline", "Accept-Encoding": "identity"}
 """Compression on the way would hide the length, and a range of a compressed answer is no range of the file."""
 DATA_SUFFIXES = {".csv", ".gz", ".zip"}
@@ -172,7 +173,10 @@ def download(address: str, folder: Path) -> Path:
         UserError: for an address that answers with an error (5xx: five times over), cannot be reached, breaks off again
             and again without progress, sends a web page instead of a file, or does not fit on the disk.
     """
-    path = kept_path(address, folder)
+    try:
+        path = kept_path(address, folder)
+    except ValueError as error:
+        raise UserError(f"{address} is no address ({error}); correct it") from None
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,8 +188,12 @@ def download(address: str, folder: Path) -> Path:
             break
         except _Again as error:
             problem = str(error)
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            problem = f"no connection, or it broke off ({type(error).__name__})"
+        except requests.exceptions.ChunkedEncodingError:
+            problem = "the connection broke off"
+        except requests.Timeout:
+            problem = "no answer in time"
+        except requests.ConnectionError:
+            problem = "no connection to the server; is there a network?"
         except requests.RequestException as error:
             raise UserError(f"{address} cannot be downloaded: {shown(str(error))}") from None
         reached = part.stat().st_size if part.exists() else 0

@@ -1,5 +1,8 @@
 """Where complaints come from, and the manifest that says so."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +89,29 @@ def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             bar.update(batch.num_rows)
 
 
+def _committed_digests(folder: Path) -> dict[str, str]:
+    """Return address -> sha256 of the manifest in git; the one in the folder is gone, since DVC removes it first."""
+    command = ["git", "show", "HEAD:./source.json"]
+    try:
+        shown = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+        return {file["address"]: file["sha256"] for file in json.loads(shown)["files"] if "address" in file}
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return {}
+
+
+def _warn_of_changes(files: list[dict[str, Any]], folder: Path) -> None:
+    """Say which addresses hold other bytes today than when the manifest in git was made."""
+    before = _committed_digests(folder)
+    for file in files:
+        address = file.get("address")
+        if address in before and before[address] != file["sha256"]:
+            print(
+                f"warning: {address} is not what data/raw/source.json in git names: sha256 {file['sha256']}, "
+                f"then {before[address]}; pin it in the description to refuse another one",
+                file=sys.stderr,
+            )
+
+
 def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
@@ -114,6 +140,7 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
             "complaints_sha256": file_digest(complaints_file),
             **source.origin,
         }
+        _warn_of_changes(source.files, folder)
         write_json(truth_file, source.truth)
         write_json(manifest_file, manifest)
     return manifest
