@@ -1,4 +1,4 @@
-"""Files in the CFPB's layout, and a server on loopback with its page, its files, ranges, ETags, and faults on demand."""
+"""Files in the CFPB's layout, and a server on loopback with its page, ranges, ETags, and faults on demand."""
 
 import csv
 import hashlib
