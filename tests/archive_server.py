@@ -84,8 +84,9 @@ class File:
     etag: str | None = "by content"
     last_modified: str | None = None
     encoding: str | None = None
-    ranges: Literal["honest", "none", "careless"] = "honest"
-    """`none` sends the whole file whatever was asked for; `careless` sends a range without looking at If-Range."""
+    ranges: Literal["honest", "none", "careless", "short"] = "honest"
+    """`none` sends the whole file whatever was asked for; `careless` sends a range without looking at If-Range;
+    `short` sends less of it than was asked for."""
 
     def validators(self) -> dict[str, str]:
         etag = f'"{hashlib.sha256(self.body).hexdigest()[:12]}"' if self.etag == "by content" else self.etag
@@ -143,15 +144,16 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             headers = file.validators()
             asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
             same = self.headers["If-Range"] in (*headers.values(), None) or file.ranges == "careless"
-            start, status = 0, 200
+            start, end, status = 0, len(file.body), 200
             if asked and same and file.ranges != "none":
                 start, status = int(asked[1]), 206
-                headers["Content-Range"] = f"bytes {start}-{len(file.body) - 1}/{len(file.body)}"
+                end = start + 100_000 if file.ranges == "short" else len(file.body)
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(file.body)}"
             if start > len(file.body):
                 self._note(0)
                 self._start(416, 0, {"Content-Range": f"bytes */{len(file.body)}"})
                 return
-            body = file.body[start:]
+            body = file.body[start:end]
             sent = body[:amount] if kind == "drop" else body
             self._note(len(sent))
             self._start(status, len(body) + (amount if kind == "announce" else 0), headers)
@@ -166,10 +168,15 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no news here."""
+
+
 @contextmanager
 def serve() -> Iterator[Site]:
     """Serve an empty site; put files into it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
     site = Site(f"http://127.0.0.1:{server.server_port}")
     server.RequestHandlerClass = _handler(site)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

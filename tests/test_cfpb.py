@@ -360,7 +360,9 @@ class TestRefusals:
         assert "holds 2 files" in refusal(description)
 
     def test_a_missing_file_is_refused(self, tmp_path: Path) -> None:
-        assert "gone.csv does not exist" in refusal(describe(tmp_path, str(tmp_path / "gone.csv"), None))
+        assert "gone.csv does not exist; correct it in the description" in refusal(
+            describe(tmp_path, str(tmp_path / "gone.csv"), None)
+        )
 
     def test_a_file_that_changes_while_it_is_read_is_refused(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -396,4 +398,4 @@ def test_the_committed_description_and_profile_are_valid() -> None:
     description = cfpb_files.read_description(ROOT / "data/sources/cfpb.yaml")
     assert description.narratives is not None
     profile = params.read_yaml(ROOT / "profiles/cfpb.yaml")
-    assert ROOT / profile["fetch"]["path"] == ROOT / "data/sources/cfpb.yaml"
+    assert profile["fetch"]["path"] == "data/sources/cfpb.yaml"

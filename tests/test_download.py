@@ -105,6 +105,13 @@ def test_as_long_as_more_arrives_nothing_is_given_up(site: Site, tmp_path: Path)
     assert len(site.requests) == 13
 
 
+def test_a_server_may_send_less_than_was_asked_for(site: Site, tmp_path: Path) -> None:
+    site.files[PATH].ranges = "short"
+    site.faults[PATH] = [("drop", PIECE_BYTES)]
+    assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
+    assert [request.sent for request in site.requests[1:3]] == [100_000, 100_000]
+
+
 def test_without_ranges_the_same_failure_over_and_over_is_given_up(site: Site, tmp_path: Path) -> None:
     site.files[PATH].ranges = "none"
     site.faults[PATH] = [("drop", 10_000)] * 100
@@ -120,6 +127,18 @@ def test_a_file_that_changed_since_the_part_is_fetched_from_its_start(site: Site
     refusal(site.origin + PATH, tmp_path)
     site.files[PATH].body = BODY[::-1]
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY[::-1]
+
+
+@pytest.mark.parametrize(("modified", "size"), [("Sat, 15 Aug 2026", len(BODY)), ("Fri, 14 Aug 2026", len(BODY) + 1)])
+def test_without_an_etag_a_changed_file_shows_by_its_date_or_length(
+    site: Site, tmp_path: Path, modified: str, size: int
+) -> None:
+    site.files[PATH] = File(BODY, etag=None, last_modified="Fri, 14 Aug 2026", ranges="careless")
+    site.faults[PATH] = [("drop", 100_000)] + [("drop", 0)] * (ATTEMPTS - 1)
+    refusal(site.origin + PATH, tmp_path)
+    site.files[PATH].body = b"x" * size
+    site.files[PATH].last_modified = modified
+    assert download(site.origin + PATH, tmp_path).read_bytes() == b"x" * size
 
 
 def test_a_part_longer_than_the_file_of_today_is_dropped(site: Site, tmp_path: Path) -> None:

@@ -84,9 +84,8 @@ class Join:
         )
         self._mark_repeated(places, texts, reasons)
         kept = np.flatnonzero(reasons == KEPT)
-        return self._rows(numbers[kept], texts.take(pa.array(kept)), places[kept]), np.bincount(
-            reasons, minlength=KEPT + 1
-        )
+        batch = self._rows(numbers[kept], texts.take(pa.array(kept)), places[kept])
+        return batch, np.bincount(reasons, minlength=KEPT + 1)
 
     def _mark_repeated(self, places: np.ndarray, texts: pa.Array, reasons: np.ndarray) -> None:
         """Change the reason of every row whose complaint has a narrative already, of this batch or an earlier one."""
@@ -147,6 +146,4 @@ def read_batches(description: Path, filters: CfpbParams, report: Report) -> Iter
     report.structured |= counts | {"kept_without_narrative": join.without_narrative()}
     if totals[KEPT] == 0:
         reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in report.left_out.items() if rows)
-        raise UserError(
-            f"{description}: no complaint is left of {totals.sum():,} narratives ({reasons or 'none there'})"
-        )
+        raise UserError(f"{description}: no complaint is left of {totals.sum():,} narratives ({reasons or 'no rows'})")

@@ -127,6 +127,8 @@ def _narrative_places(place: str) -> list[str]:
 def _on_this_machine(place: str, pinned: dict[str, Pin]) -> DataFile:
     """Bring in a file if need be, and check it against its pin."""
     path = download(place, DOWNLOADS) if is_address(place) else Path(place)
+    if not path.exists():
+        raise UserError(f"{place} does not exist; correct it in the description that fetch.path names")
     check_file(path)
     state = path.stat()
     entry: dict[str, Any] = {"name": path.name, "bytes": state.st_size, "sha256": file_digest(path)}

@@ -67,9 +67,8 @@ def _days(values: pa.Array) -> np.ndarray:
     """Return int32 [rows], NO_DATE for what `parse_date` cannot read."""
     coded = values.dictionary_encode()
     dates = map(parse_date, coded.dictionary.to_pylist())
-    return np.array([NO_DATE if day is None else (day - EPOCH).days for day in dates], np.int32)[
-        coded.indices.to_numpy()
-    ]
+    days = np.array([NO_DATE if day is None else (day - EPOCH).days for day in dates], np.int32)
+    return days[coded.indices.to_numpy()]
 
 
 def _outside(days: np.ndarray, filters: CfpbParams) -> np.ndarray:

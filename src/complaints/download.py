@@ -85,7 +85,8 @@ def _length(response: requests.Response, start: int, known: _Part) -> int | None
     """Return the length of the whole file, None where the server does not say; check that a range fits the part."""
     if response.status_code == 206:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        same = response.headers.get("ETag", known.etag) == known.etag
+        said = {"ETag": known.etag, "Last-Modified": known.last_modified}
+        same = all(response.headers.get(name, value) == value for name, value in said.items())
         if not found or int(found[1]) != start or not same or (known.bytes and int(found[3]) != known.bytes):
             raise _Again("the server sent another part than the one asked for")
         return int(found[3])
@@ -118,20 +119,20 @@ def _attempt(address: str, part: Path, record: Path) -> None:
         headers |= {"Range": f"bytes={start}-", "If-Range": str(known.validator)}
     with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
         if response.status_code == 416:
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise _Again("the server has no such part; starting anew")
         _refuse_status(address, response)
         try:
             length = _length(response, start, known)
         except _Again:
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise
         if response.status_code == 200:
             start = 0
-            headers_of_file = response.headers if "Content-Encoding" not in response.headers else {}
-            known = _Part(address, headers_of_file.get("ETag"), headers_of_file.get("Last-Modified"), length)
+            # What was compressed on the way cannot be resumed, so nothing is kept to resume it by.
+            said = {} if "Content-Encoding" in response.headers else response.headers
             part.unlink(missing_ok=True)
-            write_json(record, asdict(known))
+            write_json(record, asdict(_Part(address, said.get("ETag"), said.get("Last-Modified"), length)))
         if length and length - start > (free := shutil.disk_usage(part.parent).free):
             raise UserError(f"{address} needs {length - start:,} bytes in {part.parent}, where {free:,} are free")
         with (
@@ -147,7 +148,7 @@ def _attempt(address: str, part: Path, record: Path) -> None:
     if length is not None and size < length:
         raise _Again(f"the connection broke off after {size:,} of {length:,} bytes")
     if length is not None and size > length:
-        part.unlink()
+        part.unlink(missing_ok=True)
         raise _Again(f"the server sent more than the {length:,} bytes it announced")
 
 
@@ -157,7 +158,7 @@ def _refuse_content(address: str, part: Path) -> None:
         head = file.read(512)
     wrong = not head or (content_of(head) == "a web page" and part.with_suffix("").suffix.lower() in DATA_SUFFIXES)
     if wrong:
-        part.unlink()
+        part.unlink(missing_ok=True)
         what = "a web page (an error page?)" if head else "nothing"
         raise UserError(f"{address}: the server sent {what} instead of a file; open the address in a browser")
 
@@ -206,5 +207,5 @@ def download(address: str, folder: Path) -> Path:
         time.sleep(wait)
     _refuse_content(address, part)
     part.replace(path)
-    record.unlink()
+    record.unlink(missing_ok=True)
     return path

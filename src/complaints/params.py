@@ -1,16 +1,14 @@
 """params.yaml as frozen, checked dataclasses, one per section."""
 
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, overload
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError
 
 from complaints.errors import UserError
-from complaints.typed import Range, build
+from complaints.typed import IsoDay, PlainConstructor, Range, build
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -20,6 +18,7 @@ NotNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(1)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]
+Day = Annotated[str, IsoDay()]
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class FileParams:
 class CfpbParams:
     """Which of the CFPB's complaints are kept; None keeps all. Dates are YYYY-MM-DD, both ends included."""
 
-    date_from: str | None
-    date_to: str | None
+    date_from: Day | None
+    date_to: Day | None
     products: tuple[str, ...] | None
 
 
@@ -193,19 +192,6 @@ def _check_models(models: dict[str, ModelParams]) -> None:
             )
 
 
-def _check_window(cfpb: CfpbParams) -> None:
-    for key in ("date_from", "date_to"):
-        day = getattr(cfpb, key)
-        try:
-            valid = day is None or date.fromisoformat(day).isoformat() == day
-        except ValueError:
-            valid = False
-        if not valid:
-            raise UserError(f"params: fetch.cfpb.{key} is {day!r}; it must be a day, as 'YYYY-MM-DD'")
-    if cfpb.date_from and cfpb.date_to and cfpb.date_from > cfpb.date_to:
-        raise UserError(f"params: fetch.cfpb.date_from is {cfpb.date_from!r}, later than date_to, {cfpb.date_to!r}")
-
-
 def parse(value: Any) -> Params:
     """Check the whole of params.yaml, given as plain dicts and lists.
 
@@ -213,19 +199,11 @@ def parse(value: Any) -> Params:
         UserError: naming the first key that is unknown, missing, of the wrong type or impossible.
     """
     params = build(Params, value, "")
-    _check_window(params.fetch.cfpb)
+    window = params.fetch.cfpb
+    if window.date_from and window.date_to and window.date_from > window.date_to:
+        raise UserError(f"params: fetch.cfpb.date_from is {window.date_from!r}, later than date_to, {window.date_to!r}")
     _check_models(params.models)
     return params
-
-
-class _WithoutDates(SafeConstructor):
-    """DVC refuses params.yaml when a value is a date; here it is refused with a line number."""
-
-    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
-        raise ConstructorError(None, None, f"{node.value} is a date to YAML; put it in quotes", node.start_mark)
-
-
-_WithoutDates.add_constructor("tag:yaml.org,2002:timestamp", _WithoutDates.construct_yaml_timestamp)
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -236,7 +214,7 @@ def read_yaml(path: str | Path) -> Any:
     """
     try:
         yaml = YAML(typ="safe", pure=True)
-        yaml.Constructor = _WithoutDates
+        yaml.Constructor = PlainConstructor
         return yaml.load(Path(path))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run this at the root of the project") from None
