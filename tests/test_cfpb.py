@@ -89,7 +89,7 @@ ROWS: list[Row] = [
 
 class TestJoin:
     def test_rows_carry_what_the_structured_file_says_in_the_order_of_the_narratives(self, tmp_path: Path) -> None:
-        parts = [[("40", 'He said "no",\r\ntwice – €')], [("10", "text ten"), ("020", " text twenty ")]]
+        parts = [[("40", 'He said "no",\r\ntwice – €')], [("10", "text ten"), (" 020\t", " text twenty ")]]
         rows, report = read(local(tmp_path, ROWS, *parts))
         assert [tuple(row.values()) for row in rows] == [
             ("40", 'He said "no",\r\ntwice – €', "Closing", date(2022, 1, 1), "Mortgage", None),
@@ -123,15 +123,12 @@ class TestJoin:
         }
 
     def test_structured_rows_without_a_usable_id_are_counted_and_the_first_of_an_id_holds(self, tmp_path: Path) -> None:
-        more = [("40", "2015-01-01", "Loan", "Late"), ("", "2021-01-01", "a", "b"), ("4e1", "2021-01-01", "a", "b")]
-        rows, report = read(local(tmp_path, ROWS + more, [("40", "text")]))
+        again = [("40", "2015-01-01", "Loan", "Late")] * 100
+        unusable = [("", "2021-01-01", "Loan", "Late"), ("4e1", "2021-01-01", "Loan", "Late")]
+        rows, report = read(local(tmp_path, [*ROWS, *again, *unusable], [("40", "text")]))
         assert rows[0]["label"] == "Closing"
-        assert report.structured["left_out"] == {
-            "id is no number": 2,
-            "id repeated": 1,
-            "outside the dates": 0,
-            "another product": 0,
-        }
+        counts = report.structured["left_out"]
+        assert (counts["id repeated"], counts["id is no number"]) == (100, 2)
 
     @pytest.mark.parametrize(
         ("date_from", "date_to", "kept"),

@@ -127,6 +127,7 @@ def test_a_file_that_changed_since_the_part_is_fetched_from_its_start(site: Site
     refusal(site.origin + PATH, tmp_path)
     site.files[PATH].body = BODY[::-1]
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY[::-1]
+    assert len(site.requests) == ATTEMPTS + (2 if ranges == "careless" else 1)
 
 
 @pytest.mark.parametrize(("modified", "size"), [("Sat, 15 Aug 2026", len(BODY)), ("Fri, 14 Aug 2026", len(BODY) + 1)])

@@ -1,6 +1,7 @@
 """The CFPB's structured file (who complained when, about what), held in memory in some twenty bytes a complaint."""
 
 import difflib
+from array import array
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -89,10 +90,17 @@ def _check_products(path: Path, wanted: tuple[str, ...], there: list[str]) -> No
             raise UserError(f"params: fetch.cfpb.products: no complaint of {path} is about {product!r}; {hint}")
 
 
-def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, list[np.ndarray]], _Codes, _Codes]:
-    """Read the structured file into pieces of compact columns."""
+def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, array], list[str], list[str]]:
+    """Read the structured file into compact columns, and return them with the names of its labels and products."""
     labels, products = _Codes(), _Codes()
-    pieces: dict[str, list[np.ndarray]] = {name: [] for name in ("ids", "days", "labels", "products", "status")}
+    # These grow in place; pieces of numpy's would be in memory a second time when they are joined.
+    columns = {
+        "ids": array("q"),
+        "days": array("i"),
+        "labels": array("i"),
+        "products": array("i"),
+        "status": array("B"),
+    }
     with tqdm(desc="structured rows", unit=" rows", unit_scale=True, disable=None) as bar:
         for chunk in chunks(file, STRUCTURED):
             days = _days(chunk.columns["date"])
@@ -100,13 +108,13 @@ def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, 
             wanted = [products.numbers[name] for name in filters.products or () if name in products.numbers]
             other = ~np.isin(coded, wanted) if filters.products is not None else np.zeros(len(days), bool)
             status = np.select([_outside(days, filters), other], [OUTSIDE_DATES, OTHER_PRODUCT], WANTED)
-            pieces["ids"].append(complaint_ids(chunk.columns["id"]))
-            pieces["days"].append(days)
-            pieces["labels"].append(labels.encode(chunk.columns["label"]))
-            pieces["products"].append(coded)
-            pieces["status"].append(status.astype(np.uint8))
+            columns["ids"].frombytes(complaint_ids(chunk.columns["id"]).tobytes())
+            columns["days"].frombytes(days.tobytes())
+            columns["labels"].frombytes(labels.encode(chunk.columns["label"]).tobytes())
+            columns["products"].frombytes(coded.tobytes())
+            columns["status"].frombytes(status.astype(np.uint8).tobytes())
             bar.update(len(days))
-    return pieces, labels, products
+    return columns, list(labels.numbers), list(products.numbers)
 
 
 def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, dict[str, Any]]:
@@ -115,31 +123,37 @@ def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, di
     Raises:
         UserError: as `chunks` does, for no rows, no id, and a product nothing is about.
     """
-    pieces, labels, products = _structured_columns(file, filters)
-    if not pieces["ids"]:
+    columns, labels, products = _structured_columns(file, filters)
+    rows = len(columns["ids"])
+    if rows == 0:
         raise UserError(f"{file.path} has no rows")
-    _check_products(file.path, filters.products or (), list(products.numbers))
-    # A column at a time, so that no more than one is in memory twice.
-    ids = np.concatenate(pieces.pop("ids"))
-    rows = len(ids)
+    _check_products(file.path, filters.products or (), products)
+    ids = np.frombuffer(columns.pop("ids"), np.int64)
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
-    numeric = ids >= 0
-    first = numeric & np.append(True, ids[1:] != ids[:-1])
-    if not first.any():
+    numeric = int(np.sum(ids >= 0))
+    first = (ids >= 0) & np.append(True, ids[1:] != ids[:-1])
+    if numeric == 0:
         raise UserError(f"{file.path}: no {STRUCTURED['id']!r} is a number")
+    ids = ids[first]
     order = order[first]
-    columns = {name: np.concatenate(pieces.pop(name))[order] for name in list(pieces)}
+    # A column at a time, so that no more than one is in memory twice.
     structured = Structured(
-        ids[first], **columns, label_names=list(labels.numbers), product_names=list(products.numbers)
+        ids=ids,
+        days=np.frombuffer(columns.pop("days"), np.int32)[order],
+        labels=np.frombuffer(columns.pop("labels"), np.int32)[order],
+        products=np.frombuffer(columns.pop("products"), np.int32)[order],
+        status=np.frombuffer(columns.pop("status"), np.uint8)[order],
+        label_names=labels,
+        product_names=products,
     )
-    by_status = np.bincount(structured.status, minlength=3).tolist()
+    by_status = [int(np.sum(structured.status == status)) for status in (WANTED, OUTSIDE_DATES, OTHER_PRODUCT)]
     counts = {
         "rows": rows,
         "kept": by_status[WANTED],
         "left_out": {
-            "id is no number": int(np.sum(~numeric)),
-            "id repeated": int(np.sum(numeric)) - len(structured.ids),
+            "id is no number": rows - numeric,
+            "id repeated": numeric - len(ids),
             "outside the dates": by_status[OUTSIDE_DATES],
             "another product": by_status[OTHER_PRODUCT],
         },
