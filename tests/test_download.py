@@ -219,7 +219,7 @@ def test_an_answer_compressed_on_the_way_is_kept_as_the_file_is(site: Site, tmp_
 def test_without_a_server_the_error_is_one_line(tmp_path: Path) -> None:
     with serve() as site:
         pass
-    assert "no connection to the server; is there a network?" in refusal(site.origin + PATH, tmp_path)
+    assert "no connection to the server (is there a network?)" in refusal(site.origin + PATH, tmp_path)
 
 
 @pytest.mark.parametrize("address", ["http://", "http://[::1", "https://exa mple.org/x"])

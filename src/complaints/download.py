@@ -194,7 +194,7 @@ def download(address: str, folder: Path) -> Path:
         except requests.Timeout:
             problem = "no answer in time"
         except requests.ConnectionError:
-            problem = "no connection to the server; is there a network?"
+            problem = "no connection to the server (is there a network?)"
         except requests.RequestException as error:
             raise UserError(f"{address} cannot be downloaded: {shown(str(error))}") from None
         reached = part.stat().st_size if part.exists() else 0
