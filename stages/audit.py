@@ -1,24 +1,33 @@
-"""Measure the raw complaints before anything is changed: labels, lengths, redaction, copies, contradictions.
+"""Measure the raw complaints before anything is changed: lengths, labels, copies, contradictions, damage, leaks.
 
 Reads data/raw/complaints.parquet and data/raw/source.json.
-Writes reports/audit/: audit.json (numbers), label_counts.csv and word_counts.csv (for plots), index.html (one page).
+Writes reports/audit/: index.html (one page), audit.json (its numbers) and, as CSV, label_counts, label_years,
+similar_labels, word_counts, cluster_sizes and findings (row ids).
 """
 
-from complaints import audit, params, stage
-from complaints.files import read_json, read_parquet, replacing_folder, write_json, write_text
+from pathlib import Path
+
+from complaints import audit, audit_page, backbones, params, stage, tokens
+from complaints.files import read_json, replacing_folder, write_csv, write_json, write_text
 
 
 def main() -> None:
     """Read, measure, write."""
     p = params.load("audit")
-    measured = audit.measure(read_parquet("data/raw/complaints.parquet"), p.short_words)
-    html = audit.render(measured, read_json("data/raw/source.json"), p.short_words, p.listed_labels)
+    manifest = read_json("data/raw/source.json")
+    tokenizer = tokens.load_tokenizer(backbones.resolve(p.tokenizer).folder)
+    measured = audit.measure(Path("data/raw/complaints.parquet"), p, tokenizer)
+    html = audit_page.render(measured, manifest, p)
     with replacing_folder("reports/audit") as folder:
-        write_json(folder / "audit.json", measured.numbers)
-        write_text(folder / "label_counts.csv", audit.csv_text(("label", "count"), measured.label_counts))
-        header = ("words_from", "words_to", "complaints")
-        write_text(folder / "word_counts.csv", audit.csv_text(header, measured.word_counts))
         write_text(folder / "index.html", html)
+        write_json(folder / "audit.json", measured.numbers)
+        write_csv(folder / "label_counts.csv", ("label", "count"), measured.label_counts)
+        write_csv(folder / "label_years.csv", *measured.label_years)
+        write_csv(folder / "similar_labels.csv", ("label", "other", "similarity"), measured.similar_labels)
+        write_csv(folder / "word_counts.csv", ("words_from", "words_to", "complaints"), measured.word_counts)
+        header = ("rows_from", "rows_to", "clusters", "rows")
+        write_csv(folder / "cluster_sizes.csv", header, measured.cluster_sizes)
+        write_csv(folder / "findings.csv", ("row_id", "kind"), measured.findings.rows())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Score every model on the held-out splits.
 
-Reads predictions/, data/splits/, data/interim/labels.json, data/raw/source.json and reports/training/.
+Reads predictions/, data/splits/, data/interim/{labels,hierarchy}.json, data/raw/source.json and reports/training/.
 Writes reports/metrics.json and reports/evaluation/ (scoreboard.md, scoreboard.csv, per_class.csv, confusions.csv,
 pictures and index.html).
 """
@@ -15,7 +15,7 @@ def main() -> None:
     """Run the stage."""
     p = params.load("evaluate")
     models = list(params.load("models"))
-    truth = evaluation.read_truth(Path("data/splits"), Path("data/interim/labels.json"), Path("data/raw/source.json"))
+    truth = evaluation.read_truth(Path("data/splits"), Path("data/interim"), Path("data/raw/source.json"))
     logits = evaluation.read_all_logits(Path("predictions"), models, truth)
     histories = {model: scoreboard.read_history(Path("reports/training") / model) for model in models}
 

@@ -15,6 +15,7 @@ from complaints import evaluation, plots, scoreboard
 from complaints.errors import UserError
 from complaints.evaluation import Row, Truth
 from complaints.files import write_json, write_parquet
+from complaints.hierarchy import hierarchy
 from complaints.predictions import write_predictions
 from complaints.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
 
@@ -32,12 +33,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     generator = np.random.default_rng(0)
     write_json("data/interim/labels.json", LABELS)
+    write_json("data/interim/hierarchy.json", hierarchy(LABELS, [{}] * 5, {}))
     write_json("data/raw/source.json", {"source": "file", "synthetic": False})
     true = {split: generator.permutation(np.repeat(np.arange(5), COUNTS[split])) for split in SPLITS}
     ids = {split: [f"{split}-{i}" for i in range(len(true[split]))] for split in SPLITS}
     for split in SPLITS:
         blank = pa.nulls(len(ids[split]))
-        columns = [ids[split], ids[split], pa.array(true[split], pa.int32()), ids[split], blank, blank]
+        seen = pa.array([False] * len(ids[split]))
+        columns = [ids[split], ids[split], pa.array(true[split], pa.int32()), ids[split], seen, blank, blank]
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
     prior = np.log(np.bincount(true["train"]) / len(true["train"]))
     for name, strength in (("majority", None), ("tfidf", 1.0), ("net", 2.0)):
@@ -55,7 +58,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def read_truth() -> Truth:
-    return evaluation.read_truth(Path("data/splits"), Path("data/interim/labels.json"), Path("data/raw/source.json"))
+    return evaluation.read_truth(Path("data/splits"), Path("data/interim"), Path("data/raw/source.json"))
 
 
 def score(truth: Truth) -> list[Row]:
@@ -180,6 +183,7 @@ def test_a_split_without_rows_or_with_unknown_classes_is_refused(workspace: Path
     with pytest.raises(UserError, match=r"train\.parquet has a label_id outside the 4 classes"):
         read_truth()
     write_json("data/interim/labels.json", LABELS)
+    write_json("data/interim/hierarchy.json", hierarchy(LABELS, [{}] * 5, {}))
     write_parquet("data/splits/validation.parquet", SPLIT_SCHEMA, [SPLIT_SCHEMA.empty_table()])
     with pytest.raises(UserError, match=r"validation\.parquet has no rows"):
         read_truth()
@@ -259,7 +263,7 @@ def test_the_markdown_scoreboard_lines_up_and_has_the_floor_first(workspace: Pat
     truth = read_truth()
     text = scoreboard.markdown(truth, score(truth))
     assert "5 classes; rows: 120 train, 39 validation, 59 test." in text
-    assert "1 of 5 classes have no validation row." in text
+    assert "1 of 5 classes have no row here." in text
     for part in text.split("\n## ")[1:]:
         table = [line for line in part.splitlines() if line.startswith("|")]
         assert len({len(line) for line in table}) == 1
@@ -344,3 +348,33 @@ def test_the_page_refers_to_nothing_outside_itself(workspace: Path) -> None:
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     text = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text)
     assert not re.search(r"https?:|//|url\(|@import|<script|<link", text)
+
+
+def test_rows_that_train_has_no_copy_of_are_scored_on_their_own(workspace: Path) -> None:
+    whole = read_truth()
+    assert list(whole.parts) == ["validation", "test"]
+    right = {split: 9 * np.eye(5)[whole.label_ids[split]] for split in HELD_OUT}
+    seen = np.arange(59) < 20
+    right["test"][~seen] = np.roll(right["test"][~seen], 1, axis=1)
+    truth = replace(whole, seen={"validation": np.zeros(39, bool), "test": seen})
+    rows = evaluation.score(truth, {"majority": right, "tfidf": right}, [0.0])
+    assert rows[0].values["test"]["accuracy"] == pytest.approx(20 / 59, abs=1e-6)
+    assert rows[0].values["test_never_seen"]["accuracy"] == 0
+    assert "validation_never_seen" not in rows[0].values
+    assert "## test, the 39 rows of which train has no copy" in scoreboard.markdown(truth, rows)
+    assert evaluation.metrics_json(rows)["tfidf"]["test_never_seen"]["macro_f1"] == 0
+
+
+def test_products_are_scored_where_the_source_has_them(workspace: Path) -> None:
+    truth = read_truth()
+    rows = write_report(workspace / "without", truth)
+    assert "The right product" not in (workspace / "without/index.html").read_text()
+    card, loan = {"Card": 5, "Loan": 1}, {"Loan": 3}
+    products = {"test": ["Card" if label < 2 else "Loan" for label in truth.label_ids["test"]]}
+    truth = replace(truth, products=products, hierarchy=hierarchy(LABELS, [card, card, loan, loan, loan], {}))
+    write_report(workspace / "with", truth)
+    assert "The 2 products of 59 test rows" in (workspace / "with/index.html").read_text()
+    net = next(row for row in rows if row.name == "net")
+    right = np.mean((net.predicted["test"] < 2) == (truth.label_ids["test"] < 2))
+    table = (workspace / "with/index.html").read_text().split("The 2 products")[1].split("</table>")[0]
+    assert re.search(rf">net</td><td[^>]*>{right:.3f}<", table)

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+
+class Share(float):
+    """A number that a cell shows in percent."""
+
+
 Cell = str | int | float | None
+
+CONTENTS_FROM = 10
+"""A page of so many sections has a table of contents."""
+
+LONG = 100
+"""A cell with more characters is kept from becoming a narrow column of single words."""
 
 STYLE = """
 :root { color-scheme: light; }
@@ -20,10 +31,13 @@ p { max-width: 42rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-size: 0.875rem; line-height: 1.35; }
 th, td { padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
 th { border-bottom-color: #888; }
-td { min-width: 3rem; max-width: 26rem; }
+td { min-width: 3rem; max-width: 26rem; overflow-wrap: break-word; }
+.long { min-width: 16rem; overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { padding-left: 0; }
 @media (max-width: 30rem) { table { font-size: 0.8125rem; } th, td { padding: 0.25rem 0.4rem; } }
+nav { columns: 16rem; margin: 1rem 0; padding: 0.6rem 0.8rem; background: #f4f6f8; }
+nav a { display: block; padding: 0.25rem 0; color: #0b57a4; break-inside: avoid; }
 img { display: block; width: 100%; max-width: 46rem; height: auto; }
 """.strip()
 
@@ -34,7 +48,8 @@ class Section:
 
     `text` is plain text whose paragraphs are parted by a blank line. `header` names the columns of `rows`.
     In a row, text stands left and numbers stand right: an int gets thousands separators, a float three decimals,
-    None an empty cell. `png` is a file whose bytes are copied into the page; the heading is its text alternative.
+    a Share is shown in percent, None an empty cell. `png` is a file whose bytes are copied into the page; the heading
+    is its text alternative.
     """
 
     heading: str
@@ -47,13 +62,17 @@ class Section:
 def render(title: str, lead: str, sections: Sequence[Section], banner: str = "") -> str:
     """Return the whole page as HTML that refers to nothing outside itself.
 
-    Every text is escaped. `lead` is the paragraph under the title; `banner`, if given, is a warning above it.
+    Every text is escaped. `lead` is the paragraph under the title; `banner`, if given, is a warning above it. A page of
+    CONTENTS_FROM sections or more has a table of contents.
+
     Raises ValueError for a row whose length is not the header's, FileNotFoundError for a missing picture.
     """
     top = [f"<h1>{escape(title)}</h1>"]
     if banner:
         top.append(f'<p class="banner" role="note">{escape(banner)}</p>')
-    body = "\n".join([*top, *_paragraphs(lead), *(_section(section) for section in sections)])
+    contents = _contents(sections) if len(sections) >= CONTENTS_FROM else []
+    numbered = (_section(number, section) for number, section in enumerate(sections, 1))
+    body = "\n".join([*top, *_paragraphs(lead), *contents, *numbered])
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -62,8 +81,13 @@ def render(title: str, lead: str, sections: Sequence[Section], banner: str = "")
     )
 
 
-def _section(section: Section) -> str:
-    parts = [f"<h2>{escape(section.heading)}</h2>", *_paragraphs(section.text)]
+def _contents(sections: Sequence[Section]) -> list[str]:
+    links = (f'<a href="#{number}">{escape(section.heading)}</a>' for number, section in enumerate(sections, 1))
+    return ['<nav aria-label="Contents">', *links, "</nav>"]
+
+
+def _section(number: int, section: Section) -> str:
+    parts = [f'<h2 id="{number}">{escape(section.heading)}</h2>', *_paragraphs(section.text)]
     if section.header:
         parts.append(_table(section.header, section.rows))
     if section.png is not None:
@@ -102,6 +126,7 @@ def _cell(cell: Cell) -> str:
     if cell is None:
         return "<td></td>"
     if isinstance(cell, str):
-        return f"<td>{escape(cell)}</td>"
-    text = f"{cell:.3f}" if isinstance(cell, float) else f"{cell:,}"
-    return f'<td class="number">{text}</td>'
+        kind = ' class="long"' if len(cell) > LONG else ""
+        return f"<td{kind}>{escape(cell)}</td>"
+    form = ".1%" if isinstance(cell, Share) else ".3f" if isinstance(cell, float) else ","
+    return f'<td class="number">{cell:{form}}</td>'

@@ -9,6 +9,7 @@ import numpy as np
 from complaints import metrics, plots
 from complaints.errors import UserError
 from complaints.evaluation import FLOOR, REFERENCE, Row, Truth, by_frequency, confusions, tiers, write_tables
+from complaints.hierarchy import product_scores
 from complaints.page import Cell, Section, render
 from complaints.schema import HELD_OUT, SPLITS
 
@@ -53,18 +54,29 @@ def read_history(folder: Path) -> plots.History:
     )
 
 
+def _shown(truth: Truth) -> list[tuple[str, str]]:
+    """Return (part, title) of all parts, test and then validation, the never-seen rows of each behind it."""
+    parts = sorted(truth.parts, key=lambda part: (SHOWN.index(truth.parts[part][0]), part))
+    return [(part, _title(truth, part)) for part in parts]
+
+
+def _title(truth: Truth, part: str) -> str:
+    split, rows = truth.parts[part]
+    return split if part == split else f"{split}, the {len(rows):,} rows of which train has no copy"
+
+
 def _size(truth: Truth) -> str:
     rows = ", ".join(f"{len(truth.row_ids[split]):,} {split}" for split in SPLITS)
     return f"{len(truth.labels)} classes; rows: {rows}."
 
 
-def _absent(rows: Sequence[Row], split: str) -> str:
-    absent = metrics.absent_classes(rows[0].scores[split])
-    return f"{absent} of {len(rows[0].scores[split].f1)} classes have no {split} row." if absent else ""
+def _absent(rows: Sequence[Row], part: str) -> str:
+    absent = metrics.absent_classes(rows[0].scores[part])
+    return f"{absent} of {len(rows[0].scores[part].f1)} classes have no row here." if absent else ""
 
 
-def _line(row: Row, split: str) -> list[Cell]:
-    value, error = row.values[split], row.errors[split]
+def _line(row: Row, part: str) -> list[Cell]:
+    value, error = row.values[part], row.errors[part]
     return [
         row.name,
         f"{value['accuracy']:.3f}{PLUS_MINUS}{error['accuracy']:.3f}",
@@ -79,15 +91,15 @@ def _line(row: Row, split: str) -> list[Cell]:
 def markdown(truth: Truth, rows: Sequence[Row]) -> str:
     """Return the scoreboard as Markdown whose columns also line up in a terminal."""
     parts = ["# Scoreboard", *([f"**{SYNTHETIC}**"] if truth.synthetic else []), _size(truth)]
-    for split in SHOWN:
-        parts += [f"## {split}", *filter(None, [_absent(rows, split)]), _markdown_table(rows, split)]
+    for part, title in _shown(truth):
+        parts += [f"## {title}", *filter(None, [_absent(rows, part)]), _markdown_table(rows, part)]
     return "\n\n".join([*parts, EXPLANATION]) + "\n"
 
 
-def _markdown_table(rows: Sequence[Row], split: str) -> str:
+def _markdown_table(rows: Sequence[Row], part: str) -> str:
     cells = [list(HEADER)]
     for row in rows:
-        cells.append([f"{c:.3f}" if isinstance(c, float) else "" if c is None else str(c) for c in _line(row, split)])
+        cells.append([f"{c:.3f}" if isinstance(c, float) else "" if c is None else str(c) for c in _line(row, part)])
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEADER))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     padded = [
@@ -112,6 +124,22 @@ def _tier_table(truth: Truth, rows: Sequence[Row]) -> Section:
         "tail = all others."
     )
     return Section("Frequent and rare classes, test", text, ("model", *plots.TIER_COLORS), lines)
+
+
+def _product_table(truth: Truth, rows: Sequence[Row]) -> list[Section]:
+    """Return the scores by product, nothing where no test row has one."""
+    lines: list[list[Cell]] = []
+    text = ""
+    for row in rows:
+        scores = product_scores(truth.hierarchy, truth.products["test"], row.predicted["test"])
+        if scores is None:
+            return []
+        lines.append([row.name, scores.accuracy, scores.macro_f1])
+        text = (
+            f"The {scores.products} products of {scores.rows:,} test rows: a class counts as the product that "
+            "it is mostly complained about with, so that taking one issue of a product for another is right here."
+        )
+    return [Section("The right product, test", text, ("model", "accuracy", "macro-F1"), lines)]
 
 
 def _pictures(
@@ -169,13 +197,14 @@ def write_report(
     write_tables(folder, truth, rows)
     (folder / "scoreboard.md").write_text(markdown(truth, rows), encoding="utf-8", newline="\n")
     tables = [
-        Section(f"Scoreboard, {split}", _absent(rows, split), HEADER, [_line(row, split) for row in rows])
-        for split in SHOWN
+        Section(f"Scoreboard, {title}", _absent(rows, part), HEADER, [_line(row, part) for row in rows])
+        for part, title in _shown(truth)
     ]
     sections = [
         *tables,
         Section("How to read it", EXPLANATION),
         _tier_table(truth, rows),
+        *_product_table(truth, rows),
         *_pictures(folder, truth, rows, histories, worst_pairs),
     ]
     page = render("Evaluation", _size(truth), sections, SYNTHETIC if truth.synthetic else "")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from complaints.csv_reader import check_file
 from complaints.errors import UserError
 from complaints.files import file_digest, replacing_file, write_json, write_parquet
 from complaints.params import FetchParams
+from complaints.personal import KINDS, mask_batches
 from complaints.readers import read_batches
 from complaints.sample.corpus import make_corpus
 from complaints.schema import RAW_SCHEMA
@@ -38,7 +40,7 @@ class Source:
     """What was planted in a synthetic corpus."""
     synthetic: bool = False
     origin: dict[str, Any] = field(default_factory=dict)
-    """What else the manifest is to say; complete once `batches` is drawn."""
+    """What else the manifest is to say about where the rows are from; complete once `batches` is drawn."""
 
 
 def sample(params: FetchParams) -> Source:
@@ -116,13 +118,16 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     Nothing in `folder` is touched before all three are complete. The manifest depends on the source and its content
-    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256} and
-    what the source adds.
+    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256} and the source's origin; with
+    params.mask_personal_data also {masked: number of each kind}.
 
     Raises:
         UserError: if the source cannot be read or anything in it is refused.
     """
     source = SOURCES[params.source](params)
+    masked = Counter(dict.fromkeys(KINDS, 0))
+    if params.mask_personal_data:
+        source.batches = mask_batches(source.batches, masked)
     # Files take their places in the reverse of this order, so the manifest comes last.
     with (
         replacing_file(folder / "source.json") as manifest_file,
@@ -140,6 +145,8 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
             "complaints_sha256": file_digest(complaints_file),
             **source.origin,
         }
+        if params.mask_personal_data:
+            manifest["masked"] = masked
         _warn_of_changes(source.files, folder)
         write_json(truth_file, source.truth)
         write_json(manifest_file, manifest)

@@ -1,0 +1,131 @@
+"""The raw labels of a data set: how many complaints each has, over the years, and which names are nearly alike."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+RARE = (5, 10, 50)
+"""A label with fewer complaints than one of these is counted as rare, once for each."""
+
+ALIKE = 0.9
+"""Two names are nearly alike if difflib's ratio of them, case and punctuation aside, is at least this."""
+
+COMPARED = 1000
+"""Only so many names, the most frequent ones, are compared with each other."""
+
+NO_DAY = np.iinfo(np.int32).min
+"""Stands for a missing date among days."""
+
+
+@dataclass
+class LabelIds:
+    """Numbers for labels, in the order in which they come; white space around a label does not count."""
+
+    names: list[str] = field(default_factory=list)
+    _ids: dict[str, int] = field(default_factory=dict)
+
+    def encode(self, labels: pa.Array) -> np.ndarray:
+        """Return the number of each label, -1 where it is missing or blank, int32 [rows]."""
+        encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(labels))
+        numbers = [-1]
+        for name in encoded.dictionary.to_pylist():
+            if name and name not in self._ids:
+                self._ids[name] = len(self.names)
+                self.names.append(name)
+            numbers.append(self._ids.get(name, -1))
+        indices = pc.fill_null(encoded.indices, -1).to_numpy()
+        return np.array(numbers, np.int32)[indices + 1]
+
+
+def days(dates: pa.Array) -> np.ndarray:
+    """Return dates as days since 1970-01-01, NO_DAY where one is missing, int32 [rows]."""
+    return pc.fill_null(dates.cast(pa.int32()), int(NO_DAY)).to_numpy()
+
+
+def date_numbers(day: np.ndarray) -> dict[str, Any]:
+    """Return the first and the last of days, None where no row has one, and the rows without."""
+    dated = day[day != NO_DAY].astype("datetime64[D]")
+    first, last = (str(dated.min()), str(dated.max())) if len(dated) else (None, None)
+    return {"first": first, "last": last, "missing": len(day) - len(dated)}
+
+
+def label_numbers(counts: np.ndarray, missing: int) -> dict[str, Any]:
+    """Describe the long tail; `counts` has the complaints of each label."""
+    return {
+        "distinct": len(counts),
+        "missing": missing,
+        "largest_share": round(float(counts.max() / counts.sum()), 4),
+        "imbalance_ratio": round(float(counts.max() / counts.min()), 1),
+        **{f"under_{limit}": int(np.sum(counts < limit)) for limit in RARE},
+    }
+
+
+def label_years(label: np.ndarray, day: np.ndarray, names: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
+    """Return heading and rows of a table: label, first and last day, complaints in each year that has any.
+
+    `label` [rows] are indices into `names`, -1 for none; `day` [rows] as `days` gives them. Undated complaints are
+    left out, and so are labels that have no others. Rows stand in the order of `names`.
+    """
+    dated = (label >= 0) & (day != NO_DAY)
+    label, date = label[dated], day[dated].astype("datetime64[D]")
+    if not len(date):
+        return ["label", "first", "last"], []
+    years, year = np.unique(date.astype("datetime64[Y]"), return_inverse=True)
+    counts = np.zeros((len(names), len(years)), int)
+    np.add.at(counts, (label, year), 1)
+    first, last = np.full(len(names), date.max()), np.full(len(names), date.min())
+    np.minimum.at(first, label, date)
+    np.maximum.at(last, label, date)
+    rows = [[name, str(first[i]), str(last[i]), *counts[i].tolist()] for i, name in enumerate(names) if counts[i].any()]
+    return ["label", "first", "last", *map(str, years)], rows
+
+
+def quarters(label: np.ndarray, day: np.ndarray, labels: int) -> tuple[int, np.ndarray]:
+    """Return the first quarter, in quarters since 1970, and the complaints of each label in it and each later one.
+
+    Args:
+        label: label ids [rows]; those of `labels` or more, and -1, are left out.
+        day: days as `days` gives them [rows].
+        labels: number of labels to count.
+
+    Returns:
+        The first quarter and counts, int64 [labels, quarters]; no quarters where nothing has a date.
+    """
+    counted = (label >= 0) & (label < labels) & (day != NO_DAY)
+    quarter = day[counted].astype("datetime64[D]").astype("datetime64[M]").astype(int) // 3
+    if not len(quarter):
+        return 0, np.zeros((labels, 0), int)
+    first = int(quarter.min())
+    counts = np.zeros((labels, int(quarter.max()) - first + 1), int)
+    np.add.at(counts, (label[counted], quarter - first), 1)
+    return first, counts
+
+
+def fold(name: str) -> str:
+    """Return a name without case and punctuation, its words parted by single blanks."""
+    return " ".join(re.sub(r"[\W_]+", " ", name.casefold()).split())
+
+
+def similar_names(names: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Return pairs of names that are nearly alike, with difflib's ratio of them, most alike first.
+
+    `names` stand by frequency; COMPARED bounds how many are looked at. A ratio of 1 means equal but for case and
+    punctuation.
+    """
+    folded = [(name, fold(name)) for name in names[:COMPARED]]
+    pairs = []
+    for (one, a), (other, b) in combinations(folded, 2):
+        # No ratio exceeds what the lengths alone allow; most pairs end here.
+        if 2 * min(len(a), len(b)) < ALIKE * (len(a) + len(b)):
+            continue
+        matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
+        if matcher.quick_ratio() >= ALIKE and (ratio := matcher.ratio()) >= ALIKE:
+            pairs.append((one, other, round(ratio, 3)))
+    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))

@@ -1,0 +1,47 @@
+"""Complaints to audit, from short rows of their columns, and the audit of them."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
+from complaints import audit
+from complaints.files import write_parquet
+from complaints.params import AuditParams
+from complaints.schema import RAW_SCHEMA
+
+PARAMS = AuditParams(
+    short_words=3, listed_labels=20, tokenizer="tiny", max_lengths=(4, 8), token_sample=1000, rename_candidates=60
+)
+MANIFEST = {"source": "file", "synthetic": False}
+
+
+@cache
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """One token for each word, and one at each end of a text."""
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 1), ("[SEP]", 2)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]")
+
+
+def complaint(
+    text: str, label: str | None = "Fees", date: str | None = None, split: str | None = None
+) -> dict[str, Any]:
+    """Return one complaint without its id; `date` is ISO 8601."""
+    day = date and datetime.date.fromisoformat(date)
+    return {"text": text, "label": label, "date": day, "source_split": split}
+
+
+def measure(folder: Path, complaints: Iterable[dict[str, Any]], **params: Any) -> audit.Audit:
+    """Audit complaints, whose ids are their numbers; `params` replace those of PARAMS."""
+    rows = [{"row_id": str(i), **row} for i, row in enumerate(complaints)]
+    path = folder / "complaints.parquet"
+    write_parquet(path, RAW_SCHEMA, [pa.Table.from_pylist(rows, schema=RAW_SCHEMA)])
+    return audit.measure(path, replace(PARAMS, **params), word_tokenizer())
