@@ -1,6 +1,5 @@
 """From predictions and splits to scored rows of the scoreboard, and from those to the tables on disk."""
 
-import csv
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from complaints import metrics
 from complaints.errors import UserError
-from complaints.files import read_json, read_parquet
+from complaints.files import read_json, read_parquet, write_csv
 from complaints.predictions import read_predictions
 from complaints.schema import HELD_OUT, SPLITS
 
@@ -236,11 +235,11 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
     """Write scoreboard.csv, per_class.csv (every row) and confusions.csv (every row but the floor) into `folder`."""
     header = ["model", "split", "tau"]
     header += ["accuracy", "accuracy_error", "macro_f1", "macro_f1_error", "weighted_f1", "zero_f1_classes", "rescued"]
-    _write_csv(folder / "scoreboard.csv", header, (_scoreboard(row, part) for row in rows for part in truth.parts))
+    write_csv(folder / "scoreboard.csv", header, (_scoreboard(row, part) for row in rows for part in truth.parts))
 
     support, tier = truth.train_support, tiers(truth.train_support)
     header = ["model", "split", "label", "tier", "support_train", "support", "precision", "recall", "f1"]
-    _write_csv(
+    write_csv(
         folder / "per_class.csv",
         header,
         (
@@ -251,7 +250,7 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
             for i in by_frequency(support)
         ),
     )
-    _write_csv(
+    write_csv(
         folder / "confusions.csv",
         ["model", "split", "true", "predicted", "count", "share"],
         (
@@ -268,10 +267,3 @@ def _scoreboard(row: Row, part: str) -> list[object]:
     value, error = row.values[part], row.errors[part]
     scores = [value["accuracy"], error["accuracy"], value["macro_f1"], error["macro_f1"], value["weighted_f1"]]
     return [row.name, part, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
