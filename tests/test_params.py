@@ -44,6 +44,14 @@ def put(tree: dict, key: str, value: object) -> None:
         ("fetch.file.columns.text", None, "fetch.file.columns.text is None; it must be of type str"),
         ("evaluate.adjustment_grid", [], "evaluate.adjustment_grid is [];"),
         ("evaluate.adjustment_grid", [0, -1], "evaluate.adjustment_grid[1] is -1.0; it must be at least 0"),
+        (
+            "fetch.cfpb.date_from",
+            "2021-02-29",
+            "fetch.cfpb.date_from is '2021-02-29'; it must be a day, as 'YYYY-MM-DD'",
+        ),
+        ("fetch.cfpb.date_to", "20210228", "fetch.cfpb.date_to is '20210228'; it must be a day"),
+        ("fetch.cfpb.date_to", 2021, "fetch.cfpb.date_to is 2021; it must be of type str"),
+        ("fetch.cfpb.products", "Mortgage", "fetch.cfpb.products is 'Mortgage'; it must be a list"),
         ("audit", [], "audit must be a mapping"),
     ],
 )
@@ -53,6 +61,15 @@ def test_impossible_value_is_refused_by_name(tree, key, value, message):
         params.parse(tree)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_window_of_dates_that_ends_before_it_begins_is_refused(tree):
+    put(tree, "fetch.cfpb.date_from", "2022-01-01")
+    put(tree, "fetch.cfpb.date_to", "2022-01-01")
+    assert params.parse(tree).fetch.cfpb.date_from == "2022-01-01"
+    put(tree, "fetch.cfpb.date_to", "2021-12-31")
+    with pytest.raises(UserError, match="date_from is '2022-01-01', later than date_to, '2021-12-31'"):
+        params.parse(tree)
 
 
 def test_missing_key_is_named(tree):
@@ -77,7 +94,13 @@ def test_exponents_are_numbers(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [1", r"line \d+"), ("a: 1\na: 2", r"line 2.*duplicate"), ("\tx", "line 1")]
+    ("text", "message"),
+    [
+        ("a: [1", r"line \d+"),
+        ("a: 1\na: 2", r"line 2.*duplicate"),
+        ("\tx", "line 1"),
+        ("a: 1\nb: 2021-01-01", "line 2: 2021-01-01 is a date.*quotes"),
+    ],
 )
 def test_broken_yaml_names_the_line(tmp_path, text, message):
     (tmp_path / "params.yaml").write_text(text)
@@ -102,7 +125,7 @@ class TestProfiles:
         for file in [ROOT / "params.yaml", *(ROOT / "profiles").glob("*.yaml")]:
             (tmp_path / file.relative_to(ROOT)).write_text(file.read_text())
 
-    @pytest.mark.parametrize("name", ["tiny", "file", "canonical"])
+    @pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb"])
     def test_profile_there_and_back_leaves_the_file_as_it_was(self, name):
         before = Path("params.yaml").read_text()
         assert profiles.apply(name)

@@ -129,6 +129,17 @@ def test_failing_stage_says_one_line_and_keeps_the_earlier_outputs(project):
     assert (project.root / "data/raw/complaints.parquet").read_bytes() == before
 
 
+def test_a_stage_that_fails_before_there_is_a_cache_says_so_without_a_traceback(tmp_path):
+    """As in a fresh clone, whose dvc.lock names outputs that were never made there."""
+    project = copy_project(tmp_path / "project")
+    project.complaints("profile", "cfpb")
+    (project.root / "data/sources/cfpb.yaml").write_text("complaints: gone.csv\nnarratives: null\npinned: null\n")
+    output = project.run("dvc", "repro", "fetch", check=False).stdout
+    assert "error: fetch: gone.csv does not exist; correct it in the description that fetch.path names" in output
+    assert "data/raw/complaints.parquet could not be restored" in output
+    assert "Traceback" not in output
+
+
 def test_a_file_of_ones_own_goes_through_the_same_pipeline(project):
     table = pq.read_table(project.root / "data/raw/complaints.parquet")
     renamed = table.select(["row_id", "text", "label"]).rename_columns(["complaint_id", "complaint_text", "issue"])

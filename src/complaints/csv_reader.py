@@ -9,7 +9,7 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
@@ -183,7 +183,7 @@ def text_lines(path: Path, encoding: str) -> Iterator[str]:
         raise UserError(f"{path} cannot be read after line {lines} ({reason}); is it complete?") from None
 
 
-def _csv_rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(path: Path, encoding: str) -> Generator[tuple[int, list[str]]]:
     """Yield (line on which the row begins, fields); lines without any character are no rows."""
     # The limit belongs to the process, not to the reader; nothing else here reads CSV by the csv module.
     csv.field_size_limit(FIELD_CHARACTERS)
@@ -202,6 +202,19 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
         else:
             reason = f"a quote is not closed, or not doubled inside a quoted field (seen on line {reader.line_num})"
         raise UserError(f"{path}, line {begin}: {reason}") from None
+
+
+def csv_header(path: Path, encoding: str) -> list[str]:
+    """Return the names in the first row of a CSV file, [] if it has none.
+
+    Raises:
+        UserError: as `csv_chunks` does.
+    """
+    rows = _csv_rows(path, encoding)
+    try:
+        return next(rows, (0, []))[1]
+    finally:
+        rows.close()
 
 
 def to_chunk(path: Path, roles: Iterable[str], rows: list[Any], numbers: list[int]) -> Chunk:

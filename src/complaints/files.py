@@ -123,7 +123,8 @@ def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table
         pq.ParquetWriter(temporary, schema, compression="zstd", store_schema=False) as writer,
     ):
         for table in _row_groups(schema, tables):
-            writer.write_table(table)
+            # In one piece: where a column is in several, Parquet's pages end where they do.
+            writer.write_table(table.combine_chunks())
             rows += table.num_rows
     return rows
 

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from complaints.errors import UserError
-from complaints.typed import Range, build
+from complaints.typed import IsoDay, PlainConstructor, Range, build
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -18,6 +18,7 @@ NotNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(1)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]
+Day = Annotated[str, IsoDay()]
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class FileParams:
 class CfpbParams:
     """Which of the CFPB's complaints are kept; None keeps all. Dates are YYYY-MM-DD, both ends included."""
 
-    date_from: str | None
-    date_to: str | None
+    date_from: Day | None
+    date_to: Day | None
     products: tuple[str, ...] | None
 
 
@@ -198,6 +199,9 @@ def parse(value: Any) -> Params:
         UserError: naming the first key that is unknown, missing, of the wrong type or impossible.
     """
     params = build(Params, value, "")
+    window = params.fetch.cfpb
+    if window.date_from and window.date_to and window.date_from > window.date_to:
+        raise UserError(f"params: fetch.cfpb.date_from is {window.date_from!r}, later than date_to, {window.date_to!r}")
     _check_models(params.models)
     return params
 
@@ -209,7 +213,9 @@ def read_yaml(path: str | Path) -> Any:
         UserError: if the file is missing or not valid YAML, naming file and line.
     """
     try:
-        return YAML(typ="safe", pure=True).load(Path(path))
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = PlainConstructor
+        return yaml.load(Path(path))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run this at the root of the project") from None
     except (MarkedYAMLError, UnicodeDecodeError) as error:

@@ -1,5 +1,8 @@
 """Where complaints come from, and the manifest that says so."""
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
+from complaints.cfpb import Report
+from complaints.cfpb import read_batches as read_cfpb
 from complaints.csv_reader import check_file
 from complaints.errors import UserError
 from complaints.files import file_digest, replacing_file, write_json, write_parquet
@@ -34,6 +39,8 @@ class Source:
     truth: dict[str, Any] = field(default_factory=dict)
     """What was planted in a synthetic corpus."""
     synthetic: bool = False
+    origin: dict[str, Any] = field(default_factory=dict)
+    """What else the manifest is to say about where the rows are from; complete once `batches` is drawn."""
 
 
 def sample(params: FetchParams) -> Source:
@@ -63,7 +70,18 @@ def file(params: FetchParams) -> Source:
     return Source(batches=batches(), files=files)
 
 
-SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file}
+def cfpb(params: FetchParams) -> Source:
+    """Read the CFPB's files that the description at `params.path` names; downloads are kept in scratch/downloads/.
+
+    Raises:
+        UserError: as `cfpb.read_batches` does, while the batches are drawn.
+    """
+    report = Report()
+    batches = read_cfpb(Path(params.path), params.cfpb, report)
+    return Source(batches, report.files, report.left_out, origin={"structured": report.structured})
+
+
+SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file, "cfpb": cfpb}
 
 
 def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -73,11 +91,34 @@ def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             bar.update(batch.num_rows)
 
 
+def _committed_digests(folder: Path) -> dict[str, str]:
+    """Return address -> sha256 of the manifest in git; the one in the folder is gone, since DVC removes it first."""
+    command = ["git", "show", "HEAD:./source.json"]
+    try:
+        shown = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+        return {file["address"]: file["sha256"] for file in json.loads(shown)["files"] if "address" in file}
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return {}
+
+
+def _warn_of_changes(files: list[dict[str, Any]], folder: Path) -> None:
+    """Say which addresses hold other bytes today than when the manifest in git was made."""
+    before = _committed_digests(folder)
+    for file in files:
+        address = file.get("address")
+        if address in before and before[address] != file["sha256"]:
+            print(
+                f"warning: {address} is not what data/raw/source.json in git names: sha256 {file['sha256']}, "
+                f"then {before[address]}; pin it in the description to refuse another one",
+                file=sys.stderr,
+            )
+
+
 def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     Nothing in `folder` is touched before all three are complete. The manifest depends on the source and its content
-    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256}; with
+    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256} and the source's origin; with
     params.mask_personal_data also {masked: number of each kind}.
 
     Raises:
@@ -102,9 +143,11 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
             "rows_kept": rows,
             "left_out": source.left_out,
             "complaints_sha256": file_digest(complaints_file),
+            **source.origin,
         }
         if params.mask_personal_data:
             manifest["masked"] = masked
+        _warn_of_changes(source.files, folder)
         write_json(truth_file, source.truth)
         write_json(manifest_file, manifest)
     return manifest

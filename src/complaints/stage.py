@@ -61,7 +61,7 @@ def _restore_outputs(name: str) -> None:
                 if out.hash_info and not out.exists:
                     try:
                         out.checkout(force=True)
-                    except DvcException as error:
+                    except (DvcException, OSError) as error:
                         print(f"note: {out} could not be restored from DVC's cache: {error}", file=sys.stderr)
 
 

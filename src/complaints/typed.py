@@ -6,7 +6,10 @@ import math
 import types
 import typing
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Literal
+
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 
 from complaints.errors import UserError
 
@@ -28,13 +31,38 @@ class Range:
         return f"between {self.low:g} and {self.high:g}" + (f", {self.low:g} excluded" if self.above else "")
 
 
+@dataclass(frozen=True)
+class IsoDay:
+    """A day as YYYY-MM-DD; as strings, days have the order that they have in time."""
+
+    def __contains__(self, value: str) -> bool:
+        try:
+            return date.fromisoformat(value).isoformat() == value
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return "a day, as 'YYYY-MM-DD'"
+
+
+class PlainConstructor(SafeConstructor):
+    """Makes plain values of YAML and refuses dates, as DVC does: in quotes a date is a string."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        """Raise ConstructorError, with the line."""
+        raise ConstructorError(None, None, f"{node.value} is a date to YAML; put it in quotes", node.start_mark)
+
+
+PlainConstructor.add_constructor("tag:yaml.org,2002:timestamp", PlainConstructor.construct_yaml_timestamp)
+
+
 def _suggest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(known)}"
 
 
 def build(kind: Any, value: Any, key: str) -> Any:
-    """Return `value` as an instance of `kind`: a dataclass, Annotated[number, Range], Literal, X | None, tuple or dict.
+    """Return `value` as an instance of `kind`: a dataclass, Annotated[value, bounds], Literal, X | None, tuple or dict.
 
     Raises:
         UserError: naming `key`, or the first key below it that is unknown, missing, of the wrong type or out of range.
@@ -52,7 +80,7 @@ def build(kind: Any, value: Any, key: str) -> Any:
         if value not in arguments:
             raise UserError(f"params: {key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
         return value
-    if origin is types.UnionType:
+    if origin in (types.UnionType, typing.Union):
         return None if value is None else build(arguments[0], value, key)
     if origin is tuple:
         if not isinstance(value, list) or not value:
