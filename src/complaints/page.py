@@ -22,7 +22,7 @@ MEDIUM, LONG = 30, 100
 STYLE = """
 :root { color-scheme: light; }
 body { margin: 0; background: #fff; color: #1a1a1a; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 1rem; }
+main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0.5rem 0; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 2.5rem 0 0.5rem; }
 p { max-width: 42rem; overflow-wrap: anywhere; }
