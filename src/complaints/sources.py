@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from complaints.csv_reader import check_file
 from complaints.errors import UserError
-from complaints.files import file_digest, replacing_file, write_json, write_parquet
+from complaints.files import file_digest, read_json, replacing_file, write_json, write_parquet
 from complaints.params import FetchParams
 from complaints.readers import read_batches
 from complaints.sample.corpus import make_corpus
@@ -32,6 +32,8 @@ class Source:
     truth: dict[str, Any] = field(default_factory=dict)
     """What was planted in a synthetic corpus."""
     synthetic: bool = False
+    origin: dict[str, Any] = field(default_factory=dict)
+    """What else the manifest is to say about where the files are from."""
 
 
 def sample(params: FetchParams) -> Source:
@@ -61,7 +63,28 @@ def file(params: FetchParams) -> Source:
     return Source(batches=batches(), files=files)
 
 
-SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file}
+def hub(params: FetchParams) -> Source:
+    """Read the data set on the hub that the file at `params.path` describes, at the commit it names.
+
+    Raises:
+        UserError: if the description is wrong, if something that it names cannot be had or is not what it should be, or
+            if a file of this commit has another sha256 than the last manifest says.
+    """
+    # Here, since the libraries behind it take a second to import.
+    from complaints.hub import open_dataset, read_hub
+    from complaints.hub_description import describe
+
+    description = describe(Path(params.path))
+    origin = {"dataset": description.dataset, "revision": description.revision}
+    manifest = read_json(RAW / "source.json") if (RAW / "source.json").exists() else {}
+    same = all(manifest.get(key) == value for key, value in origin.items())
+    earlier = {entry["name"]: entry["sha256"] for entry in manifest["files"]} if same else {}
+    data = open_dataset(description, earlier)
+    left_out: dict[str, int] = {}
+    return Source(batches=read_hub(data, left_out), files=data.listing, left_out=left_out, origin=origin)
+
+
+SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file, "hub": hub}
 
 
 def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -75,7 +98,7 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     Nothing in `folder` is touched before all three are complete. The manifest depends on the source and its content
-    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256}.
+    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256} and the source's origin.
 
     Raises:
         UserError: if the source cannot be read or anything in it is refused.
@@ -89,6 +112,7 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     ):
         rows = write_parquet(complaints_file, RAW_SCHEMA, _with_progress(source.batches))
         manifest = {
+            **source.origin,
             "source": params.source,
             "synthetic": source.synthetic,
             "files": source.files,
