@@ -50,10 +50,11 @@ def _rows_of(description: HubDescription, name: str, path: Path) -> int:
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{description}: {name} cannot be read as Parquet ({shown(str(error))})") from None
     for role, column in _columns(description).items():
-        if schema.names.count(column) != 1:
-            count = schema.names.count(column)
+        count = schema.names.count(column)
+        if count != 1:
+            number = "more than one" if count else "no"
             raise UserError(
-                f"{description}: {name} has {count or 'no'} columns {column!r} (columns.{role} of the description); "
+                f"{description}: {name} has {number} column {column!r} (columns.{role} of the description); "
                 f"it has: {', '.join(map(repr, schema.names))}"
             )
         # The reader's own check of the type, before anything is cast so that files of several types become one.
