@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from huggingface_hub import constants
 
+from complaints.csv_reader import shown
 from complaints.download import download, file_name, is_address, kept_path
 from complaints.errors import UserError
 from complaints.files import file_digest
@@ -46,8 +47,8 @@ def _local_copy(index: IndexFile) -> Path:
 def _row_numbers(index: IndexFile, path: Path, rows: int) -> np.ndarray:
     try:
         values = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"index file {index.location} is not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"index file {index.location} is not JSON ({shown(str(error))})") from None
     if not isinstance(values, list) or not values or not all(type(value) is int for value in values):
         raise UserError(f"index file {index.location} must be a JSON list of row numbers, with at least one")
     for place, (before, after) in enumerate(pairwise(values)):
