@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from conftest import copy_project
 from hub_place import COMMIT, OTHER_COMMIT, Place, complaints_file, parquet, small_hub
 from hub_server import Hub, serve, sha256
 from huggingface_hub import constants
@@ -252,6 +253,26 @@ def test_stage_follows_the_variables_of_the_hub(place):
     assert (cached.returncode, cached.stderr) == (0, "")
     assert place.outputs() == before
     assert len(place.rows()) == 120
+
+
+@pytest.mark.slow
+def test_dvc_leaves_the_last_manifest_for_the_next_fetch_to_compare_with(place):
+    project = copy_project(place.root / "project")
+    description = project.root / "data/sources/x.yaml"
+    shutil.copy(place.write(), description)
+    project.set_param("  source: sample\n", "  source: hub\n")
+    project.set_param("  path: src/complaints/sample/banks\n", "  path: data/sources/x.yaml\n")
+    home = place.root / "home"
+    environment = {"HF_ENDPOINT": place.hub.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    project.run("dvc", "repro", "fetch", **environment)
+    before = {path.name: path.read_bytes() for path in (project.root / "data/raw").iterdir()}
+    place.hub.files[TEST] = complaints_file(range(200, 230))
+    shutil.rmtree(home)
+    description.write_text(description.read_text() + "# Another look.\n")
+    again = project.run("dvc", "repro", "fetch", check=False, **environment)
+    assert again.returncode != 0
+    assert f"error: fetch: lab/complaints@0123456789ab: {TEST} changed: sha256 " in again.stdout
+    assert {path.name: path.read_bytes() for path in (project.root / "data/raw").iterdir()} == before
 
 
 def test_data_of_the_canonical_size_gives_the_published_counts(tmp_path, monkeypatch):

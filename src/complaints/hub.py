@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,12 +82,12 @@ def open_dataset(description: HubDescription, earlier: dict[str, str]) -> HubDat
     return HubData(description, files, codes, listing + index_listing)
 
 
-def _tables(description: HubDescription, split: str, paths: Sequence[Path]) -> Iterator[pa.Table]:
-    """Yield a split's rows through the datasets library, some thousands at a time.
+def _tables(description: HubDescription, file: HubFile) -> Iterator[pa.Table]:
+    """Yield a file's rows through the datasets library, some thousands at a time.
 
-    It is given the checked files and an empty cache: asked for a data set by name, it would fall back to whichever
-    revision its cache has when the hub does not answer. Its streaming mode is not used, since pyarrow's threads then
-    abort every other process as it ends.
+    The library is given the checked file and an empty cache. Asked for a data set by name, it would fall back, when the
+    hub does not answer, to whichever revision its cache has; and its streaming mode is not used, since pyarrow's
+    threads then abort every other process as it ends.
     """
     if not sys.stderr.isatty():
         disable_progress_bars()
@@ -96,54 +96,53 @@ def _tables(description: HubDescription, split: str, paths: Sequence[Path]) -> I
         try:
             dataset = load_dataset(
                 "parquet",
-                data_files={split: [str(path) for path in paths]},
-                split=split,
+                data_files={file.split: str(file.path)},
+                split=file.split,
                 columns=list(_columns(description).values()),
                 cache_dir=cache,
             )
         except (DatasetsError, pa.ArrowException, OSError) as error:
             reason = shown(str(error.__cause__ or error))
-            raise UserError(f"{description}, split {split} cannot be read ({reason})") from None
+            raise UserError(f"{description}: {file.name} cannot be read ({reason})") from None
         yield from dataset.with_format("arrow").iter(BATCH_ROWS)
 
 
 def read_hub(data: HubData, left_out: dict[str, int]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in RAW_SCHEMA, split by split, in the files' order.
+    """Yield the rows in RAW_SCHEMA, split by split, in the order of the files' names.
 
     `row_id` is the id column, or the hub's split and the row's number in it, from 0, as index files count: train-00017.
     `source_split` is the hub's split, or what the index files make of it; rows in neither file are counted in
     `left_out`. All else is as `readers.read_batches` has it.
 
     Raises:
-        UserError: naming split and row (from 1) of a value that is refused, or for an id that occurs twice.
+        UserError: naming the split and the row (from 1) of a value that is refused, or an id that occurs twice.
     """
     columns = _columns(data.description)
     ids: list[pa.Array] = []
-    for split in data.description.files:
-        paths = [file.path for file in data.files if file.split == split]
-        where = Path(f"{data.description}, split {split}")
-        start = 0
-        for table in _tables(data.description, split, paths):
-            stop = start + table.num_rows
+    rows = dict.fromkeys(data.description.files, 0)
+    for file in data.files:
+        where = Path(f"{data.description}, split {file.split}")
+        for table in _tables(data.description, file):
+            start = rows[file.split]
+            stop = rows[file.split] = start + table.num_rows
             arrays = {
                 role: parquet_strings(where, role, name, table.column(name).combine_chunks(), start + 1)
                 for role, name in columns.items()
             }
             batch = checked_batch(where, "row", Chunk(arrays, range(start + 1, stop + 1)), start)
-            if data.description.columns.id is None:
-                batch = _with(batch, "row_id", [f"{split}-{number:05d}" for number in range(start, stop)])
-            else:
+            if "id" in columns:
                 ids.append(batch["row_id"])
-            if split == "train" and data.codes is not None:
+            else:
+                batch = _with(batch, "row_id", [f"{file.split}-{number:05d}" for number in range(start, stop)])
+            if file.split == "train" and data.codes is not None:
                 codes = data.codes[start:stop]
                 kept = codes != LEFT_OUT
                 batch = _with(batch, "source_split", pa.array(SPLITS).take(pa.array(codes, mask=~kept)))
                 batch = batch.filter(pa.array(kept))
                 left_out[IN_NO_INDEX] = left_out.get(IN_NO_INDEX, 0) + int(np.sum(~kept))
             else:
-                batch = _with(batch, "source_split", [split] * table.num_rows)
+                batch = _with(batch, "source_split", [file.split] * table.num_rows)
             yield batch
-            start = stop
     _refuse_duplicates(data.description, ids)
 
 
