@@ -32,6 +32,8 @@ class Hub:
     """Part of a path -> how many more requests for it are answered with 503."""
     drops: int = 0
     """How many more bodies from storage or /pages/ break off in the middle."""
+    login_page: bytes = b""
+    """What every request is answered with, where it is not empty."""
     sent_instead: dict[str, bytes] = field(default_factory=dict)
     """Name of a large file -> what storage sends in its place."""
 
@@ -124,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
             if part in path and left:
                 hub.unavailable[part] -= 1
                 return self._error(503, "ServiceUnavailable")
+        if hub.login_page:
+            return self._send(200, hub.login_page, Content_Type="text/html")
         api, resolve = f"/api/{hub.kind}/{hub.repo}", f"{hub.root}/resolve"
         if path.startswith("/pages/") and path.removeprefix("/pages/") in hub.pages:
             self._send_file(hub.pages[path.removeprefix("/pages/")])

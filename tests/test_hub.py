@@ -175,6 +175,11 @@ def test_without_a_network_the_message_says_what_to_do(place, monkeypatch):
     assert "HF_HUB_OFFLINE=1" in message
 
 
+def test_login_page_in_between_is_one_line(place):
+    place.hub.login_page = b"<!doctype html>\n<title>Hotel</title>"
+    assert f"{place.hub.endpoint} does not answer like a hub" in place.refusal()
+
+
 def test_data_set_and_commit_that_do_not_exist_are_told_apart(place):
     place.description["dataset"] = "lab/other"
     assert "has no such data set, or it is private" in place.refusal()

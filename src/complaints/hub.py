@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datasets import disable_progress_bars, load_dataset
 from datasets.exceptions import DatasetsError
+from pyarrow.dataset import ParquetFragmentScanOptions
 
 from complaints.csv_reader import BATCH_ROWS, Chunk, shown
 from complaints.errors import UserError
@@ -99,6 +100,8 @@ def _tables(description: HubDescription, file: HubFile) -> Iterator[pa.Table]:
                 data_files={file.split: str(file.path)},
                 split=file.split,
                 columns=list(_columns(description).values()),
+                # Otherwise all that was read of a file stays in memory until its end.
+                fragment_scan_options=ParquetFragmentScanOptions(pre_buffer=False),
                 cache_dir=cache,
             )
         except (DatasetsError, pa.ArrowException, OSError) as error:

@@ -58,14 +58,21 @@ def _explain(error: Exception) -> str:
     if isinstance(error, RepositoryNotFoundError):
         return f"{constants.ENDPOINT} has no such data set, or it is private (then log in, or set HF_TOKEN)"
     if isinstance(error, HfHubHTTPError):
-        return f"{error.response.url} answered {error.response.status_code}; try again later"
+        # Without the query, which may be a signature.
+        address, status = str(error.response.url).partition("?")[0], error.response.status_code
+        return (
+            f"{address} answered {status}; {'log in, or set HF_TOKEN' if status in (401, 403) else 'try again later'}"
+        )
     if isinstance(error, httpx2.TransportError):
         reason = str(error).partition("\n")[0] or type(error).__name__
         return (
             f"no connection to {constants.ENDPOINT}, or it broke off ({reason}); check the network and HF_ENDPOINT, or "
             f"bring {constants.HF_HUB_CACHE} from a machine that has a copy and set HF_HUB_OFFLINE=1"
         )
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    if isinstance(error, ValueError) and not isinstance(error, HFValidationError):
+        return f"{constants.ENDPOINT} does not answer like a hub ({reason}); is there a login page in between?"
+    return reason
 
 
 def _snapshot(description: HubDescription) -> Path:
@@ -84,7 +91,7 @@ def _snapshot(description: HubDescription) -> Path:
             )
         except FINAL as error:
             raise UserError(f"{description} cannot be fetched: {_explain(error)}") from None
-        except (httpx2.HTTPError, OSError, XetDownloadError) as error:
+        except (httpx2.HTTPError, OSError, ValueError, XetDownloadError) as error:
             if attempt + 1 == ATTEMPTS:
                 raise UserError(f"{description} cannot be fetched: {_explain(error)}") from None
             time.sleep(WAIT_SECONDS * 2**attempt)
