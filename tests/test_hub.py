@@ -17,7 +17,9 @@ from hub_place import COMMIT, OTHER_COMMIT, Place, complaints_file, parquet, sma
 from hub_server import Hub, serve, sha256
 from huggingface_hub import constants
 
-from complaints import labels
+from complaints import labels, params, profiles, split_report, splits
+from complaints.files import write_parquet
+from complaints.schema import LABELED_SCHEMA, SPLITS
 
 ROOT = Path(__file__).parents[1]
 TRAIN = "data/train-00000-of-00002-aa.parquet"
@@ -282,6 +284,7 @@ def test_dvc_leaves_the_last_manifest_for_the_next_fetch_to_compare_with(place):
 
 def test_data_of_the_canonical_size_gives_the_published_counts(tmp_path, monkeypatch):
     """64,292 and 21,439 rows in, 57,846 / 6,430 / 21,432 in 113 classes out, as published of the real data set."""
+    monkeypatch.setattr(profiles, "FOLDER", ROOT / "profiles")
     label_map = labels.load_map(ROOT / "data/label_map.yaml")
     listed = [*label_map.classes, *label_map.merges]
 
@@ -305,5 +308,11 @@ def test_data_of_the_canonical_size_gives_the_published_counts(tmp_path, monkeyp
     assert manifest["left_out"] == {"in neither index file": 16}
     raw = pq.read_table("data/raw/complaints.parquet")
     merged = labels.merge(raw.filter(pc.is_in(raw["label"], pa.array(listed))), label_map, min_count=5)
-    assert len(merged.names) == 113
-    assert Counter(merged.table["source_split"].to_pylist()) == {"train": 57_846, "validation": 6430, "test": 21_432}
+    write_parquet("labeled.parquet", LABELED_SCHEMA, [merged.table])
+    split = params.parse(params.read_yaml(ROOT / "params.yaml")).split
+    rows = splits.read_rows("labeled.parquet")
+    report = split_report.summarise(rows, splits.canonical(rows, split), merged.names, "canonical")
+    expected = profiles.read("canonical")["split.expected"]
+    assert expected == {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
+    split_report.check_expected(report, expected, len(merged.names))
+    assert {name: report[name]["rows"] for name in SPLITS} | {"classes": len(merged.names)} == expected
