@@ -1,62 +1,165 @@
-"""A server on loopback that speaks the part of the hub's HTTP API with which a snapshot is downloaded."""
+"""A hub on loopback: the HTTP API with which snapshots of models and data sets are downloaded, and its faults."""
 
 import hashlib
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
+
+LARGE = (".parquet", ".safetensors", ".bin")
+"""Names of files that the hub keeps outside of git, by their sha256, and serves from another host."""
 
 
-def _handler(repo: str, commit: str, folder: Path, requests: list[str]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+@dataclass
+class Hub:
+    """One repository at one commit, what else is served below /pages/, what was asked for, and what goes wrong."""
 
-        def log_message(self, *_: object) -> None:
-            pass
+    repo: str
+    commit: str
+    files: dict[str, bytes]
+    kind: str = "datasets"
+    pages: dict[str, bytes] = field(default_factory=dict)
+    endpoint: str = ""
+    storage: str = ""
+    requests: list[str] = field(default_factory=list)
+    """Method, path and, where a part was asked for, the range."""
 
-        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
+    unavailable: dict[str, int] = field(default_factory=dict)
+    """Part of a path -> how many more requests for it are answered with 503."""
+    drops: int = 0
+    """How many more bodies from storage or /pages/ break off in the middle."""
+    login_page: bytes = b""
+    """What every request is answered with, where it is not empty."""
+    sent_instead: dict[str, bytes] = field(default_factory=dict)
+    """Name of a large file -> what storage sends in its place."""
+
+    @property
+    def root(self) -> str:
+        return f"/{self.repo}" if self.kind == "models" else f"/{self.kind}/{self.repo}"
+
+    def listing(self) -> list[dict]:
+        return [_entry(name, self.files[name]) for name in sorted(self.files)]
+
+    def asked_for(self, text: str) -> list[str]:
+        return [request for request in self.requests if text in request]
+
+
+def hub_of(folder: Path, repo: str, commit: str) -> Hub:
+    """A hub with a model's folder."""
+    return Hub(repo, commit, {file.name: file.read_bytes() for file in folder.iterdir()}, kind="models")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _git_oid(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _entry(name: str, content: bytes) -> dict:
+    entry = {"type": "file", "path": name, "size": len(content), "oid": _git_oid(content)}
+    if name.endswith(LARGE):
+        entry["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 133}
+    return entry
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _send(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def _error(self, status: int, code: str) -> None:
+        self._send(status, code.encode(), X_Error_Code=code, X_Error_Message=code)
+
+    def _send_file(self, body: bytes) -> None:
+        """Send a file, or the part that was asked for; break off half-way where that is the fault."""
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        headers = {"ETag": f'"{sha256(body)}"', "Accept_Ranges": "bytes"}
+        if start:
+            headers["Content_Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        part = body[start:]
+        if self.hub.drops and self.command == "GET":
+            self.hub.drops -= 1
+            self.send_response(206 if start else 200)
+            for name, value in {"Content-Length": str(len(part)), **headers}.items():
+                self.send_header(name.replace("_", "-"), value)
             self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
+            self.wfile.write(part[: len(part) // 2])
+            self.close_connection = True
+            return
+        self._send(206 if start else 200, part, **headers)
 
-        def do_GET(self) -> None:
-            path = unquote(urlsplit(self.path).path)
-            requests.append(f"{self.command} {path}")
-            files = sorted(file.name for file in folder.iterdir())
-            if path == f"/api/models/{repo}/revision/{commit}":
-                info = {"id": repo, "modelId": repo, "sha": commit, "siblings": [{"rfilename": name} for name in files]}
-                self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"})
-            elif path.startswith(f"/api/models/{repo}/tree/{commit}"):
-                tree = [{"type": "file", "path": n, "size": (folder / n).stat().st_size, "oid": n} for n in files]
-                self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
-            elif path.startswith(f"/{repo}/resolve/{commit}/") and path.rpartition("/")[2] in files:
-                body = (folder / path.rpartition("/")[2]).read_bytes()
-                etag = f'"{hashlib.sha256(body).hexdigest()}"'
-                headers = {"ETag": etag, "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
-                self._send(200, body, headers | {"Content-Type": "application/octet-stream"})
-            else:
-                self._send(404, b"Not Found", {"X-Error-Code": "RepoNotFound"})
+    def _send_resolved(self, name: str) -> None:
+        content = self.hub.files.get(name)
+        if content is None:
+            self._send(404, X_Error_Code="EntryNotFound", X_Repo_Commit=self.hub.commit)
+        elif name.endswith(LARGE):
+            self._send(
+                302,
+                Location=f"{self.hub.storage}/storage/{quote(name)}",
+                X_Repo_Commit=self.hub.commit,
+                X_Linked_Etag=f'"{sha256(content)}"',
+                X_Linked_Size=str(len(content)),
+            )
+        else:
+            self._send(200, content, ETag=f'"{_git_oid(content)}"', X_Repo_Commit=self.hub.commit)
 
-        do_HEAD = do_GET
+    def do_GET(self) -> None:
+        hub, path = self.hub, unquote(urlsplit(self.path).path)
+        hub.requests.append(" ".join(filter(None, [self.command, path, self.headers.get("Range")])))
+        for part, left in hub.unavailable.items():
+            if part in path and left:
+                hub.unavailable[part] -= 1
+                return self._error(503, "ServiceUnavailable")
+        if hub.login_page:
+            return self._send(200, hub.login_page, Content_Type="text/html")
+        api, resolve = f"/api/{hub.kind}/{hub.repo}", f"{hub.root}/resolve"
+        if path.startswith("/pages/") and path.removeprefix("/pages/") in hub.pages:
+            self._send_file(hub.pages[path.removeprefix("/pages/")])
+        elif path.startswith("/storage/"):
+            name = path.removeprefix("/storage/")
+            self._send_file(hub.sent_instead.get(name, hub.files[name]))
+        elif not path.startswith((f"{api}/", f"{resolve}/")):
+            self._error(404, "RepoNotFound")
+        elif hub.commit not in path:
+            self._error(404, "RevisionNotFound")
+        elif path == f"{api}/revision/{hub.commit}":
+            siblings = [{"rfilename": name} for name in sorted(hub.files)]
+            self._send(200, json.dumps({"id": hub.repo, "sha": hub.commit, "siblings": siblings}).encode())
+        elif path.startswith(f"{api}/tree/{hub.commit}"):
+            self._send(200, json.dumps(hub.listing()).encode(), Content_Type="application/json")
+        else:
+            self._send_resolved(path.removeprefix(f"{resolve}/{hub.commit}/"))
 
-    return Handler
+    do_HEAD = do_GET
 
 
 @contextmanager
-def serve(repo: str, commit: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve the files of `folder` as `repo` at `commit`; yield the endpoint and the requests as they come in."""
-    requests: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(repo, commit, folder, requests))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+def serve(hub: Hub) -> Iterator[Hub]:
+    """Serve `hub`, its large files from a host of their own, and set `endpoint` and `storage`."""
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
+    hub.endpoint, hub.storage = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    for server in servers:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", requests
+        yield hub
     finally:
-        server.shutdown()
-        server.server_close()
+        for server in servers:
+            server.shutdown()
+            server.server_close()

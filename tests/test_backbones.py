@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hub_server import serve
+from hub_server import hub_of, serve
 from tiny_models import save_bert
 
 from complaints import backbones
@@ -86,12 +86,13 @@ except UserError as error:
 def test_hub_backbone_is_downloaded_at_its_commit(tmp_path):
     folder = save_bert(tmp_path / "served")
     (folder / "pytorch_model.bin").write_bytes(b"never to be fetched")
-    with serve("lab/tiny", COMMIT, folder) as (endpoint, requests):
-        answer = _resolve(f"hub:lab/tiny@{COMMIT}", endpoint, tmp_path / "cache").stdout
-        missing = _resolve(f"hub:lab/other@{COMMIT}", endpoint, tmp_path / "cache").stdout
+    with serve(hub_of(folder, "lab/tiny", COMMIT)) as hub:
+        answer = _resolve(f"hub:lab/tiny@{COMMIT}", hub.endpoint, tmp_path / "cache").stdout
+        missing = _resolve(f"hub:lab/other@{COMMIT}", hub.endpoint, tmp_path / "cache").stdout
     assert answer.startswith(backbones.folder_digest(folder))
     assert "model.safetensors" in answer
-    assert not [request for request in requests if request.endswith(".bin")]
+    assert hub.asked_for("model.safetensors")
+    assert not hub.asked_for("pytorch_model.bin")
     assert missing.startswith("UserError: backbone hub:lab/other@")
     assert missing.count("\n") == 1
 

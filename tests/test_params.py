@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from complaints import params, profiles
 from complaints.errors import UserError
@@ -165,6 +166,21 @@ class TestProfiles:
             with pytest.raises(UserError):
                 profiles.apply("bad")
         assert Path("params.yaml").read_text() == before
+
+    def test_mapping_that_is_one_value_is_set_as_a_whole_and_on_one_line(self):
+        profiles.apply("canonical")
+        expected = {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
+        assert params.load("split").expected == expected
+        assert "  expected: {train: 57846, " in Path("params.yaml").read_text()
+        assert "# TF-IDF and logistic regression." in Path("params.yaml").read_text()
+
+    @pytest.mark.parametrize("name", ["tiny", "file", "canonical"])
+    def test_flags_do_in_dvc_what_the_profile_does(self, name):
+        flags = profiles.as_flags(name)[1::2]
+        Path("experiment.yaml").write_text(Path("params.yaml").read_text())
+        apply_overrides("experiment.yaml", flags)
+        profiles.apply(name)
+        assert params.read_yaml("experiment.yaml") == params.read_yaml("params.yaml")
 
     def test_flags_say_the_same_for_dvc(self):
         flags = profiles.as_flags("tiny")

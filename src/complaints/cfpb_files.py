@@ -60,10 +60,7 @@ def read_description(path: Path) -> Description:
     Raises:
         UserError: naming the file and the key that is unknown, missing or of the wrong type.
     """
-    try:
-        return build(Description, read_yaml(path), "")
-    except UserError as error:
-        raise UserError(str(error).replace("params:", f"{path}:", 1)) from None
+    return build(Description, read_yaml(path), "", where=str(path))
 
 
 class _Links(HTMLParser):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from complaints import params
 from complaints.errors import UserError
@@ -16,6 +17,10 @@ FOLDER = Path("profiles")
 NULL_TAG = "tag:yaml.org,2002:null"
 BASE = "sample"
 """The default profile; it names every key that another profile changes, so that one can go back to it."""
+
+
+WHOLE = frozenset({"split.expected"})
+"""Mappings that are one value, set and unset as a whole."""
 
 
 def _is_model(key: str) -> bool:
@@ -39,7 +44,7 @@ def read(name: str) -> dict[str, Any]:
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and f"{prefix}{name}" not in WHOLE:
             flat |= _flatten(value, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = value
@@ -56,6 +61,10 @@ def _set(document: Any, key: str, value: Any) -> None:
         document.pop(last, None)
     else:
         document[last] = value
+        if isinstance(value, dict):
+            # On one line, or the comment that follows in the file would be lost.
+            document[last] = CommentedMap(value)
+            document[last].fa.set_flow_style()
 
 
 def apply(name: str) -> list[str]:
@@ -88,13 +97,19 @@ def apply(name: str) -> list[str]:
 def as_flags(name: str) -> list[str]:
     """Return the profile as arguments of `dvc exp run`: `-S key=value`, `-S +models.new={...}`, `-S ~models.old`."""
     present = params.load("models")
-    entries: dict[str, list[str]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     flags = []
     for key, value in read(name).items():
         entry = key.split(".")[1] if key.startswith("models.") else None
         if entry is None or entry in present:
-            flags.append(f"~{key}" if value is None and _is_model(key) else f"{key}={json.dumps(value)}")
+            flags.append(f"~{key}" if value is None and _is_model(key) else f"{key}={_flag_value(value)}")
         elif value is not None:
-            entries.setdefault(entry, []).append(f"{key.split('.', 2)[2]}:{json.dumps(value)}")
-    flags += [f"+models.{entry}={{{','.join(items)}}}" for entry, items in entries.items()]
+            entries.setdefault(entry, {})[key.split(".", 2)[2]] = value
+    flags += [f"+models.{entry}={_flag_value(values)}" for entry, values in entries.items()]
     return [argument for flag in flags for argument in ("-S", flag)]
+
+
+def _flag_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{name}:{_flag_value(item)}" for name, item in value.items()) + "}"
+    return json.dumps(value)

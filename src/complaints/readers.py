@@ -104,7 +104,7 @@ def _jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterato
         check_columns(path, first + sorted(set(columns.values()) - unseen - set(first)), columns)
 
 
-def _parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: int) -> pa.Array:
+def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: int) -> pa.Array:
     """Return a Parquet column as valid strings (dates and timestamps as dates); refuse what holds anything else."""
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     if role == "date" and pa.types.is_timestamp(kind):
@@ -138,7 +138,7 @@ def _parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
             check_columns(path, file.schema_arrow.names, columns)
             start = 1
             for batch in file.iter_batches(BATCH_ROWS, columns=list(columns.values())):
-                arrays = {role: _parquet_strings(path, role, n, batch.column(n), start) for role, n in columns.items()}
+                arrays = {role: parquet_strings(path, role, n, batch.column(n), start) for role, n in columns.items()}
                 yield Chunk(arrays, range(start, start + batch.num_rows))
                 start += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -233,6 +233,11 @@ class _Rows:
         return pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
 
 
+def checked_batch(path: Path, unit: str, chunk: Chunk, first: int) -> pa.RecordBatch:
+    """Return a chunk's rows in RAW_SCHEMA, as `read_batches` yields them; `unit` is what its numbers count."""
+    return _Rows(path, unit, chunk).batch(first)
+
+
 def _refuse_duplicates(path: Path, params: FileParams, unit: str, hashes: array) -> None:
     """Raise UserError if two rows have the same id, given every id's hash.
 
@@ -267,7 +272,7 @@ def read_batches(path: Path, params: FileParams) -> Iterator[pa.RecordBatch]:
     hashes = array("q")
     rows = 0
     for chunk in _chunks(path, params):
-        batch = _Rows(path, unit, chunk).batch(first=rows + 1)
+        batch = checked_batch(path, unit, chunk, first=rows + 1)
         rows += batch.num_rows
         if "id" in chunk.columns:
             hashes.extend(map(hash, batch.column("row_id").to_pylist()))

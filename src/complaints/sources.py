@@ -1,7 +1,5 @@
 """Where complaints come from, and the manifest that says so."""
 
-import json
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +14,7 @@ from complaints.cfpb import Report
 from complaints.cfpb import read_batches as read_cfpb
 from complaints.csv_reader import check_file
 from complaints.errors import UserError
-from complaints.files import file_digest, replacing_file, write_json, write_parquet
+from complaints.files import file_digest, read_json, replacing_file, write_json, write_parquet
 from complaints.params import FetchParams
 from complaints.personal import KINDS, mask_batches
 from complaints.readers import read_batches
@@ -70,6 +68,27 @@ def file(params: FetchParams) -> Source:
     return Source(batches=batches(), files=files)
 
 
+def hub(params: FetchParams) -> Source:
+    """Read the data set on the hub that the file at `params.path` describes, at the commit it names.
+
+    Raises:
+        UserError: if the description is wrong, if something that it names cannot be had or is not what it should be, or
+            if a file of this commit has another sha256 than the last manifest says.
+    """
+    # Here, since the libraries behind it take a second to import.
+    from complaints.hub import open_dataset, read_hub
+    from complaints.hub_description import describe
+
+    description = describe(Path(params.path))
+    origin = {"dataset": description.dataset, "revision": description.revision}
+    manifest = _last_manifest(RAW)
+    same = all(manifest.get(key) == value for key, value in origin.items())
+    earlier = {entry["name"]: entry["sha256"] for entry in manifest["files"]} if same else {}
+    data = open_dataset(description, earlier)
+    left_out: dict[str, int] = {}
+    return Source(batches=read_hub(data, left_out), files=data.listing, left_out=left_out, origin=origin)
+
+
 def cfpb(params: FetchParams) -> Source:
     """Read the CFPB's files that the description at `params.path` names; downloads are kept in scratch/downloads/.
 
@@ -81,7 +100,7 @@ def cfpb(params: FetchParams) -> Source:
     return Source(batches, report.files, report.left_out, origin={"structured": report.structured})
 
 
-SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file, "cfpb": cfpb}
+SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file, "hub": hub, "cfpb": cfpb}
 
 
 def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -91,24 +110,20 @@ def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             bar.update(batch.num_rows)
 
 
-def _committed_digests(folder: Path) -> dict[str, str]:
-    """Return address -> sha256 of the manifest in git; the one in the folder is gone, since DVC removes it first."""
-    command = ["git", "show", "HEAD:./source.json"]
-    try:
-        shown = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-        return {file["address"]: file["sha256"] for file in json.loads(shown)["files"] if "address" in file}
-    except (OSError, ValueError, subprocess.CalledProcessError):
-        return {}
+def _last_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of the last run, of which DVC leaves this file alone (`persist`); empty if there is none."""
+    path = folder / "source.json"
+    return read_json(path) if path.exists() else {}
 
 
 def _warn_of_changes(files: list[dict[str, Any]], folder: Path) -> None:
-    """Say which addresses hold other bytes today than when the manifest in git was made."""
-    before = _committed_digests(folder)
+    """Say which addresses hold other bytes today than when the last manifest was made."""
+    before = {file.get("address"): file["sha256"] for file in _last_manifest(folder).get("files", [])}
     for file in files:
         address = file.get("address")
-        if address in before and before[address] != file["sha256"]:
+        if address and before.get(address, file["sha256"]) != file["sha256"]:
             print(
-                f"warning: {address} is not what data/raw/source.json in git names: sha256 {file['sha256']}, "
+                f"warning: {address} is not what the last {folder}/source.json names: sha256 {file['sha256']}, "
                 f"then {before[address]}; pin it in the description to refuse another one",
                 file=sys.stderr,
             )

@@ -61,55 +61,67 @@ def _suggest(name: str, known: list[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(known)}"
 
 
-def build(kind: Any, value: Any, key: str) -> Any:
+class _Mismatch(ValueError):
+    """A value that does not fit; the message begins with its key."""
+
+
+def build(kind: Any, value: Any, key: str, where: str = "params") -> Any:
     """Return `value` as an instance of `kind`: a dataclass, Annotated[value, bounds], Literal, X | None, tuple or dict.
 
     Raises:
-        UserError: naming `key`, or the first key below it that is unknown, missing, of the wrong type or out of range.
+        UserError: naming `where` the value stands and `key`, or the first key below it that is unknown, missing, of the
+            wrong type or out of range.
     """
+    try:
+        return _build(kind, value, key)
+    except _Mismatch as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _build(kind: Any, value: Any, key: str) -> Any:
     if typing.get_origin(kind) is Annotated:
         base, bounds = typing.get_args(kind)
-        value = build(base, value, key)
+        value = _build(base, value, key)
         if value not in bounds:
-            raise UserError(f"params: {key} is {value!r}; it must be {bounds}")
+            raise _Mismatch(f"{key} is {value!r}; it must be {bounds}")
         return value
     if dataclasses.is_dataclass(kind):
         return _build_section(typing.cast(type, kind), value, key)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         if value not in arguments:
-            raise UserError(f"params: {key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
+            raise _Mismatch(f"{key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
         return value
     if origin in (types.UnionType, typing.Union):
-        return None if value is None else build(arguments[0], value, key)
+        return None if value is None else _build(arguments[0], value, key)
     if origin is tuple:
         if not isinstance(value, list) or not value:
-            raise UserError(f"params: {key} is {value!r}; it must be a list with at least one entry")
-        return tuple(build(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
+            raise _Mismatch(f"{key} is {value!r}; it must be a list with at least one entry")
+        return tuple(_build(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
     if origin is dict:
         if not isinstance(value, dict) or not value:
-            raise UserError(f"params: {key} must hold at least one named entry")
-        return {str(name): build(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
+            raise _Mismatch(f"{key} must hold at least one named entry")
+        return {str(name): _build(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UserError(f"params: {key} is {value!r}; it must be of type {kind.__name__}")
+        raise _Mismatch(f"{key} is {value!r}; it must be of type {kind.__name__}")
     if kind is float and not math.isfinite(value):
-        raise UserError(f"params: {key} is {value!r}; it must be finite")
+        raise _Mismatch(f"{key} is {value!r}; it must be finite")
     if kind is str and not value.strip():
-        raise UserError(f"params: {key} is empty")
+        raise _Mismatch(f"{key} is empty")
     return value
 
 
 def _build_section(kind: type, value: Any, key: str) -> Any:
     if not isinstance(value, dict):
-        raise UserError(f"params: {key or 'the file'} must be a mapping of keys to values, not {value!r}")
+        raise _Mismatch(f"{key or 'the file'} must be a mapping of keys to values, not {value!r}")
     kinds = typing.get_type_hints(kind, include_extras=True)
     prefix = f"{key}." if key else ""
     for name in value:
         if name not in kinds:
-            raise UserError(f"params: unknown key {prefix}{name}{_suggest(str(name), list(kinds))}")
+            raise _Mismatch(f"unknown key {prefix}{name}{_suggest(str(name), list(kinds))}")
     for name in kinds:
         if name not in value:
-            raise UserError(f"params: {prefix}{name} is missing")
-    return kind(**{name: build(kinds[name], value[name], f"{prefix}{name}") for name in kinds})
+            raise _Mismatch(f"{prefix}{name} is missing")
+    return kind(**{name: _build(kinds[name], value[name], f"{prefix}{name}") for name in kinds})
