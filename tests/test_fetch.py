@@ -20,7 +20,12 @@ COLUMNS = ColumnParams("text", "label", "id", None, None, None)
 
 def fetch_params(path: Path, source: str = "file", encoding: str = "utf-8") -> FetchParams:
     return FetchParams(
-        source, str(path), False, SampleParams(300, 5), FileParams("auto", encoding, COLUMNS), CfpbParams(None, None, None)
+        source,
+        str(path),
+        False,
+        SampleParams(300, 5),
+        FileParams("auto", encoding, COLUMNS),
+        CfpbParams(None, None, None),
     )  # type: ignore[arg-type]
 
 
@@ -55,6 +60,7 @@ def test_rows_truth_and_manifest_are_written(tmp_path: Path) -> None:
         "rows_read": 50,
         "rows_kept": 50,
         "left_out": {},
+        "labels_evened": 0,
         "complaints_sha256": hashlib.sha256((out / "complaints.parquet").read_bytes()).hexdigest(),
     }
 
