@@ -1,5 +1,7 @@
 """Label names without the differences that nobody can see."""
 
+import unicodedata
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,8 +19,9 @@ def even_out(labels: pa.Array) -> pa.Array:
     """
     # A column has few distinct labels; they are worked on once each.
     coded = labels.dictionary_encode()
-    names = pc.utf8_normalize(coded.dictionary, "NFC")
-    names = pc.replace_substring_regex(names, r"\p{Cf}+", "")
+    names = pc.replace_substring_regex(coded.dictionary, r"\p{Cf}+", "")
+    # Arrow's utf8_normalize leaves accents apart, whichever form it is asked for.
+    names = pa.array([unicodedata.normalize("NFC", name) for name in names.to_pylist()], pa.string())
     names = pc.utf8_trim_whitespace(pc.replace_substring_regex(names, r"[\p{Cc}\p{Z}]+", " "))
     names = pc.if_else(pc.equal(names, ""), pa.scalar(None, pa.string()), names)
     return names.take(coded.indices)
