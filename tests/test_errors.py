@@ -1,5 +1,7 @@
 """A message for the user is one line, whatever it quotes."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,22 +25,36 @@ def test_codes_are_those_of_python() -> None:
     assert str(UserError("a\nb\x1b[31m\u202e\udce9 é \\")) == "a\\nb\\x1b[31m\\u202e\\udce9 é \\"
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["{0},text,label", "id,{0},{0}", '1,"{0}', "1,{0},a,b", "{0},a,b\n{0},a,b", "1,a,{0}", "{0}"],
-)
-@settings(max_examples=20)
+def refusal(path: Path, **changes: str) -> str:
+    roles = {"text": "text", "label": "text", "id": "id", "date": "date", "product": None, "split": None}
+    encoding = changes.pop("encoding", "utf-8")
+    with pytest.raises(UserError) as caught:
+        list(read_batches(path, FileParams("auto", encoding, ColumnParams(**{**roles, **changes}))))
+    return str(caught.value)
+
+
+@settings(max_examples=60)
 @given(HOSTILE, HOSTILE)
-def test_values_and_names_of_a_file_cannot_break_a_message_into_lines(
-    tmp_path_factory: pytest.TempPathFactory, line: str, value: str, name: str
+def test_names_and_values_of_a_file_cannot_break_a_message_into_lines(
+    tmp_path_factory: pytest.TempPathFactory, value: str, name: str
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"{name}.csv"
-    quoted = '"' + value.replace("\udce9", "") + '"'
-    path.write_bytes(("id,text,date\n" + line.format(quoted) + "\n").encode())
-    columns = ColumnParams(text="text", label=value, id="id", date="date", product=None, split=None)
-    with pytest.raises(UserError) as caught:
-        list(read_batches(path, FileParams("auto", value, columns)))
-    assert str(caught.value).isprintable()
-    with pytest.raises(UserError) as caught:
-        list(read_batches(path, FileParams("auto", "utf-8", columns)))
-    assert str(caught.value).isprintable()
+    cell = '"' + value.replace("\udce9", "") + 'x"'
+
+    def message(content: str, **changes: str) -> str:
+        path.write_bytes(content.encode())
+        return refusal(path, **changes)
+
+    messages = {
+        "no column": message(f"id,{cell},date\n"),
+        "fetch.file.columns.label": message("id,text,date\n", label=value),
+        "fetch.file.encoding": message("id,text,date\n", encoding=value),
+        "more than one column": message(f"id,text,date,{cell},{cell}\n"),
+        "is that of": message(f"id,text,date\n{cell},a,\n{cell},b,\n"),
+        "is no date": message(f"id,text,date\n1,a,{cell}\n"),
+        "never closed": message(f"id,text,date\n1,{cell[:-1]}"),
+        "does not exist": refusal(path.with_name(f"{name}.jsonl")),
+    }
+    for words, said in messages.items():
+        assert said.isprintable()
+        assert words in said

@@ -4,12 +4,15 @@ A longer run: `FUZZ_EXAMPLES=20000 python -m pytest tests/test_fuzz_readers.py`.
 """
 
 import csv
+import encodings.aliases
 import gzip
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +24,7 @@ from hypothesis import strategies as st
 
 from complaints.errors import UserError
 from complaints.params import ColumnParams, FileParams
-from complaints.readers import read_batches
+from complaints.readers import parse_date, read_batches
 from complaints.schema import RAW_SCHEMA
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -179,3 +182,61 @@ def test_a_damaged_file_gives_rows_or_one_line(
         assert len(got) == pq.ParquetFile(path).metadata.num_rows
     elif name.endswith(".jsonl"):
         assert len(got) == sum(1 for line in path.read_bytes().decode("utf-8-sig").splitlines() if line.strip())
+
+
+DATES = st.dates(date(1, 1, 1), date(9999, 12, 31))
+TIMES = st.sampled_from(
+    ["", "T23:59", " 23:59:59", "T23:59:59.123456Z", " 00:00:00 UTC", "T00:00:00+14:00", " 12:30-0500"]
+)
+
+
+@fuzzed(200)
+@given(DATES, TIMES, st.sampled_from(["", " ", "\t"]))
+def test_a_date_is_read_in_both_ways_of_writing_it(day: date, time: str, space: str) -> None:
+    assert parse_date(f"{space}{day.isoformat()}{time}{space}") == day
+    assert parse_date(f"{day.month:02}/{day.day:02}/{day.year:04}{time}") == day
+    assert parse_date(f"{day.month}/{day.day}/{day.year:04}") == day
+
+
+@fuzzed(300)
+@given(
+    st.text(max_size=25)
+    | st.text("0123456789-/T :Z.٣", max_size=25)
+    | st.from_regex(r"\d{4}-\d\d-\d\d", fullmatch=True)
+)
+def test_what_is_read_as_a_date_is_written_like_one(value: str) -> None:
+    day = parse_date(value)
+    if day is not None:
+        digits = re.findall(r"\d+", value)
+        assert sorted(map(int, digits[:3])) == sorted((day.year, day.month, day.day))
+        assert value.isascii()
+
+
+@pytest.mark.parametrize("name", ["minimal.csv", "plain.jsonl", "plain.parquet"])
+@fuzzed(60)
+@given(st.lists(st.text("1aé \u200b\u202e\n", max_size=3), min_size=1, max_size=6))
+def test_ids_are_kept_as_they_are_or_refused_when_one_is_blank_or_stands_twice(
+    tmp_path_factory: pytest.TempPathFactory, name: str, ids: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(WRITERS[name](COLUMNS, [(row_id, "text", "label") for row_id in ids]))
+    got = read(path)
+    if not all(row_id.strip() for row_id in ids):
+        assert "the id is blank" in got
+    elif len(set(ids)) < len(ids):
+        assert f"({len(ids) - len(set(ids))} rows repeat an id)" in got
+    else:
+        assert [row["row_id"] for row in got] == ids
+
+
+ENCODINGS = sorted({*encodings.aliases.aliases.values(), "idna", "punycode", "undefined", "unicode_escape", "utf-8"})
+
+
+@fuzzed(300)
+@given(st.sampled_from(ENCODINGS) | st.text(max_size=8), st.binary(max_size=60))
+def test_any_encoding_of_any_bytes_gives_rows_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, encoding: str, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "c.csv"
+    path.write_bytes(b"id,text,label\n1,a,b\n" + content)
+    read(path, encoding=encoding)
