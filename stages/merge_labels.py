@@ -1,23 +1,29 @@
 """Turn raw labels into classes: join old and new wordings, drop what cannot be learned from.
 
 Reads data/raw/complaints.parquet and the label map.
-Writes data/interim/labeled.parquet, data/interim/labels.json (the class names; a name's place is its id) and
-reports/labels.json (what was merged and dropped, with counts).
+Writes data/interim/labeled.parquet, data/interim/labels.json (the class names; a name's place is its id),
+data/interim/hierarchy.json (each class's products) and reports/labels.json (what was merged and dropped, with counts).
 """
 
 from complaints import labels, params, stage
-from complaints.files import read_parquet, write_json, write_parquet
+from complaints.files import parquet_batches, write_json, write_parquet
+from complaints.hierarchy import hierarchy
+from complaints.label_map import load_map
 from complaints.schema import LABELED_SCHEMA
+
+RAW = "data/raw/complaints.parquet"
 
 
 def main() -> None:
-    """Read, merge, write."""
+    """Count, decide, write."""
     p = params.load("merge_labels")
-    label_map = labels.load_map(p.map)
-    merged = labels.merge(read_parquet("data/raw/complaints.parquet"), label_map, p.min_count)
-    write_parquet("data/interim/labeled.parquet", LABELED_SCHEMA, [merged.table])
-    write_json("data/interim/labels.json", merged.names)
-    write_json("reports/labels.json", merged.report)
+    label_map = load_map(p.map)
+    counts = labels.count(parquet_batches(RAW, ["text", "label", "product"]))
+    classes = labels.choose(counts, label_map, p.min_count, p.only_listed)
+    write_parquet("data/interim/labeled.parquet", LABELED_SCHEMA, labels.labeled(parquet_batches(RAW), classes.ids))
+    write_json("data/interim/labels.json", classes.names)
+    write_json("data/interim/hierarchy.json", hierarchy(classes.names, classes.products, label_map.products))
+    write_json("reports/labels.json", classes.report)
 
 
 if __name__ == "__main__":

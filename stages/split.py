@@ -1,25 +1,35 @@
-"""Divide the complaints into train, validation and test; copies of one text stay together.
+"""Divide the complaints into train, validation and test by the method that params.yaml names.
 
 Reads data/interim/labeled.parquet and data/interim/labels.json.
-Writes data/splits/{train,validation,test}.parquet and reports/split.json (sizes, copies, leakage, missing classes).
+Writes data/splits/{train,validation,test}.parquet and reports/split.json (sizes, copies, leakage, label shares).
 """
 
 import sys
+from pathlib import Path
 
-from complaints import params, splits, stage
-from complaints.files import read_json, read_parquet, replacing_folder, write_json, write_parquet
-from complaints.schema import SPLIT_SCHEMA
+from complaints import params, split_report, splits, stage
+from complaints.files import read_json, replacing_folder, write_json, write_parquet
+from complaints.schema import SPLIT_SCHEMA, SPLITS
+
+LABELED = Path("data/interim/labeled.parquet")
 
 
 def main() -> None:
     """Read, divide, write."""
-    labeled = read_parquet("data/interim/labeled.parquet")
-    divided = splits.divide(labeled, read_json("data/interim/labels.json"), params.load("split"))
+    p = params.load("split")
+    names = read_json("data/interim/labels.json")
+    rows = splits.read_rows(LABELED)
+    assignment = splits.METHODS[p.method](rows, p)
+    split_report.check(rows, assignment, names, p.method)
+    report = split_report.summarise(rows, assignment, names, p.method)
+    if p.expected is not None:
+        split_report.check_expected(report, p.expected, len(names))
     with replacing_folder("data/splits") as folder:
-        for name, table in divided.tables.items():
-            write_parquet(folder / f"{name}.parquet", SPLIT_SCHEMA, [table])
-    write_json("reports/split.json", divided.report)
-    if line := splits.warning(divided.report):
+        for code, name in enumerate(SPLITS):
+            batches = splits.split_batches(LABELED, rows, assignment.codes, code)
+            write_parquet(folder / f"{name}.parquet", SPLIT_SCHEMA, batches)
+    write_json("reports/split.json", report)
+    for line in split_report.warnings(report):
         print(f"warning: split: {line}", file=sys.stderr)
 
 

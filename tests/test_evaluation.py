@@ -37,7 +37,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ids = {split: [f"{split}-{i}" for i in range(len(true[split]))] for split in SPLITS}
     for split in SPLITS:
         blank = pa.nulls(len(ids[split]))
-        columns = [ids[split], ids[split], pa.array(true[split], pa.int32()), ids[split], blank, blank]
+        seen = pa.array([False] * len(ids[split]))
+        columns = [ids[split], ids[split], pa.array(true[split], pa.int32()), ids[split], seen, blank, blank]
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
     prior = np.log(np.bincount(true["train"]) / len(true["train"]))
     for name, strength in (("majority", None), ("tfidf", 1.0), ("net", 2.0)):
@@ -259,7 +260,7 @@ def test_the_markdown_scoreboard_lines_up_and_has_the_floor_first(workspace: Pat
     truth = read_truth()
     text = scoreboard.markdown(truth, score(truth))
     assert "5 classes; rows: 120 train, 39 validation, 59 test." in text
-    assert "1 of 5 classes have no validation row." in text
+    assert "1 of 5 classes have no row here." in text
     for part in text.split("\n## ")[1:]:
         table = [line for line in part.splitlines() if line.startswith("|")]
         assert len({len(line) for line in table}) == 1
@@ -344,3 +345,18 @@ def test_the_page_refers_to_nothing_outside_itself(workspace: Path) -> None:
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     text = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text)
     assert not re.search(r"https?:|//|url\(|@import|<script|<link", text)
+
+
+def test_rows_that_train_has_no_copy_of_are_scored_on_their_own(workspace: Path) -> None:
+    whole = read_truth()
+    assert list(whole.parts) == ["validation", "test"]
+    right = {split: 9 * np.eye(5)[whole.label_ids[split]] for split in HELD_OUT}
+    seen = np.arange(59) < 20
+    right["test"][~seen] = np.roll(right["test"][~seen], 1, axis=1)
+    truth = replace(whole, seen={"validation": np.zeros(39, bool), "test": seen})
+    rows = evaluation.score(truth, {"majority": right, "tfidf": right}, [0.0])
+    assert rows[0].values["test"]["accuracy"] == pytest.approx(20 / 59, abs=1e-6)
+    assert rows[0].values["test_never_seen"]["accuracy"] == 0
+    assert "validation_never_seen" not in rows[0].values
+    assert "## test, the 39 rows of which train has no copy" in scoreboard.markdown(truth, rows)
+    assert evaluation.metrics_json(rows)["tfidf"]["test_never_seen"]["macro_f1"] == 0

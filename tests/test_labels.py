@@ -1,18 +1,39 @@
-"""The label map's defects, and raw labels turned into classes."""
+"""Raw labels turned into classes, counted and left out."""
 
-import hashlib
-from pathlib import Path
+from collections import Counter
+from typing import NamedTuple
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from complaints.errors import UserError
-from complaints.labels import LabelMap, load_map, merge
+from complaints.label_map import LabelMap
+from complaints.labels import Classes, choose, count, labeled
 from complaints.schema import LABELED_SCHEMA, RAW_SCHEMA
 
-ROOT = Path(__file__).parents[1]
-CANONICAL = (ROOT / "tests/canonical_labels.txt").read_text(encoding="utf-8").splitlines()
 MAP = LabelMap(("Fees", "Loans", "Never seen"), {"Old fees": "Fees", "Unused": "Loans"})
+
+
+class Merged(NamedTuple):
+    table: pa.Table
+    classes: Classes
+
+    @property
+    def names(self) -> list[str]:
+        return self.classes.names
+
+    @property
+    def report(self) -> dict:
+        return self.classes.report
+
+
+def merge(table: pa.Table, label_map: LabelMap, min_count: int, only_listed: bool = False, size: int = 3) -> Merged:
+    """Both passes, as the stage makes them, over batches of `size` rows."""
+    batches = table.to_batches(max_chunksize=size)
+    classes = choose(count(batches), label_map, min_count, only_listed)
+    return Merged(pa.Table.from_batches(labeled(batches, classes.ids), LABELED_SCHEMA), classes)
 
 
 def raw(pairs: list[tuple[str, str | None]]) -> pa.Table:
@@ -21,104 +42,6 @@ def raw(pairs: list[tuple[str, str | None]]) -> pa.Table:
         for number, (text, label) in enumerate(pairs)
     ]
     return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
-
-
-@pytest.fixture
-def write(tmp_path: Path):
-    def write(text: str) -> Path:
-        path = tmp_path / "map.yaml"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
-def entry(source: str, target: str, reason: str = "because") -> str:
-    return f"  - from: {source}\n    to: {target}\n    reason: {reason}\n"
-
-
-HEAD = "classes:\n  - Fees\n  - Loans\nmerge:\n"
-
-
-def test_the_projects_map_sends_all_its_labels_to_the_113_canonical_classes():
-    label_map = load_map(ROOT / "data/label_map.yaml")
-    assert len(CANONICAL) == 113
-    labels = CANONICAL + list(label_map.merges)
-    merged = merge(raw([("text", label) for label in labels]), label_map, min_count=1)
-    assert merged.names == CANONICAL
-    assert merged.report["not_in_the_list"] == []
-    assert merged.report["classes_absent"] == []
-
-
-def test_the_projects_map_is_the_published_one():
-    merges = load_map(ROOT / "data/label_map.yaml").merges
-    assert len(merges) == 35
-    lines = "\n".join(f"{source} -> {target}" for source, target in sorted(merges.items()))
-    # Of the published map without its one self-map.
-    digest = "8b433bc04dbee60897f977caae821cb63a2245865648b8bafeaa97bfd669315c"
-    assert hashlib.sha256(lines.encode()).hexdigest() == digest
-
-
-def test_a_map_is_read_with_white_space_around_names_removed(write):
-    path = write("classes: ['Fees ', Loans]\nmerge:\n" + entry("' Old fees'", "Fees"))
-    assert load_map(path) == LabelMap(("Fees", "Loans"), {"Old fees": "Fees"})
-
-
-def test_an_empty_merge_list_is_a_valid_map(write):
-    assert load_map(write("classes: [Fees]\nmerge: []\n")).merges == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "problem"),
-    [
-        (HEAD + entry("Old", "Fees") + entry("Fees", "Fees"), 8, "mapped to itself"),
-        (HEAD + entry("A", "B") + entry("B", "A"), 5, "mapped to each other"),
-        (HEAD + entry("A", "B") + entry("B", "Fees"), 5, "which line 8 maps on to 'Fees'"),
-        (HEAD + entry("A", "B") + entry("B", "C") + entry("C", "A"), 5, "which line 8 maps on to 'C'"),
-        (HEAD + entry("Old", "Fees") + entry("Old", "Loans"), 8, "mapped twice (first on line 5)"),
-        (HEAD + entry("Old", "Fes"), 5, "'Fes', which is not listed under classes"),
-        (HEAD + entry("Loans", "Fees"), 5, "listed under classes on line 3"),
-        (HEAD + "  - from: Old\n    to: Fees\n", 5, "the keys from, to and reason"),
-        (HEAD + "  - from: Old\n    to: Fees\n    reason: r\n    why: x\n", 5, "the keys from, to and reason"),
-        (HEAD + "  - Old\n", 5, "the keys from, to and reason"),
-        (HEAD + entry("Old", "Fees", "''"), 5, "reason must be text and not empty"),
-        (HEAD + entry("Old", "Fees", ""), 5, "reason must be text and not empty"),
-        (HEAD + entry("12", "Fees"), 5, "from must be text and not empty, not 12"),
-        ("classes:\n  - Fees\n  - Fees\nmerge: []\n", 3, "listed twice (first on line 2)"),
-        ("classes:\n  - Fees\n  -\nmerge: []\n", 3, "a class must be text"),
-        ("classes: [Fees]\nmerge:\n  from: Old\n", 2, "merge must be a list"),
-        ("classes: [Fees]\nmerge: [\n", 3, "not valid YAML"),
-        ("classes: [Fees]\nclasses: [Fees]\nmerge: []\n", 2, "not valid YAML"),
-    ],
-)
-def test_a_defect_of_the_map_is_named_with_its_line(write, text, line, problem):
-    path = write(text)
-    with pytest.raises(UserError) as error:
-        load_map(path)
-    message = str(error.value)
-    assert message.startswith(f"{path}, line {line}: ")
-    assert problem in message
-    assert "\n" not in message
-
-
-@pytest.mark.parametrize("text", ["", "classes: []\n", "- a\n", "classes: []\nmerge: []\nother: 1\n", "just words"])
-def test_a_map_without_exactly_its_two_lists_is_an_error(write, text):
-    with pytest.raises(UserError, match="two keys classes and merge"):
-        load_map(write(text))
-
-
-@pytest.mark.parametrize(("name", "problem"), [("map.yaml", "No such file"), ("folder.yaml", "Is a directory")])
-def test_a_map_that_cannot_be_read_is_an_error_that_names_the_parameter(tmp_path, name, problem):
-    (tmp_path / "folder.yaml").mkdir()
-    with pytest.raises(UserError, match=rf"{name}: {problem}.*; set merge_labels\.map"):
-        load_map(tmp_path / name)
-
-
-@pytest.mark.parametrize("content", [b"classes: [\xff\xfe]", b"classes: [a\0b]", b"\x93NUMPY\x01"])
-def test_a_map_that_is_no_text_is_an_error(tmp_path, content):
-    (tmp_path / "map.yaml").write_bytes(content)
-    with pytest.raises(UserError, match=r"map\.yaml.*not valid YAML"):
-        load_map(tmp_path / "map.yaml")
 
 
 def test_rows_are_merged_filtered_and_counted():
@@ -207,3 +130,62 @@ def test_fewer_than_two_classes_left_is_an_error_that_says_why(pairs, expected):
     with pytest.raises(UserError) as error:
         merge(raw(pairs), MAP, min_count=3)
     assert expected in str(error.value)
+
+
+def test_complaints_whose_class_is_not_listed_are_left_out_with_a_reason_when_the_map_decides():
+    pairs = [("a", "Fees"), ("b", "Old fees"), ("c", "x"), ("d", "x"), ("e", "Loans"), ("f", "Rare"), ("", "x")]
+    merged = merge(raw(pairs), MAP, min_count=1, only_listed=True)
+    assert merged.names == ["Fees", "Loans"]
+    assert merged.table["row_id"].to_pylist() == ["r0", "r1", "r4"]
+    assert merged.report["rows_dropped"] == {
+        "blank text": 1,
+        "no label": 0,
+        "class not in the map": 3,
+        "class below min_count": 0,
+    }
+    assert merged.report["not_in_the_list"] == [{"label": "Rare", "rows": 1}, {"label": "x", "rows": 2}]
+
+
+def test_a_map_that_lists_none_of_the_classes_says_so_when_it_decides():
+    with pytest.raises(UserError, match=r"4 class not in the map.*only_listed"):
+        merge(raw([("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")]), MAP, min_count=1, only_listed=True)
+
+
+def test_each_class_knows_its_complaints_by_product():
+    table = raw([("a", "Fees"), ("b", "Old fees"), ("c", " Fees"), ("d", "Loans"), ("", "Loans")])
+    products = pa.array(["card", "card", "loan", None, "loan"])
+    table = table.set_column(4, RAW_SCHEMA.field("product"), products)
+    assert merge(table, MAP, min_count=1).classes.products == [{"card": 2, "loan": 1}, {None: 1}]
+    renaming = LabelMap(MAP.classes, MAP.merges, products={"card": "loan", "debt": "x"})
+    assert merge(table, renaming, min_count=1).classes.products == [{"loan": 3}, {None: 1}]
+
+
+TEXTS = st.sampled_from(["a", "b c", "", " \n"])
+LABELS = st.sampled_from(["Fees", "Old fees", " Fees ", "Loans", "Unused", "x", "y", "", "  ", None])
+
+
+@given(
+    pairs=st.lists(st.tuples(TEXTS, LABELS), max_size=40),
+    min_count=st.integers(1, 3),
+    only_listed=st.booleans(),
+    size=st.integers(1, 50),
+)
+def test_every_complaint_is_kept_under_its_class_or_counted_with_one_reason(pairs, min_count, only_listed, size):
+    classes = [MAP.merges.get((label or "").strip(), (label or "").strip()) for _, label in pairs]
+    usable = Counter(name for (text, _), name in zip(pairs, classes, strict=True) if text.strip() and name)
+    names = sorted(n for n, rows in usable.items() if rows >= min_count and (not only_listed or n in MAP.classes))
+    if len(names) < 2:
+        with pytest.raises(UserError, match="at least two are needed"):
+            merge(raw(pairs), MAP, min_count, only_listed, size)
+        return
+    merged = merge(raw(pairs), MAP, min_count, only_listed, size)
+    kept = [
+        (f"r{i}", name)
+        for i, ((text, _), name) in enumerate(zip(pairs, classes, strict=True))
+        if text.strip() and name in names
+    ]
+    ids = merged.table["label_id"].to_pylist()
+    assert merged.names == names
+    assert list(zip(merged.table["row_id"].to_pylist(), (names[i] for i in ids), strict=True)) == kept
+    assert merged.report["rows_kept"] == len(kept)
+    assert sum(merged.report["rows_dropped"].values()) == len(pairs) - len(kept)

@@ -131,7 +131,8 @@ def workspace(tmp_path, monkeypatch, backbone) -> Path:
         texts = [f"{words} {HINTS[label]}" for words, label in zip(noise, label_ids, strict=True)]
         ids = [f"{split}{i}" for i in range(rows)]
         blank = pa.nulls(rows)
-        columns = [ids, texts, pa.array(label_ids, pa.int32()), ids, blank, blank]
+        seen = pa.array([False] * rows)
+        columns = [ids, texts, pa.array(label_ids, pa.int32()), ids, seen, blank, blank]
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
     tokenize("net", backbone)
     return tmp_path

@@ -18,6 +18,8 @@ FLOOR = "majority"
 REFERENCE = "tfidf"
 """The row that every other is compared with: a class is rescued where this one's F1 is 0."""
 
+NEVER_SEEN = "_never_seen"
+
 HEAD_CLASSES = 20
 MID_CLASSES = 40
 
@@ -30,12 +32,26 @@ class Truth:
     row_ids: dict[str, list[str]]
     label_ids: dict[str, np.ndarray]
     """For each split, int64 [rows]."""
+    seen: dict[str, np.ndarray]
+    """For each held-out split, bool [rows]: whether train has an exact or near copy of the row."""
     synthetic: bool
 
     @property
     def train_support(self) -> np.ndarray:
         """Training rows per class, int64 [classes]."""
         return np.bincount(self.label_ids["train"], minlength=len(self.labels))
+
+    @property
+    def parts(self) -> dict[str, tuple[str, np.ndarray]]:
+        """All that is scored: name -> (held-out split, int64 places of rows in it).
+
+        Where train has copies of some rows of a split, the others are a part of their own, `<split>_never_seen`.
+        """
+        parts = {split: (split, np.arange(len(self.label_ids[split]))) for split in HELD_OUT}
+        for split, seen in self.seen.items():
+            if seen.any() and not seen.all():
+                parts[f"{split}{NEVER_SEEN}"] = (split, np.flatnonzero(~seen))
+        return parts
 
 
 @dataclass(frozen=True)
@@ -49,10 +65,11 @@ class Row:
     predicted: dict[str, np.ndarray]
     """For each held-out split, the predicted class ids, int64 [rows]."""
     scores: dict[str, metrics.ClassScores]
+    """For each part of Truth.parts, as are the other two."""
     values: dict[str, dict[str, float | int]]
-    """For each held-out split, the metrics by name."""
+    """The metrics by name."""
     errors: dict[str, dict[str, float]]
-    """For each held-out split, the standard errors of accuracy and macro_f1."""
+    """The standard errors of accuracy and macro_f1."""
 
 
 def read_truth(splits: Path, labels: Path, source: Path) -> Truth:
@@ -62,17 +79,19 @@ def read_truth(splits: Path, labels: Path, source: Path) -> Truth:
         UserError: if a file is missing or broken, a split has no rows, or a label id is not in the list of names.
     """
     names = read_json(labels)
-    row_ids, label_ids = {}, {}
+    row_ids, label_ids, seen = {}, {}, {}
     for split in SPLITS:
         path = splits / f"{split}.parquet"
-        table = read_parquet(path, columns=["row_id", "label_id"])
+        table = read_parquet(path, columns=["row_id", "label_id", "seen"])
         if table.num_rows == 0:
             raise UserError(f"{path} has no rows; raise the split's fraction in params.yaml or bring more complaints")
         row_ids[split] = table["row_id"].to_pylist()
         label_ids[split] = table["label_id"].to_numpy().astype(np.int64)
         if label_ids[split].min() < 0 or label_ids[split].max() >= len(names):
             raise UserError(f"{path} has a label_id outside the {len(names)} classes of {labels}; run `dvc repro`")
-    return Truth(names, row_ids, label_ids, bool(read_json(source)["synthetic"]))
+        if split in HELD_OUT:
+            seen[split] = table["seen"].to_numpy()
+    return Truth(names, row_ids, label_ids, seen, bool(read_json(source)["synthetic"]))
 
 
 def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:
@@ -126,8 +145,10 @@ def score(truth: Truth, logits: dict[str, dict[str, np.ndarray]], grid: Sequence
     """
     prior = metrics.log_prior(truth.label_ids["train"], len(truth.labels))
     reference = {
-        split: metrics.class_scores(truth.label_ids[split], values.argmax(axis=1), len(truth.labels))
-        for split, values in logits[REFERENCE].items()
+        part: metrics.class_scores(
+            truth.label_ids[split][rows], logits[REFERENCE][split][rows].argmax(axis=1), len(truth.labels)
+        )
+        for part, (split, rows) in truth.parts.items()
     }
     rows = []
     for model, values in logits.items():
@@ -150,19 +171,20 @@ def _row(
     name = model if tau is None else f"{model}-adjusted"
     row = Row(name, model, tau, predicted={}, scores={}, values={}, errors={})
     for split in HELD_OUT:
-        true, predicted = truth.label_ids[split], logits[split].argmax(axis=1)
+        row.predicted[split] = logits[split].argmax(axis=1)
+    for part, (split, places) in truth.parts.items():
+        true, predicted = truth.label_ids[split][places], row.predicted[split][places]
         scores = metrics.class_scores(true, predicted, classes)
         share = metrics.accuracy(true, predicted)
-        row.predicted[split] = predicted
-        row.scores[split] = scores
-        row.values[split] = {
+        row.scores[part] = scores
+        row.values[part] = {
             "accuracy": round(share, 6),
             "macro_f1": round(metrics.macro_f1(scores), 6),
             "weighted_f1": round(metrics.weighted_f1(scores), 6),
             "zero_f1_classes": metrics.zero_f1_classes(scores),
-            "rescued": metrics.rescued_classes(scores, reference[split]),
+            "rescued": metrics.rescued_classes(scores, reference[part]),
         }
-        row.errors[split] = {
+        row.errors[part] = {
             "accuracy": round(metrics.accuracy_error(share, len(true)), 6),
             "macro_f1": round(metrics.macro_f1_error(true, predicted, classes), 6),
         }
@@ -197,7 +219,7 @@ def confusions(truth: Truth, row: Row, split: str) -> list[tuple[int, int, int, 
 
 
 def metrics_json(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float | int]]]:
-    """Return {row: {split: {metric: value}}}."""
+    """Return {row: {part: {metric: value}}}."""
     return {row.name: row.values for row in rows}
 
 
@@ -205,7 +227,7 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
     """Write scoreboard.csv, per_class.csv (every row) and confusions.csv (every row but the floor) into `folder`."""
     header = ["model", "split", "tau"]
     header += ["accuracy", "accuracy_error", "macro_f1", "macro_f1_error", "weighted_f1", "zero_f1_classes", "rescued"]
-    _write_csv(folder / "scoreboard.csv", header, (_scoreboard(row, split) for row in rows for split in HELD_OUT))
+    _write_csv(folder / "scoreboard.csv", header, (_scoreboard(row, part) for row in rows for part in truth.parts))
 
     support, tier = truth.train_support, tiers(truth.train_support)
     header = ["model", "split", "label", "tier", "support_train", "support", "precision", "recall", "f1"]
@@ -216,7 +238,7 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
             [row.name, split, truth.labels[i], tier[i], int(support[i]), int(scores.support[i])]
             + [round(float(column[i]), 6) for column in (scores.precision, scores.recall, scores.f1)]
             for row in rows
-            for split, scores in row.scores.items()
+            for split, scores in ((split, row.scores[split]) for split in HELD_OUT)
             for i in by_frequency(support)
         ),
     )
@@ -233,10 +255,10 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
     )
 
 
-def _scoreboard(row: Row, split: str) -> list[object]:
-    value, error = row.values[split], row.errors[split]
+def _scoreboard(row: Row, part: str) -> list[object]:
+    value, error = row.values[part], row.errors[part]
     scores = [value["accuracy"], error["accuracy"], value["macro_f1"], error["macro_f1"], value["weighted_f1"]]
-    return [row.name, split, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]
+    return [row.name, part, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

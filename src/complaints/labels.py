@@ -1,183 +1,144 @@
-"""The label map, and raw labels turned into the classes of the task."""
+"""Raw labels turned into the classes of the task, in two passes over the complaints."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from complaints.errors import UserError
+from complaints.label_map import LabelMap
 from complaints.schema import LABELED_SCHEMA
 
 BLANK_TEXT = "blank text"
 NO_LABEL = "no label"
+NOT_LISTED = "class not in the map"
 BELOW_MIN_COUNT = "class below min_count"
 
 
 @dataclass(frozen=True)
-class LabelMap:
-    """The class names a map lists, in its order, and the raw labels it renames, as {from: to}."""
+class RawCounts:
+    """How many complaints there are, how many cannot be used, and how many each pair of raw label and product has."""
 
-    classes: tuple[str, ...]
-    merges: dict[str, str]
+    rows: int
+    blank: int
+    unlabeled: int
+    pairs: dict[tuple[str, str | None], int]
 
 
 @dataclass(frozen=True)
-class Merged:
-    """What `merge` returns: rows of LABELED_SCHEMA, class names in order of their ids, and reports/labels.json."""
+class Classes:
+    """What `choose` returns: class names in order of their ids, the id of each raw label that has one, and two reports.
 
-    table: pa.Table
+    `report` is reports/labels.json; `products` counts the complaints of each class by product, after the map's renames
+    of products, None for no product.
+    """
+
     names: list[str]
+    ids: dict[str, int]
+    products: list[dict[str | None, int]]
     report: dict[str, Any]
 
 
-def load_map(path: str | Path) -> LabelMap:
-    """Read and check a label map; data/label_map.yaml says at its top what one looks like.
-
-    Raises:
-        UserError: naming file and line, for a missing or broken file, an unknown or missing key, an empty name or
-            reason, a class listed twice, a source given twice, a label mapped to itself, a chain or loop (a target
-            that is itself a source), and a target that is not among the classes.
-    """
-    top = _read(path)
-    if not isinstance(top, CommentedMap) or set(top) != {"classes", "merge"}:
-        raise UserError(f"{path}: the map must have the two keys classes and merge, each a list, and no others")
-    classes: dict[str, int] = {}
-    for line, value in _items(path, top, "classes"):
-        name = _name(path, line, "a class", value)
-        if name in classes:
-            raise UserError(f"{path}, line {line}: class {name!r} is listed twice (first on line {classes[name]})")
-        classes[name] = line
-    merges: dict[str, str] = {}
-    lines: dict[str, int] = {}
-    for line, entry in _items(path, top, "merge"):
-        if not isinstance(entry, CommentedMap) or set(entry) != {"from", "to", "reason"}:
-            raise UserError(f"{path}, line {line}: an entry must have the keys from, to and reason, and no others")
-        source, target = (_name(path, line, key, entry[key]) for key in ("from", "to"))
-        _name(path, line, "reason", entry["reason"])
-        if source == target:
-            raise UserError(f"{path}, line {line}: {source!r} is mapped to itself; remove the entry")
-        if source in merges:
-            raise UserError(f"{path}, line {line}: {source!r} is mapped twice (first on line {lines[source]})")
-        merges[source] = target
-        lines[source] = line
-    _check_targets(path, classes, merges, lines)
-    return LabelMap(tuple(classes), merges)
+def blank_texts(texts: pa.Array) -> pa.Array:
+    """Say of each text whether it holds nothing but white space."""
+    return pc.or_(pc.equal(pc.binary_length(texts), 0), pc.utf8_is_space(texts))
 
 
-def _read(path: str | Path) -> Any:
-    try:
-        # The round-trip loader makes nothing but plain values, as the safe one does, and knows their lines.
-        return YAML(typ="rt").load(Path(path))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; set merge_labels.map in params.yaml to the label map") from None
-    except YAMLError as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        where = f"{path}, line {mark.line + 1}" if mark else f"{path}"
-        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise UserError(f"{where}: this is not valid YAML ({problem})") from None
+def trimmed_labels(labels: pa.Array) -> pa.Array:
+    """Return labels without white space around them, null where nothing is left."""
+    trimmed = pc.utf8_trim_whitespace(labels)
+    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
-def _items(path: str | Path, top: CommentedMap, key: str) -> list[tuple[int, Any]]:
-    items = top[key]
-    if not isinstance(items, CommentedSeq):
-        raise UserError(f"{path}, line {top.lc.key(key)[0] + 1}: {key} must be a list")
-    return [(items.lc.item(index)[0] + 1, item) for index, item in enumerate(items)]
+def count(batches: Iterable[pa.RecordBatch]) -> RawCounts:
+    """Count complaints with the columns text, label and product of RAW_SCHEMA."""
+    rows = blank = unlabeled = 0
+    pairs: Counter[tuple[str, str | None]] = Counter()
+    for batch in batches:
+        labels = trimmed_labels(batch["label"])
+        empty = blank_texts(batch["text"])
+        usable = pc.and_(pc.is_valid(labels), pc.invert(empty))
+        rows += batch.num_rows
+        blank += empty.true_count
+        unlabeled += pc.and_(pc.is_null(labels), pc.invert(empty)).true_count
+        table = pa.table({"label": labels, "product": batch["product"]}).filter(usable)
+        grouped = table.group_by(["label", "product"]).aggregate([([], "count_all")])
+        for label, product, number in zip(*(grouped[name].to_pylist() for name in grouped.schema.names), strict=True):
+            pairs[label, product] += number
+    return RawCounts(rows, blank, unlabeled, dict(pairs))
 
 
-def _name(path: str | Path, line: int, key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise UserError(f"{path}, line {line}: {key} must be text and not empty, not {value!r}; quote it if it is text")
-    return str(value).strip()
+def choose(counts: RawCounts, label_map: LabelMap, min_count: int, only_listed: bool) -> Classes:
+    """Decide the classes: raw labels are merged, then classes that are not listed or below `min_count` are left out.
 
-
-def _check_targets(path: str | Path, classes: dict[str, int], merges: dict[str, str], lines: dict[str, int]) -> None:
-    for source, target in merges.items():
-        where = f"{path}, line {lines[source]}"
-        if target in merges:
-            if merges[target] == source:
-                raise UserError(f"{where}: {source!r} and {target!r} are mapped to each other; remove one entry")
-            raise UserError(
-                f"{where}: {source!r} is mapped to {target!r}, which line {lines[target]} maps on to "
-                f"{merges[target]!r}; name the last one directly"
-            )
-        if target not in classes:
-            raise UserError(f"{where}: {source!r} is mapped to {target!r}, which is not listed under classes")
-        if source in classes:
-            raise UserError(f"{where}: {source!r} is mapped away but listed under classes on line {classes[source]}")
-
-
-def merge(raw: pa.Table, label_map: LabelMap, min_count: int) -> Merged:
-    """Turn raw labels into class ids, dropping blank texts, missing labels and then classes below `min_count`.
-
-    `raw` has RAW_SCHEMA. White space around a label does not count; nothing else of a label or text is touched. Rows
-    keep their order. Class ids follow the code-point order of the class names.
+    White space around a label does not count; nothing else of a label is touched. Class ids follow the code-point order
+    of the class names.
 
     Raises:
         UserError: if fewer than two classes are left.
     """
-    blank = pc.or_(pc.equal(pc.binary_length(raw["text"]), 0), pc.utf8_is_space(raw["text"]))
-    trimmed = pc.utf8_trim_whitespace(raw["label"])
-    missing = pc.fill_null(pc.equal(trimmed, ""), True)
-    usable = pc.and_(pc.invert(blank), pc.invert(missing))
-    raw_counts = _counts(trimmed.filter(usable))
-    counts: Counter[str] = Counter()
-    for label, rows in raw_counts.items():
-        counts[label_map.merges.get(label, label)] += rows
-    names = sorted(name for name, rows in counts.items() if rows >= min_count)
-    dropped = {name: rows for name, rows in counts.items() if rows < min_count}
+    raw: Counter[str] = Counter()
+    products: dict[str, Counter[str | None]] = {}
+    for (label, product), rows in counts.pairs.items():
+        raw[label] += rows
+        own = products.setdefault(label_map.merges.get(label, label), Counter())
+        own[label_map.products.get(product, product) if product else None] += rows
+    merged = {name: own.total() for name, own in products.items()}
+    listed = set(label_map.classes)
+    not_listed = {name for name in merged if name not in listed} if only_listed else set()
+    names = sorted(name for name, rows in merged.items() if rows >= min_count and name not in not_listed)
+    dropped = {name: rows for name, rows in merged.items() if rows < min_count and name not in not_listed}
     left_out = {
-        BLANK_TEXT: pc.sum(blank).as_py() or 0,
-        NO_LABEL: pc.sum(pc.and_(missing, pc.invert(blank))).as_py() or 0,
+        BLANK_TEXT: counts.blank,
+        NO_LABEL: counts.unlabeled,
+        **({NOT_LISTED: sum(merged[name] for name in not_listed)} if only_listed else {}),
         BELOW_MIN_COUNT: sum(dropped.values()),
     }
     if len(names) < 2:
-        raise UserError(_nothing_left(raw.num_rows, left_out, counts, min_count))
-
-    # One dictionary look-up per distinct label; the rows go through Arrow.
-    raw_names = sorted(raw_counts)
-    ids = {name: index for index, name in enumerate(names)}
-    id_of_raw = pa.array([ids.get(label_map.merges.get(label, label)) for label in raw_names], pa.int32())
-    label_ids = id_of_raw.take(pc.index_in(trimmed, value_set=pa.array(raw_names, pa.string())))
-    kept = pc.and_(usable, pc.is_valid(label_ids))
-    table = raw.drop_columns("label").append_column("label_id", label_ids)
-    table = table.select(LABELED_SCHEMA.names).filter(kept).cast(LABELED_SCHEMA)
-
+        raise UserError(_nothing_left(counts.rows, left_out, merged, min_count))
+    numbers = {name: index for index, name in enumerate(names)}
+    targets = {label: label_map.merges.get(label, label) for label in raw}
     report = {
-        "rows_read": raw.num_rows,
-        "rows_kept": table.num_rows,
+        "rows_read": counts.rows,
+        "rows_kept": sum(merged[name] for name in names),
         "rows_dropped": left_out,
-        "raw_labels": len(raw_counts),
-        "merged_labels": len(counts),
+        "raw_labels": len(raw),
+        "merged_labels": len(merged),
         "classes": len(names),
         # Lists, not mappings: DVC would show every number of a mapping as a metric.
-        "class_counts": [{"class": name, "rows": counts[name]} for name in names],
+        "class_counts": [{"class": name, "rows": merged[name]} for name in names],
         "classes_dropped": [{"class": name, "rows": dropped[name]} for name in sorted(dropped)],
-        "classes_absent": sorted(set(label_map.classes) - set(counts)),
-        "not_in_the_list": [
-            {"label": name, "rows": counts[name]} for name in sorted(set(counts) - set(label_map.classes))
-        ],
+        "classes_absent": sorted(listed - set(merged)),
+        "not_in_the_list": [{"label": name, "rows": merged[name]} for name in sorted(set(merged) - listed)],
         "merges": [
-            {"from": source, "to": target, "rows": raw_counts.get(source, 0)}
-            for source, target in sorted(label_map.merges.items())
+            {"from": source, "to": target, "rows": raw[source]} for source, target in sorted(label_map.merges.items())
         ],
     }
-    return Merged(table, names, report)
+    ids = {label: numbers[target] for label, target in targets.items() if target in numbers}
+    return Classes(names, ids, [dict(products[name]) for name in names], report)
 
 
-def _counts(labels: pa.ChunkedArray) -> dict[str, int]:
-    return {item["values"]: item["counts"] for item in pc.value_counts(labels).to_pylist()}
+def labeled(batches: Iterable[pa.RecordBatch], ids: Mapping[str, int]) -> Iterator[pa.RecordBatch]:
+    """Yield the complaints of RAW_SCHEMA that have a text and a label with an id, as LABELED_SCHEMA, in their order."""
+    names = pa.array(list(ids), pa.string())
+    # A raw label without an id has no place in `names`, so that its rows get null and fall out below.
+    numbers = pa.array(list(ids.values()), pa.int32())
+    for batch in batches:
+        label_ids = numbers.take(pc.index_in(trimmed_labels(batch["label"]), value_set=names))
+        kept = pc.and_(pc.is_valid(label_ids), pc.invert(blank_texts(batch["text"])))
+        columns = {name: label_ids if name == "label_id" else batch[name] for name in LABELED_SCHEMA.names}
+        yield pa.record_batch(columns).filter(kept).cast(LABELED_SCHEMA)
 
 
-def _nothing_left(rows: int, left_out: dict[str, int], counts: Counter[str], min_count: int) -> str:
+def _nothing_left(rows: int, left_out: dict[str, int], merged: dict[str, int], min_count: int) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    large = sum(count >= min_count for count in counts.values())
+    large = sum(count >= min_count for count in merged.values())
     message = f"of {rows} complaints {large or 'no'} class is left, and at least two are needed (left out: {reasons})"
-    if counts and large < len(counts):
-        return f"{message}; the largest class has {max(counts.values())}: lower merge_labels.min_count = {min_count}"
+    if left_out.get(NOT_LISTED):
+        return f"{message}; list their classes in merge_labels.map or set merge_labels.only_listed to false"
+    if merged and large < len(merged):
+        return f"{message}; the largest class has {max(merged.values())}: lower merge_labels.min_count = {min_count}"
     return f"{message}; check which columns fetch.file.columns takes the text and the label from"

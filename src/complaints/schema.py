@@ -32,11 +32,15 @@ SPLIT_SCHEMA = pa.schema(
         pa.field("text", pa.string(), nullable=False),
         pa.field("label_id", pa.int32(), nullable=False),
         pa.field("group", pa.string(), nullable=False),
+        pa.field("seen", pa.bool_(), nullable=False),
         pa.field("date", pa.date32()),
         pa.field("product", pa.string()),
     ]
 )
-"""One row per complaint of a split; rows of one `group` are copies of each other and share their split."""
+"""One row per complaint of a split; rows of one `group` are near-copies of each other.
+
+`seen` tells of a held-out row whether its group has rows in train; of a training row it is false.
+"""
 
 TOKENS_SCHEMA = pa.schema(
     [

@@ -53,18 +53,29 @@ def read_history(folder: Path) -> plots.History:
     )
 
 
+def _shown(truth: Truth) -> list[tuple[str, str]]:
+    """Return (part, title) of all parts, test and then validation, the never-seen rows of each behind it."""
+    parts = sorted(truth.parts, key=lambda part: (SHOWN.index(truth.parts[part][0]), part))
+    return [(part, _title(truth, part)) for part in parts]
+
+
+def _title(truth: Truth, part: str) -> str:
+    split, rows = truth.parts[part]
+    return split if part == split else f"{split}, the {len(rows):,} rows of which train has no copy"
+
+
 def _size(truth: Truth) -> str:
     rows = ", ".join(f"{len(truth.row_ids[split]):,} {split}" for split in SPLITS)
     return f"{len(truth.labels)} classes; rows: {rows}."
 
 
-def _absent(rows: Sequence[Row], split: str) -> str:
-    absent = metrics.absent_classes(rows[0].scores[split])
-    return f"{absent} of {len(rows[0].scores[split].f1)} classes have no {split} row." if absent else ""
+def _absent(rows: Sequence[Row], part: str) -> str:
+    absent = metrics.absent_classes(rows[0].scores[part])
+    return f"{absent} of {len(rows[0].scores[part].f1)} classes have no row here." if absent else ""
 
 
-def _line(row: Row, split: str) -> list[Cell]:
-    value, error = row.values[split], row.errors[split]
+def _line(row: Row, part: str) -> list[Cell]:
+    value, error = row.values[part], row.errors[part]
     return [
         row.name,
         f"{value['accuracy']:.3f}{PLUS_MINUS}{error['accuracy']:.3f}",
@@ -79,15 +90,15 @@ def _line(row: Row, split: str) -> list[Cell]:
 def markdown(truth: Truth, rows: Sequence[Row]) -> str:
     """Return the scoreboard as Markdown whose columns also line up in a terminal."""
     parts = ["# Scoreboard", *([f"**{SYNTHETIC}**"] if truth.synthetic else []), _size(truth)]
-    for split in SHOWN:
-        parts += [f"## {split}", *filter(None, [_absent(rows, split)]), _markdown_table(rows, split)]
+    for part, title in _shown(truth):
+        parts += [f"## {title}", *filter(None, [_absent(rows, part)]), _markdown_table(rows, part)]
     return "\n\n".join([*parts, EXPLANATION]) + "\n"
 
 
-def _markdown_table(rows: Sequence[Row], split: str) -> str:
+def _markdown_table(rows: Sequence[Row], part: str) -> str:
     cells = [list(HEADER)]
     for row in rows:
-        cells.append([f"{c:.3f}" if isinstance(c, float) else "" if c is None else str(c) for c in _line(row, split)])
+        cells.append([f"{c:.3f}" if isinstance(c, float) else "" if c is None else str(c) for c in _line(row, part)])
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEADER))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     padded = [
@@ -169,8 +180,8 @@ def write_report(
     write_tables(folder, truth, rows)
     (folder / "scoreboard.md").write_text(markdown(truth, rows), encoding="utf-8", newline="\n")
     tables = [
-        Section(f"Scoreboard, {split}", _absent(rows, split), HEADER, [_line(row, split) for row in rows])
-        for split in SHOWN
+        Section(f"Scoreboard, {title}", _absent(rows, part), HEADER, [_line(row, part) for row in rows])
+        for part, title in _shown(truth)
     ]
     sections = [
         *tables,

@@ -2,212 +2,220 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from complaints.copies import Clusters, CopyFinder
 from complaints.errors import UserError
+from complaints.files import parquet_batches
 from complaints.params import SplitParams
 from complaints.schema import SPLIT_SCHEMA, SPLITS
-from complaints.text import group_keys
 
 TRAIN, VALIDATION, TEST = range(3)
 """Places in SPLITS, by which the arrays of this module name a split."""
 
-COLUMN_HINT = "set fetch.file.columns.split to null to let this stage divide the complaints"
-
-CHANCE = 0.001
-"""A class missing from the source's test split is an error where a random split would lack it less often than this."""
+COLUMN_HINT = "set split.method to grouped to let this stage divide the complaints"
 
 
 @dataclass(frozen=True)
-class Divided:
-    """What `divide` returns: a table of SPLIT_SCHEMA per split, and reports/split.json."""
+class Rows:
+    """All that a division rests on, in the order of the file; texts count by what they are copies of."""
 
-    tables: dict[str, pa.Table]
-    report: dict[str, Any]
-
-
-def divide(labeled: pa.Table, names: Sequence[str], p: SplitParams) -> Divided:
-    """Divide complaints of LABELED_SCHEMA whose label ids are places in `names`; rows keep their order.
-
-    Where the source brings a split, it is kept: its test rows are test, and validation is taken from its train rows
-    unless it brings that too. Otherwise the whole is divided by `assign`.
-
-    Raises:
-        UserError: if a split would be empty, if a class is missing from train, if the source's test split lacks a class
-            that chance would not leave out, or if only part of the rows have a source split.
-    """
-    groups = np.array(list(group_keys(labeled["text"], labeled["row_id"])), dtype=str)
-    label_ids = labeled["label_id"].to_numpy()
-    from_source = labeled["source_split"].null_count < labeled.num_rows
-    if from_source:
-        codes = source_codes(labeled["source_split"])
-        if not np.any(codes == VALIDATION):
-            train = np.flatnonzero(codes == TRAIN)
-            shares = [(VALIDATION, p.validation_fraction)]
-            codes[train] = assign(groups[train], label_ids[train], shares, p.seed)
-    else:
-        shares = [(TEST, p.test_fraction), (VALIDATION, p.validation_fraction)]
-        codes = assign(groups, label_ids, shares, p.seed)
-    check(codes, groups, label_ids, names, from_source)
-    rows = labeled.append_column("group", pa.array(groups)).select(SPLIT_SCHEMA.names).cast(SPLIT_SCHEMA)
-    tables = {name: rows.filter(pa.array(codes == code)) for code, name in enumerate(SPLITS)}
-    return Divided(tables, summarise(codes, groups, label_ids, names, from_source))
+    row_ids: pa.ChunkedArray
+    label_ids: np.ndarray
+    """int32 [rows], places in the list of class names."""
+    dates: pa.ChunkedArray
+    source_splits: pa.ChunkedArray
+    clusters: Clusters
+    order: np.ndarray
+    """int64 [rows], from the oldest to the newest, by date and then id; rows without a date come last."""
 
 
-def assign(groups: np.ndarray, label_ids: np.ndarray, shares: Sequence[tuple[int, float]], seed: int) -> np.ndarray:
-    """Return the place in SPLITS of each row: int8 of the same length as `groups` and `label_ids`.
+@dataclass(frozen=True)
+class Assignment:
+    """Where each row goes, and the clusters (by their representative row) that the seed would have sent elsewhere."""
 
-    `shares` holds (place, fraction) pairs for what leaves train, each a fraction of the rows that the earlier ones
-    left. Rows of one group stay together, and a group counts for the class of most of its rows (on a tie, the one
-    with the smallest id).
-
-    Within a class, groups stand in the order of a hash keyed by `seed`, so that the result depends neither on the
-    order of the rows nor on other classes, and adding complaints moves few of the old ones. Each share takes, in that
-    order, the groups that still fit in its quota, which is its fraction of the rows rounded half up, and at least 1;
-    if none fits, it takes the smallest. A class serves train first: its second group is for the first share, its
-    third for the second, so with three groups or more a class is in every split, however few its rows.
-    """
-    keys, group_of_row = np.unique(groups, return_inverse=True)
-    sizes = np.bincount(group_of_row, minlength=len(keys))
-    members: dict[int, list[int]] = defaultdict(list)
-    for group, label in enumerate(_majority_labels(group_of_row, label_ids)):
-        members[int(label)].append(group)
-    code_of_group = np.full(len(keys), TRAIN, np.int8)
-    for indices in members.values():
-        indices.sort(key=lambda group: _rank(str(keys[group]), seed))
-        code_of_group[indices] = _divide_class([int(sizes[group]) for group in indices], shares)
-    return code_of_group[group_of_row]
+    codes: np.ndarray
+    """int8 [rows], places in SPLITS."""
+    kept: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    """Clusters kept in train because they hold the oldest complaint of a class."""
+    joined: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    """Clusters put into train because a newer complaint joined parts that belonged to different splits."""
 
 
-def _rank(key: str, seed: int) -> tuple[bytes, str]:
-    return hashlib.blake2b(key.encode(), key=str(seed).encode(), digest_size=8).digest(), key
-
-
-def _majority_labels(group_of_row: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
-    """Return, for each group in order, the label that most of its rows have; the smallest id on a tie."""
-    width = int(label_ids.max(initial=0)) + 1
-    pairs, counts = np.unique(group_of_row.astype(np.int64) * width + label_ids, return_counts=True)
-    group, label = np.divmod(pairs, width)
-    best_first = np.lexsort((label, -counts, group))
-    _, first = np.unique(group[best_first], return_index=True)
-    return label[best_first][first]
-
-
-def _divide_class(sizes: Sequence[int], shares: Sequence[tuple[int, float]]) -> list[int]:
-    """Return the place in SPLITS of each group of one class, given the groups' sizes in rows, in their order."""
-    codes = [TRAIN] * len(sizes)
-    free = list(range(len(sizes)))
-    served = min(len(sizes), len(shares) + 1)
-    for done, (code, fraction) in enumerate(shares[: served - 1]):
-        room = max(1, int(fraction * sum(sizes[group] for group in free) + 0.5))
-        most = len(free) - (served - 1 - done)
-        taken: list[int] = []
-        for group in free:
-            if sizes[group] <= room and len(taken) < most:
-                taken.append(group)
-                room -= sizes[group]
-        if not taken:
-            taken = [min(free, key=lambda group: sizes[group])]
-        for group in taken:
-            codes[group] = code
-        chosen = set(taken)
-        free = [group for group in free if group not in chosen]
-    return codes
-
-
-def source_codes(source_split: pa.ChunkedArray) -> np.ndarray:
-    """Return the source's own split as places in SPLITS.
+def read_rows(path: str | Path) -> Rows:
+    """Read complaints of LABELED_SCHEMA and find the copies among them, holding no more than a batch of texts.
 
     Raises:
-        UserError: if some rows have no split, or a split that is not in SPLITS.
+        UserError: if the file is missing or broken.
     """
-    if source_split.null_count:
-        raise UserError(
-            f"{source_split.null_count} of {len(source_split)} complaints have no split of the source and the others "
-            f"do; fill the column, or {COLUMN_HINT}"
-        )
-    unknown = sorted(set(source_split.unique().to_pylist()) - set(SPLITS))
-    if unknown:
-        raise UserError(
-            f"the source's split has the value {unknown[0]!r}; make it one of {', '.join(SPLITS)}, or {COLUMN_HINT}"
-        )
-    return pc.index_in(source_split, value_set=pa.array(SPLITS)).to_numpy().astype(np.int8)
+    finder = CopyFinder()
+    batches = []
+    for batch in parquet_batches(path):
+        finder.add(batch["text"], batch["row_id"])
+        batches.append(batch.select(["row_id", "label_id", "date", "source_split"]))
+    table = pa.Table.from_batches(batches)
+    order = oldest_first(table["date"], table["row_id"])
+    return Rows(
+        row_ids=table["row_id"],
+        label_ids=table["label_id"].to_numpy(),
+        dates=table["date"],
+        source_splits=table["source_split"],
+        clusters=finder.clusters(order),
+        order=order,
+    )
 
 
-def check(
-    codes: np.ndarray, groups: np.ndarray, label_ids: np.ndarray, names: Sequence[str], from_source: bool
-) -> None:
-    """Raise the UserErrors that `divide` names."""
-    for code, split in enumerate(SPLITS):
-        if not np.any(codes == code):
-            hint = COLUMN_HINT if from_source else "give more complaints, or change the fractions under split"
-            raise UserError(f"none of the {len(codes)} complaints falls into {split}; {hint}")
-    way_out = "raise merge_labels.min_count to drop such classes, or merge them in the label map"
-    if from_source:
-        way_out += f", or {COLUMN_HINT}"
-    untrained = _missing(codes == TRAIN, label_ids, names)
-    if untrained:
-        why = "the source's split leaves it out" if from_source else "its texts are copies of other classes' texts"
-        raise UserError(f"no complaint in train for {_listed(untrained)} ({why}); {way_out}")
-    # Only a source's split can leave a class of two groups untested; in a long tail, chance alone does it to a few.
-    _, group_of_row = np.unique(groups, return_inverse=True)
-    own_groups = np.bincount(_majority_labels(group_of_row, label_ids), minlength=len(names))
-    unlikely = set(np.flatnonzero(np.mean(codes != TEST) ** own_groups < CHANCE).tolist())
-    untested = [name for name in _missing(codes == TEST, label_ids, names) if names.index(name) in unlikely]
-    if untested:
-        raise UserError(f"no complaint in test for {_listed(untested)}, too many complaints for chance; {way_out}")
+def oldest_first(dates: pa.ChunkedArray, row_ids: pa.ChunkedArray) -> np.ndarray:
+    """Return the rows from oldest to newest, int64 [rows]: by date, then id, a shorter id (a smaller number) first."""
+    keys = pa.table({"date": dates, "length": pc.binary_length(row_ids), "id": row_ids})
+    sort_keys = [(name, "ascending") for name in keys.column_names]
+    return pc.sort_indices(keys, sort_keys=sort_keys).to_numpy().astype(np.int64)
 
 
-def _missing(chosen: np.ndarray, label_ids: np.ndarray, names: Sequence[str]) -> list[str]:
-    present = np.bincount(label_ids[chosen], minlength=len(names)) > 0
-    return [name for name, here in zip(names, present, strict=True) if not here]
+def draw(names: Sequence[str], seed: int) -> np.ndarray:
+    """Return a number in [0, 1) for each name, float64 [names]; a function of name and seed alone."""
+    key = str(seed).encode()
+    digests = b"".join(hashlib.blake2b(name.encode(), key=key, digest_size=8).digest() for name in names)
+    return np.frombuffer(digests, ">u8") / 2.0**64
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ("class " if len(names) == 1 else "classes ") + ", ".join(map(repr, names[:3])) + more
+def group_names(clusters: Clusters, rows: np.ndarray) -> list[str]:
+    """Return the name of each row's cluster: the key of its oldest text, as 16 hexadecimal digits."""
+    return [f"{key:016x}" for key in clusters.keys[clusters.near[rows]].tolist()]
 
 
-def summarise(
-    codes: np.ndarray, groups: np.ndarray, label_ids: np.ndarray, names: Sequence[str], from_source: bool
-) -> dict[str, Any]:
-    """Return reports/split.json: sizes of each split, copies, leakage into the held-out splits, missing classes.
+def grouped(rows: Rows, p: SplitParams) -> Assignment:
+    """Send each cluster of near-copies where its name and the seed say, so that none straddles.
 
-    Leakage is the number of held-out rows that have a copy in train; it is 0 unless the source brought the split.
+    Two kinds of clusters go to train whatever their names say, and are listed: those with the oldest complaint of a
+    class, so that no class is without training rows, and those whose parts belonged to different splits until a newer
+    complaint joined them. So newer complaints never move an older one out of train, and move none that is not listed.
     """
-    _, group_of_row, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    report: dict[str, Any] = {
-        "from_source": from_source,
-        "copies": {
-            "groups": int(np.sum(sizes > 1)),
-            "rows": int(np.sum(sizes[sizes > 1])),
-            "largest_group": int(sizes.max()),
-        },
-        "missing_classes": {},
-    }
-    trained = group_of_row[codes == TRAIN]
-    for code, split in enumerate(SPLITS):
-        here = codes == code
-        missing = _missing(here, label_ids, names)
-        report[split] = {
-            "rows": int(np.sum(here)),
-            "share": round(float(np.mean(here)), 4),
-            "classes": len(names) - len(missing),
-            "groups": len(np.unique(group_of_row[here])),
-        }
-        if code != TRAIN:
-            report[split]["rows_with_a_copy_in_train"] = int(np.sum(np.isin(group_of_row[here], trained)))
-            report["missing_classes"][split] = missing
-    return report
+    return _by_cluster(rows, np.arange(len(rows.label_ids)), p.test_fraction, p)
 
 
-def warning(report: dict[str, Any]) -> str | None:
-    """Return one line about classes that a held-out split lacks, or None if there are none."""
-    parts = [f"{_listed(names)} in {split}" for split, names in report["missing_classes"].items() if names]
-    return f"no complaint of {'; none of '.join(parts)}" if parts else None
+def _by_cluster(rows: Rows, chosen: np.ndarray, test_fraction: float, p: SplitParams) -> Assignment:
+    """Divide the `chosen` rows (places, ascending) as `grouped` says; all others get code TRAIN."""
+    near = rows.clusters.near
+    parts = np.unique(np.concatenate([near[chosen], np.array(rows.clusters.joins, np.int64).ravel()]))
+    drawn = draw([f"{key:016x}" for key in rows.clusters.keys[parts].tolist()], p.seed)
+    held_out = test_fraction + (1 - test_fraction) * p.validation_fraction
+    code_of = np.full(len(near), TRAIN, np.int8)
+    code_of[parts] = np.where(drawn < test_fraction, TEST, np.where(drawn < held_out, VALIDATION, TRAIN))
+
+    codes_of_cluster: dict[int, set[int]] = defaultdict(set)
+    for older, younger in rows.clusters.joins:
+        codes_of_cluster[int(near[older])] |= {int(code_of[older]), int(code_of[younger])}
+    joined = np.array(sorted(root for root, codes in codes_of_cluster.items() if len(codes) > 1), np.int64)
+    by_age = rows.order[np.isin(rows.order, chosen)]
+    _, first = np.unique(rows.label_ids[by_age], return_index=True)
+    oldest = np.unique(near[by_age[first]])
+    kept = oldest[code_of[oldest] != TRAIN]
+    code_of[joined] = TRAIN
+    code_of[kept] = TRAIN
+
+    codes = np.full(len(near), TRAIN, np.int8)
+    codes[chosen] = code_of[near[chosen]]
+    return Assignment(codes, kept, joined)
+
+
+def canonical(rows: Rows, p: SplitParams) -> Assignment:
+    """Keep the source's own split; where it brings no validation rows, clusters of its train rows are drawn for it.
+
+    Raises:
+        UserError: if the source has no split, or only some of its rows have one.
+    """
+    missing = rows.source_splits.null_count
+    if missing:
+        problem = "the complaints have no split of their source"
+        if missing < len(rows.source_splits):
+            problem = f"{missing} of {len(rows.source_splits)} complaints have no split of their source, the others do"
+        raise UserError(f"split.method is canonical, but {problem}; fill fetch.file.columns.split, or {COLUMN_HINT}")
+    codes = pc.index_in(rows.source_splits, value_set=pa.array(SPLITS)).to_numpy().astype(np.int8)
+    if np.any(codes == VALIDATION):
+        return Assignment(codes)
+    train = np.flatnonzero(codes == TRAIN)
+    drawn = _by_cluster(rows, train, 0.0, p)
+    codes[train] = drawn.codes[train]
+    return Assignment(codes, drawn.kept, drawn.joined)
+
+
+def stratified(rows: Rows, p: SplitParams) -> Assignment:
+    """Draw rows at random within each class, each split its share, whatever they are copies of.
+
+    A class gives test its share rounded half up, then validation, but always keeps a row in train.
+    """
+    drawn = draw(rows.row_ids.to_pylist(), p.seed)
+    by_class = np.lexsort((drawn, rows.label_ids))
+    sizes = np.bincount(rows.label_ids)
+    starts = np.cumsum(sizes) - sizes
+    label_ids = rows.label_ids[by_class]
+    place = np.arange(len(by_class)) - starts[label_ids]
+    tests = np.minimum(np.floor(p.test_fraction * sizes + 0.5), np.maximum(sizes - 1, 0))
+    validations = np.minimum(np.floor(p.validation_fraction * (sizes - tests) + 0.5), np.maximum(sizes - tests - 1, 0))
+    held_out = (tests + validations)[label_ids]
+    codes = np.empty(len(by_class), np.int8)
+    codes[by_class] = np.where(place < tests[label_ids], TEST, np.where(place < held_out, VALIDATION, TRAIN))
+    return Assignment(codes)
+
+
+def temporal(rows: Rows, p: SplitParams) -> Assignment:
+    """Train on the past: the last days are test, the days before them validation; no day is divided.
+
+    Raises:
+        UserError: if a complaint has no date.
+    """
+    if rows.dates.null_count:
+        raise UserError(
+            f"split.method is temporal, but {rows.dates.null_count} of {len(rows.dates)} complaints have no date; "
+            f"name the column under fetch.file.columns.date, or {COLUMN_HINT}"
+        )
+    days = rows.dates.cast(pa.int32()).to_numpy()
+    codes = np.full(len(days), TRAIN, np.int8)
+    codes[_last_days(days, p.test_fraction)] = TEST
+    before = np.flatnonzero(codes == TRAIN)
+    codes[before[_last_days(days[before], p.validation_fraction)]] = VALIDATION
+    return Assignment(codes)
+
+
+def _last_days(days: np.ndarray, fraction: float) -> np.ndarray:
+    """Return the places of the rows of the last days, as many whole days as come closest to `fraction` of the rows."""
+    if not len(days):
+        return np.empty(0, np.int64)
+    distinct, counts = np.unique(days, return_counts=True)
+    from_here = counts[::-1].cumsum()[::-1]
+    return np.flatnonzero(days >= distinct[np.argmin(np.abs(from_here - fraction * len(days)))])
+
+
+METHODS: dict[str, Callable[[Rows, SplitParams], Assignment]] = {
+    "grouped": grouped,
+    "canonical": canonical,
+    "stratified": stratified,
+    "temporal": temporal,
+}
+
+
+def seen_in_train(copy_of: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Tell which held-out rows have a copy in train: bool [rows], given each row's representative and its split."""
+    trained = np.zeros(len(copy_of), bool)
+    trained[copy_of[codes == TRAIN]] = True
+    return trained[copy_of] & (codes != TRAIN)
+
+
+def split_batches(path: str | Path, rows: Rows, codes: np.ndarray, code: int) -> Iterator[pa.RecordBatch]:
+    """Yield the complaints of `path` that go to the split `code`, in SPLIT_SCHEMA and in the order of the file."""
+    seen = seen_in_train(rows.clusters.near, codes)
+    start = 0
+    for batch in parquet_batches(path):
+        here = np.flatnonzero(codes[start : start + batch.num_rows] == code)
+        columns = {name: batch[name].take(pa.array(here)) for name in SPLIT_SCHEMA.names if name in batch.schema.names}
+        columns["group"] = pa.array(group_names(rows.clusters, here + start), pa.string())
+        columns["seen"] = pa.array(seen[here + start])
+        yield pa.RecordBatch.from_arrays([columns[name] for name in SPLIT_SCHEMA.names], schema=SPLIT_SCHEMA)
+        start += batch.num_rows

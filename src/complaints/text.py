@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 BATCH_ROWS = 8192
-KEY_CHARACTERS = 16
+KEY_BYTES = 8
 
 REDACTED = re.compile(r"X(?<![A-Za-z]X)X+(?![A-Za-z])")
 """A run of capital X that stands for removed words; no letter may touch it, which keeps names such as Maxx and XXL.
@@ -20,6 +20,8 @@ _MARK = re.compile(r"X(?<![A-Za-z]X)X+(?:/X{2,}/(?:X{2,}|\d{2,4}))?(?![A-Za-z])"
 _AMOUNT = re.compile(r"\{\$[\d,. ]*\}")
 _MARKS = re.compile(r"#(?:\s*#)+")
 _WORD = re.compile(r"\w")
+# Joiners, direction marks, soft hyphens, the byte order mark: two texts that differ in these look the same.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def count_words(text: str) -> int:
@@ -31,21 +33,22 @@ def normalise(text: str) -> str:
     """Return the form that copies of a text share.
 
     Redacted words and dates and amounts become one `#` however many stand in a row, since each filing of a template
-    letter is redacted anew; then case is folded and white space is collapsed.
+    letter is redacted anew; then characters without a width are dropped, case is folded and white space is collapsed.
     """
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
     return " ".join(_MARKS.sub("#", _AMOUNT.sub("#", _MARK.sub("#", text))).casefold().split())
 
 
-def group_key(text: str, row_id: str) -> str:
-    """Return the key, of 16 hexadecimal digits, that all copies of a text have in common.
+def text_key(normal: str, row_id: str) -> int:
+    """Return the key, of 64 bits, that all copies of a text have in common, given its normalised form.
 
     A text that normalises to nothing but marks and punctuation says nothing about being a copy: it gets a key of its
     own, made from `row_id`. At four million texts the odds that any two keys collide are below one in a million.
     """
-    normal = normalise(text)
     # No normalised text holds a line break, so that the two kinds of key cannot meet.
     source = normal if _WORD.search(normal) else f"\n{row_id}"
-    return hashlib.sha256(source.encode()).hexdigest()[:KEY_CHARACTERS]
+    return int.from_bytes(hashlib.sha256(source.encode()).digest()[:KEY_BYTES], "big")
 
 
 def each_text(texts: pa.ChunkedArray) -> Iterator[str]:
@@ -55,6 +58,7 @@ def each_text(texts: pa.ChunkedArray) -> Iterator[str]:
             yield from chunk.slice(start, BATCH_ROWS).to_pylist()
 
 
-def group_keys(texts: pa.ChunkedArray, row_ids: pa.ChunkedArray) -> Iterable[str]:
-    """Yield the group key of each row."""
-    return map(group_key, each_text(texts), each_text(row_ids))
+def group_keys(texts: pa.ChunkedArray, row_ids: pa.ChunkedArray) -> Iterator[str]:
+    """Yield the key of each row's text, as 16 hexadecimal digits."""
+    for text, row_id in zip(each_text(texts), each_text(row_ids), strict=True):
+        yield f"{text_key(normalise(text), row_id):016x}"

@@ -1,0 +1,42 @@
+"""Complaints made up for the tests of what labels look like."""
+
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+from complaints.label_evidence import Evidence, EvidenceCollector
+from complaints.schema import RAW_SCHEMA
+
+CHANGE = date(2017, 4, 24)
+"""The day on which labels are renamed in these tests."""
+
+BEFORE = (CHANGE - timedelta(400), CHANGE - timedelta(1))
+AFTER = (CHANGE, CHANGE + timedelta(400))
+ALWAYS = (BEFORE[0], AFTER[1])
+
+
+def complaints(
+    label: str, words: str, days: tuple[date, date] | None = ALWAYS, product: str | None = "card", rows: int = 20
+) -> list[dict]:
+    """Rows of RAW_SCHEMA, spread evenly over the days, each of some of the words, in an order of its own."""
+    own = words.split()
+    return [
+        {
+            "row_id": f"{label} {number}",
+            "text": " ".join(own[(number + step) % len(own)] for step in range(len(own) - 1)) + f" no{number}",
+            "label": label,
+            "date": days and days[0] + (days[1] - days[0]) * number // max(rows - 1, 1),
+            "product": product,
+            "source_split": None,
+        }
+        for number in range(rows)
+    ]
+
+
+def evidence_of(*groups: list[dict], batch_rows: int = 50) -> Evidence:
+    """The evidence of all rows."""
+    table = pa.Table.from_pylist([row for group in groups for row in group], schema=RAW_SCHEMA)
+    collector = EvidenceCollector()
+    for batch in table.to_batches(max_chunksize=batch_rows):
+        collector.add(batch)
+    return collector.evidence()
