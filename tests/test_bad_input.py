@@ -202,3 +202,16 @@ def test_predict_labels_every_row_or_refuses_in_one_line(
             assert complaint.endswith("\n")
             assert "fetch." not in complaint
             assert not output.exists()
+
+
+@pytest.mark.parametrize("output", ["folder.csv", "good.csv/labelled.csv"])
+def test_predict_refuses_an_output_that_cannot_be_written_in_one_line(
+    tmp_path: Path, checkpoint: Path, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    (path,) = bad_files.bytes_in("good.csv", bad_files.csv_bytes(GOOD))(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    options = ["--model", checkpoint, "--input", path, "--output", tmp_path / output, "--text-column", "text"]
+    assert predict(monkeypatch, *options) == 1
+    complaint = capsys.readouterr().err
+    assert complaint.startswith(f"error: {tmp_path / output} cannot be written (")
+    assert complaint.count("\n") == 1

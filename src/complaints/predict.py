@@ -138,3 +138,6 @@ def predict_file(
         return _write(target, suffix, tables())
     except UserError as error:
         raise UserError(_in_options(str(error))) from None
+    except OSError as error:
+        # The reader turns what is wrong with `source` into a UserError, so it is the other one.
+        raise UserError(f"{target} cannot be written ({error.strerror}); name another with --output") from None
