@@ -60,6 +60,7 @@ def test_rows_truth_and_manifest_are_written(tmp_path: Path) -> None:
         "rows_read": 50,
         "rows_kept": 50,
         "left_out": {},
+        "labels_evened": 0,
         "complaints_sha256": hashlib.sha256((out / "complaints.parquet").read_bytes()).hexdigest(),
     }
 

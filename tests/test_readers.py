@@ -294,10 +294,10 @@ def test_a_field_or_line_beyond_the_limit_and_an_archive_that_explodes_are_refus
 ) -> None:
     monkeypatch.setattr("complaints.csv_reader.FIELD_CHARACTERS", 1000)
     assert "line 2: a field of more than 1,000" in refusal(write(tmp_path / "c.csv", [["1", "a\n" * 501, *[""] * 4]]))
-    monkeypatch.setattr("complaints.csv_reader.LINE_CHARACTERS", 1000)
+    monkeypatch.setattr("complaints.text_files.LINE_CHARACTERS", 1000)
     assert "line 1: longer than 1,000" in refusal(write(tmp_path / "c.jsonl", [["1", "a" * 1000, *[""] * 4]]))
     monkeypatch.undo()
-    monkeypatch.setattr("complaints.csv_reader.EXPANDED_FLOOR", 0)
+    monkeypatch.setattr("complaints.text_files.EXPANDED_FLOOR", 0)
     path = write(tmp_path / "c.csv.gz", [[str(i), "a" * 10_000, "b", "", "", ""] for i in range(100)])
     assert "200 times its size" in refusal(path)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from complaints.csv_reader import Chunk, check_file, csv_chunks, csv_header, shown
+from complaints.csv_reader import Chunk, csv_chunks, csv_header
 from complaints.download import download, is_address, kept_path
 from complaints.errors import UserError
 from complaints.files import file_digest
 from complaints.params import Count, read_yaml
+from complaints.text_files import check_file, shown
 from complaints.typed import build
 
 DOWNLOADS = Path("scratch/downloads")

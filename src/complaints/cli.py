@@ -31,7 +31,7 @@ def _predict(arguments: argparse.Namespace) -> int:
                     print(f"{row[f'probability{suffix}']:6.1%}  {row[f'label{suffix}']}")
         return 0
     columns = {"text": arguments.text_column, "id": arguments.id_column}
-    rows = predict_file(predictor, arguments.input, arguments.output, columns)
+    rows = predict_file(predictor, arguments.input, arguments.output, columns, arguments.encoding)
     print(f"{rows} rows labelled in {arguments.output}")
     return 0
 
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--output", type=Path, help="file to write: .csv, .parquet or .jsonl")
     predict.add_argument("--text-column", default="complaint_text", help="(default: %(default)s)")
     predict.add_argument("--id-column", help="column to carry over as row_id (default: the row's number)")
+    predict.add_argument("--encoding", default="utf-8", help="of a CSV or JSON-lines file (default: %(default)s)")
     predict.add_argument("--json", action="store_true", help="print the answer for a text as JSON")
     predict.set_defaults(run=_predict)
 

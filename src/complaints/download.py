@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 import requests
 from tqdm import tqdm
 
-from complaints.csv_reader import content_of, shown
 from complaints.errors import UserError
 from complaints.files import write_json
+from complaints.text_files import content_of, shown
 
 ATTEMPTS = 5
 """Failures in a row, without any progress between them, after which a download is given up."""

@@ -15,14 +15,16 @@ from datasets import disable_progress_bars, load_dataset
 from datasets.exceptions import DatasetsError
 from pyarrow.dataset import ParquetFragmentScanOptions
 
-from complaints.csv_reader import BATCH_ROWS, Chunk, shown
+from complaints.csv_reader import BATCH_ROWS, Chunk
 from complaints.errors import UserError
 from complaints.hub_description import HubDescription
 from complaints.hub_files import HubFile, download
 from complaints.indices import LEFT_OUT, read_indices
-from complaints.readers import checked_batch, parquet_strings
+from complaints.parquet_reader import parquet_strings
+from complaints.readers import checked_batch
 from complaints.schema import RAW_SCHEMA, SPLITS
 from complaints.stage import SCRATCH
+from complaints.text_files import shown
 
 IN_NO_INDEX = "in neither index file"
 

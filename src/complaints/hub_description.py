@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.csv_reader import check_file
 from complaints.errors import UserError
 from complaints.params import read_yaml
 from complaints.schema import SPLITS
+from complaints.text_files import check_file
 from complaints.typed import build
 
 

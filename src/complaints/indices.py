@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from huggingface_hub import constants
 
-from complaints.csv_reader import shown
 from complaints.download import download, file_name, is_address, kept_path
 from complaints.errors import UserError
 from complaints.files import file_digest
 from complaints.hub_description import IndexFile, Indices
 from complaints.schema import SPLITS
 from complaints.stage import SCRATCH
+from complaints.text_files import shown
 
 DOWNLOADS = SCRATCH / "downloads"
 LEFT_OUT = -1

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from complaints.errors import UserError
+from complaints.spelling import even_out
 
 ENTRY_KEYS = ("from", "to", "reason")
 """What an entry must have; `evidence` may follow."""
@@ -97,9 +99,11 @@ def _items(path: str | Path, top: CommentedMap, key: str) -> list[tuple[int, Any
 
 
 def _name(path: str | Path, line: int, key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    # Spelt as fetch spells the labels, or an entry with an invisible difference would match none.
+    name = even_out(pa.array([value]))[0].as_py() if isinstance(value, str) else None
+    if not name:
         raise UserError(f"{path}, line {line}: {key} must be text and not empty, not {value!r}; quote it if it is text")
-    return str(value).strip()
+    return name
 
 
 def _evidence(path: str | Path, line: int, value: Any) -> dict[str, str | int | float]:

@@ -23,6 +23,16 @@ from complaints.training import infer
 
 TOP = 3
 
+OPTIONS = {
+    "set fetch.file.columns.id to null": "leave out --id-column",
+    "set fetch.file.format to csv, parquet or jsonl": "name it .csv, .parquet or .jsonl",
+    "fetch.file.columns.text": "--text-column",
+    "fetch.file.columns.id": "--id-column",
+    "fetch.file.encoding": "--encoding",
+    "fetch.path": "--input",
+}
+"""What a message about a file tells the user to set -> what says the same on the command line."""
+
 
 class Predictor:
     """A checkpoint ready to label texts."""
@@ -84,7 +94,16 @@ def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:
     return rows
 
 
-def predict_file(predictor: Predictor, source: Path, target: Path, columns: dict[str, str | None]) -> int:
+def _in_options(message: str) -> str:
+    """Return a reader's message with the command's options in place of the pipeline's parameters."""
+    for parameter, option in OPTIONS.items():
+        message = message.replace(parameter, option)
+    return message
+
+
+def predict_file(
+    predictor: Predictor, source: Path, target: Path, columns: dict[str, str | None], encoding: str = "utf-8"
+) -> int:
     """Label every row of a CSV, Parquet or JSON-lines file and write row_id, labels and probabilities to another.
 
     Rows pass through in batches, so neither file needs to fit in memory; `target` is replaced as a whole or not at all.
@@ -94,6 +113,7 @@ def predict_file(predictor: Predictor, source: Path, target: Path, columns: dict
         source: The file to read.
         target: The file to write; its name says its format.
         columns: `text`: the column that holds the text; `id`: the one that becomes row_id, or None for row numbers.
+        encoding: Of a CSV or JSON-lines file.
 
     Returns:
         The number of rows.
@@ -107,11 +127,17 @@ def predict_file(predictor: Predictor, source: Path, target: Path, columns: dict
     text = str(columns["text"])
     # The reader wants a column for the label; there is none to read, so that it is given the text once more.
     mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
-    batches = read_batches(source, FileParams(format="auto", encoding="utf-8", columns=mapping))
+    batches = read_batches(source, FileParams(format="auto", encoding=encoding, columns=mapping))
 
     def tables() -> Iterator[pa.Table]:
         for batch in batches:
             rows = predictor.predict(batch["text"].to_pylist())
             yield pa.Table.from_pylist(rows).add_column(0, "row_id", batch["row_id"])
 
-    return _write(target, suffix, tables())
+    try:
+        return _write(target, suffix, tables())
+    except UserError as error:
+        raise UserError(_in_options(str(error))) from None
+    except OSError as error:
+        # The reader turns what is wrong with `source` into a UserError, so it is the other one.
+        raise UserError(f"{target} cannot be written ({error.strerror}); name another with --output") from None

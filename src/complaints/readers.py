@@ -1,35 +1,24 @@
 """Complaints read from a file of the user's, CSV, Parquet or JSON lines, as a stream of checked batches."""
 
-import json
 import re
 from array import array
 from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from complaints.csv_reader import (
-    BATCH_CHARACTERS,
-    BATCH_ROWS,
-    PACKED,
-    Chunk,
-    check_columns,
-    check_file,
-    content_of,
-    csv_chunks,
-    shown,
-    text_lines,
-    to_chunk,
-)
+from complaints.csv_reader import Chunk, csv_chunks
 from complaints.errors import UserError
+from complaints.jsonl_reader import jsonl_chunks
 from complaints.params import FileParams
+from complaints.parquet_reader import parquet_chunks
 from complaints.schema import RAW_SCHEMA, SPLITS
+from complaints.text_files import PACKED, shown
 
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 UNITS = {"csv": "line", "parquet": "row", "jsonl": "line"}
@@ -57,103 +46,15 @@ def file_format(path: Path, wanted: str) -> str:
     raise UserError(f"{path}: its name does not tell the format; set fetch.file.format to csv, parquet or jsonl")
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key stands twice")
-    return value
-
-
-def _json_value(path: Path, number: int, role: str, value: Any) -> str | None:
-    if value is None or type(value) is str:
-        return value
-    if role == "id" and type(value) is int:
-        return str(value)
-    raise UserError(f"{path}, line {number}: the {role} is {shown(value)}, not a string")
-
-
-def _jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
-    """Yield the rows of a JSON-lines file; a key may be absent from an object, but not from all of them."""
-    decode = json.JSONDecoder(object_pairs_hook=_unique_keys).decode
-    rows: list[tuple[str | None, ...]] = []
-    numbers: list[int] = []
-    first: list[str] = []
-    unseen = set(columns.values())
-    characters = 0
-    for number, line in enumerate(text_lines(path, encoding), start=1):
-        if line.isspace():
-            continue
-        try:
-            value = decode(line)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{path}, line {number}: not JSON ({shown(str(error))})") from None
-        if not isinstance(value, dict):
-            raise UserError(f"{path}, line {number}: {shown(value)} is not a JSON object; one is wanted on each line")
-        first = first or list(value)
-        if unseen:
-            unseen.difference_update(value)
-        rows.append(tuple(_json_value(path, number, role, value.get(name)) for role, name in columns.items()))
-        numbers.append(number)
-        characters += len(line)
-        if len(rows) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
-            yield to_chunk(path, columns, rows, numbers)
-            rows, numbers, characters = [], [], 0
-    if rows:
-        yield to_chunk(path, columns, rows, numbers)
-    if first:
-        check_columns(path, first + sorted(set(columns.values()) - unseen - set(first)), columns)
-
-
-def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: int) -> pa.Array:
-    """Return a Parquet column as valid strings (dates and timestamps as dates); refuse what holds anything else."""
-    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    if role == "date" and pa.types.is_timestamp(kind):
-        # The date on the writer's clock, as it is for a date written as a string with an offset.
-        return (pc.local_timestamp(values) if kind.tz else values).cast(pa.date32(), safe=False)
-    if role == "date" and pa.types.is_date(kind):
-        return values.cast(pa.date32())
-    strings = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    if not (strings or pa.types.is_null(kind) or (role == "id" and pa.types.is_integer(kind))):
-        raise UserError(f"{path}: column {shown(name)} holds {kind}, not strings, so it cannot be the {role}")
-    values = values.cast(pa.string())
-    try:
-        values.validate(full=True)
-    except pa.ArrowInvalid:
-        for number, value in enumerate(values.cast(pa.binary()).to_pylist(), start):
-            if value is not None and value.decode(errors="ignore").encode() != value:
-                raise UserError(f"{path}, row {number}: column {shown(name)} is not valid UTF-8") from None
-        raise
-    return values
-
-
-def _parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
-    """Yield the rows of a Parquet file; only the columns named are read, some pages at a time."""
-    check_file(path)
-    with open(path, "rb") as stream:
-        content = content_of(stream.read(512))
-    if content != "a Parquet file":
-        raise UserError(f"{path} is not what its name says: a Parquet file was expected, but it begins like {content}")
-    try:
-        with pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
-            check_columns(path, file.schema_arrow.names, columns)
-            start = 1
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns.values())):
-                arrays = {role: parquet_strings(path, role, n, batch.column(n), start) for role, n in columns.items()}
-                yield Chunk(arrays, range(start, start + batch.num_rows))
-                start += batch.num_rows
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as Parquet ({shown(str(error))}); is it complete?") from None
-
-
 def _chunks(path: Path, params: FileParams) -> Iterator[Chunk]:
     columns = {role: name for role, name in vars(params.columns).items() if name is not None}
     match file_format(path, params.format):
         case "csv":
             return csv_chunks(path, params.encoding, columns)
         case "jsonl":
-            return _jsonl_chunks(path, params.encoding, columns)
+            return jsonl_chunks(path, params.encoding, columns)
         case _:
-            return _parquet_chunks(path, columns)
+            return parquet_chunks(path, columns)
 
 
 @lru_cache(maxsize=100_000)
@@ -239,22 +140,29 @@ def checked_batch(path: Path, unit: str, chunk: Chunk, first: int) -> pa.RecordB
 
 
 def _refuse_duplicates(path: Path, params: FileParams, unit: str, hashes: array) -> None:
-    """Raise UserError if two rows have the same id, given every id's hash.
+    """Raise UserError if two rows have the same id, whatever their texts, given every id's hash.
 
     Eight bytes a row are kept while reading, not the ids; only when two hashes agree is the file read once more.
     """
     ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))
-    suspects = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
-    if not suspects:
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]].tolist()
+    if not repeated:
         return
-    seen: dict[str, int] = {}
+    suspects = set(repeated)
+    seen: dict[str, tuple[int, int]] = {}
     for chunk in _chunks(path, params):
-        for row_id, number in zip(chunk.columns["id"].to_pylist(), chunk.numbers, strict=True):
+        columns = chunk.columns["id"].to_pylist(), chunk.columns["text"].to_pylist()
+        for row_id, text, number in zip(*columns, chunk.numbers, strict=True):
             if hash(row_id) not in suspects:
                 continue
             if row_id in seen:
-                raise UserError(f"{path}, {unit} {number}: the id {shown(row_id)} is that of {unit} {seen[row_id]} too")
-            seen[row_id] = number
+                first, text_hash = seen[row_id]
+                same = "the same text" if hash(text) == text_hash else "another text"
+                raise UserError(
+                    f"{path}, {unit} {number}: the id {shown(row_id)} is that of {unit} {first} too, with {same} "
+                    f"({len(repeated)} rows repeat an id); keep one row of each, or set fetch.file.columns.id to null"
+                )
+            seen[row_id] = number, hash(text)
 
 
 def read_batches(path: Path, params: FileParams) -> Iterator[pa.RecordBatch]:

@@ -1,5 +1,6 @@
 """Where complaints come from, and the manifest that says so."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -8,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
 from complaints.cfpb import Report
 from complaints.cfpb import read_batches as read_cfpb
-from complaints.csv_reader import check_file
 from complaints.errors import UserError
 from complaints.files import file_digest, read_json, replacing_file, write_json, write_parquet
 from complaints.params import FetchParams
@@ -20,6 +21,8 @@ from complaints.personal import KINDS, mask_batches
 from complaints.readers import read_batches
 from complaints.sample.corpus import make_corpus
 from complaints.schema import RAW_SCHEMA
+from complaints.spelling import even_out
+from complaints.text_files import check_file
 
 RAW = Path("data/raw")
 
@@ -60,10 +63,16 @@ def file(params: FetchParams) -> Source:
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from read_batches(path, params.file)
-        files.append({"name": path.name, "bytes": before.st_size, "sha256": file_digest(path)})
-        after = path.stat()
+        changed = UserError(f"{path} changed while it was being read; run this again when it is complete")
+        try:
+            digest, after = file_digest(path), path.stat()
+        except OSError:
+            raise changed from None
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise UserError(f"{path} changed while it was being read; run this again when it is complete")
+            raise changed
+        # A name may hold bytes that are no UTF-8, but the manifest may not.
+        name = os.fsencode(path.name).decode(errors="backslashreplace")
+        files.append({"name": name, "bytes": before.st_size, "sha256": digest})
 
     return Source(batches=batches(), files=files)
 
@@ -103,6 +112,17 @@ def cfpb(params: FetchParams) -> Source:
 SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file, "hub": hub, "cfpb": cfpb}
 
 
+def _with_even_labels(batches: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """Even out the spelling of labels and add to `counts` the number of rows whose label it changed."""
+    position = RAW_SCHEMA.get_field_index("label")
+    for batch in batches:
+        labels = batch.column(position)
+        even = even_out(labels)
+        respelled = pc.sum(pc.not_equal(labels, even)).as_py() or 0
+        counts["labels_evened"] += respelled + even.null_count - labels.null_count
+        yield batch.set_column(position, RAW_SCHEMA.field(position), even)
+
+
 def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     with tqdm(desc="complaints", unit=" rows", unit_scale=True, disable=None) as bar:
         for batch in batches:
@@ -133,8 +153,9 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     Nothing in `folder` is touched before all three are complete. The manifest depends on the source and its content
-    alone: {source, synthetic, files, rows_read, rows_kept, left_out, complaints_sha256} and the source's origin; with
-    params.mask_personal_data also {masked: number of each kind}.
+    alone: {source, synthetic, files, rows_read, rows_kept, left_out, labels_evened (rows whose label lost an invisible
+    difference), complaints_sha256} and the source's origin; with params.mask_personal_data also {masked: number of
+    each kind}.
 
     Raises:
         UserError: if the source cannot be read or anything in it is refused.
@@ -143,13 +164,15 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
     masked = Counter(dict.fromkeys(KINDS, 0))
     if params.mask_personal_data:
         source.batches = mask_batches(source.batches, masked)
+    counts: Counter[str] = Counter()
+    batches = _with_progress(_with_even_labels(source.batches, counts))
     # Files take their places in the reverse of this order, so the manifest comes last.
     with (
         replacing_file(folder / "source.json") as manifest_file,
         replacing_file(folder / "truth.json") as truth_file,
         replacing_file(folder / "complaints.parquet") as complaints_file,
     ):
-        rows = write_parquet(complaints_file, RAW_SCHEMA, _with_progress(source.batches))
+        rows = write_parquet(complaints_file, RAW_SCHEMA, batches)
         manifest = {
             "source": params.source,
             "synthetic": source.synthetic,
@@ -157,6 +180,7 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
             "rows_read": rows + sum(source.left_out.values()),
             "rows_kept": rows,
             "left_out": source.left_out,
+            "labels_evened": counts["labels_evened"],
             "complaints_sha256": file_digest(complaints_file),
             **source.origin,
         }

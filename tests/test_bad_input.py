@@ -1,0 +1,217 @@
+"""Every row of docs/bad-input.md is true: refused in its words with earlier outputs untouched, or kept whole."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bad_files
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bad_files import GOOD, HIDDEN, INPUTS, MEGABYTE, Row
+from tiny_models import save_bert
+
+from complaints import backbones, classifier, cli, sources, tokens
+from complaints.errors import UserError
+from complaints.files import file_digest
+from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
+
+DOC = Path(__file__).parents[1] / "docs/bad-input.md"
+ROW = re.compile(r"\| (?P<input>.+?) \| (?P<outcome>refused|kept) \| (?P<said>.*?) ?\|")
+TABLE = [match for match in map(ROW.fullmatch, DOC.read_text(encoding="utf-8").splitlines()) if match]
+REFUSED = {row["input"]: re.findall(r"`(.+?)`", row["said"]) for row in TABLE if row["outcome"] == "refused"}
+KEPT = [row["input"] for row in TABLE if row["outcome"] == "kept"]
+
+ENCODINGS = {
+    "Latin-1 where Latin-1 is said": "latin-1",
+    "UTF-16 without its mark": "utf-16",
+    "an encoding that does not exist": "utf-9",
+}
+MORE_COLUMNS: dict[str, dict[str, str]] = {
+    "a date that is no date": {"date": "date"},
+    "a day that no month has": {"date": "date"},
+    "a blank date": {"date": "date"},
+    "a split that does not exist": {"split": "split"},
+}
+ROWS: dict[str, list[Row]] = {
+    "Latin-1 where Latin-1 is said": [GOOD[0], ("2", "café", "Fees")],
+    "a narrative of a megabyte": [("1", MEGABYTE, "Fees")],
+    "marks of direction and zero-width characters in a text": [("1", HIDDEN, "Fees")],
+    "a blank text": [("1", "", "Fees"), ("2", " \n", "Fees")],
+    "a blank label": [("1", "one", None), ("2", "two", None)],
+    "a label with a no-break or zero-width space": [
+        (str(number), "one", label) for number, label in enumerate(["Fees", "Late fees", "Fees", "Fees", None])
+    ],
+}
+"""What comes out where it is not GOOD."""
+
+NOT_READ = {*MORE_COLUMNS, "a column that is not there", "a file that may not be read"}
+"""Refused by fetch for what predict does not read, or only where one is not root."""
+
+LARGE = {name for name in INPUTS if name.endswith(("explodes", "it declares", "a megabyte"))}
+"""Much for a model to read, and for the most part before what is wrong is reached."""
+
+LABELS_EVENED = {"a label with a no-break or zero-width space": 4}
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "a file that grows while it is read": lambda path: path.write_bytes(path.read_bytes() + b"3,three,Fees\n"),
+    "a file that vanishes while it is read": Path.unlink,
+}
+
+
+@contextmanager
+def user_for(name: str) -> Iterator[None]:
+    """Give up root's right to read everything, where a test of that runs as root."""
+    user = os.geteuid()
+    if user == 0 and name == "a file that may not be read":
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def fetch_params(name: str, path: Path) -> FetchParams:
+    columns: dict[str, Any] = {"date": None, "split": None, **MORE_COLUMNS.get(name, {})}
+    file = FileParams(
+        "auto", ENCODINGS.get(name, "utf-8"), ColumnParams("text", "label", "id", product=None, **columns)
+    )
+    return FetchParams("file", str(path), False, SampleParams(300, 5), file, CfpbParams(None, None, None))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """The outputs of a good run."""
+    (path,) = bad_files.bytes_in("good.csv", bad_files.csv_bytes(GOOD))(tmp_path)
+    sources.fetch(fetch_params("good", path), tmp_path / "raw")
+    path.unlink()
+    return tmp_path / "raw"
+
+
+def test_the_page_and_the_inputs_list_the_same() -> None:
+    assert sorted(row["input"] for row in TABLE) == sorted([*INPUTS, *CHANGES])
+    assert all(REFUSED.values()), "a refusal without its words"
+
+
+@pytest.mark.parametrize("name", [name for name in REFUSED if name in INPUTS])
+def test_a_refused_input_is_refused_in_the_words_of_the_page_and_changes_nothing(
+    tmp_path: Path, out: Path, name: str
+) -> None:
+    before = contents(out)
+    for path in INPUTS[name](tmp_path):
+        with user_for(name), pytest.raises(UserError) as caught:
+            sources.fetch(fetch_params(name, path), out)
+        message = str(caught.value)
+        assert message.isprintable()
+        assert len(message) < 800
+        assert [words for words in REFUSED[name] if words not in message] == [], message
+        assert contents(out) == before
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_kept_input_comes_through_whole_and_counted(tmp_path: Path, out: Path, name: str) -> None:
+    wanted = ROWS.get(name, GOOD)
+    for path in INPUTS[name](tmp_path):
+        manifest = sources.fetch(fetch_params(name, path), out)
+        assert json.loads((out / "source.json").read_text(encoding="utf-8")) == manifest
+        rows = pq.read_table(out / "complaints.parquet").to_pylist()
+        assert [(row["row_id"], row["text"], row["label"]) for row in rows] == wanted
+        assert (manifest["rows_read"], manifest["rows_kept"], manifest["left_out"]) == (len(wanted), len(wanted), {})
+        assert manifest["labels_evened"] == LABELS_EVENED.get(name, 0)
+        assert manifest["files"][0]["sha256"] == file_digest(path)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, out: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(out)
+    (path,) = bad_files.bytes_in("c.csv", bad_files.csv_bytes(GOOD))(tmp_path)
+    read_batches = sources.read_batches
+
+    def read_and_change(*arguments: Any) -> Any:
+        yield from read_batches(*arguments)
+        CHANGES[name](path)
+
+    monkeypatch.setattr(sources, "read_batches", read_and_change)
+    with pytest.raises(UserError, match=REFUSED[name][0]):
+        sources.fetch(fetch_params(name, path), out)
+    assert contents(out) == before
+
+
+def test_a_name_that_is_not_utf8_stands_in_the_manifest_by_its_codes(tmp_path: Path, out: Path) -> None:
+    (path,) = INPUTS["a name that is not UTF-8"](tmp_path)
+    assert sources.fetch(fetch_params("", path), out)["files"][0]["name"] == "caf\\xe9.csv"
+
+
+def test_a_narrative_of_a_megabyte_is_cut_off_by_tokenize(tmp_path: Path, out: Path) -> None:
+    (path, *_) = INPUTS["a narrative of a megabyte"](tmp_path)
+    sources.fetch(fetch_params("", path), out)
+    rows = pq.read_table(out / "complaints.parquet", columns=["row_id", "text"])
+    pq.write_table(rows.append_column("label_id", pa.array([0], pa.int32())), tmp_path / "train.parquet")
+    tokenizer = tokens.load_tokenizer(save_bert(tmp_path / "pretrained"))
+    counts = tokens.tokenize_split(tokenizer, tmp_path / "train.parquet", tmp_path / "tokens.parquet", max_length=32)
+    assert counts == {"rows": 1, "tokens": 32, "truncated": 1, "median_tokens": 32, "longest": 32}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("predict")
+    pretrained = save_bert(folder / "pretrained")
+    backbone = backbones.resolve(f"path:{pretrained}@{backbones.folder_digest(pretrained)}")
+    model = classifier.build(backbone, "linear", "mean", ["Fees", "Other"])
+    (folder / "net").mkdir()
+    classifier.save(model, tokens.load_tokenizer(backbone.folder), folder / "net", "mean", 16)
+    return folder / "net"
+
+
+def predict(monkeypatch: pytest.MonkeyPatch, *options: object) -> int:
+    monkeypatch.setattr("sys.argv", ["complaints", "predict", *map(str, options)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(str(ended.value.code))
+
+
+@pytest.mark.parametrize("name", [name for name in INPUTS if name not in LARGE])
+def test_predict_labels_every_row_or_refuses_in_one_line(
+    tmp_path: Path, checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    output = tmp_path / "labelled.jsonl"
+    options = ["--model", checkpoint, "--output", output, "--text-column", "text", "--id-column", "id"]
+    for path in INPUTS[name](tmp_path):
+        options_now = [*options, "--encoding", ENCODINGS.get(name, "utf-8"), "--input", path]
+        if predict(monkeypatch, *options_now) == 0:
+            rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+            assert capsys.readouterr().out.startswith(f"{len(rows)} rows labelled")
+            # What only concerns labels, dates and splits is none of predict's business.
+            assert [row["row_id"] for row in rows] == [row[0] for row in ROWS.get(name, GOOD)] or name in NOT_READ
+            output.unlink()
+        else:
+            complaint = capsys.readouterr().err
+            assert name in REFUSED
+            assert complaint.startswith("error: ")
+            assert complaint.count("\n") == 1
+            assert complaint.endswith("\n")
+            assert "fetch." not in complaint
+            assert not output.exists()
+
+
+@pytest.mark.parametrize("output", ["folder.csv", "good.csv/labelled.csv"])
+def test_predict_refuses_an_output_that_cannot_be_written_in_one_line(
+    tmp_path: Path, checkpoint: Path, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    (path,) = bad_files.bytes_in("good.csv", bad_files.csv_bytes(GOOD))(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    options = ["--model", checkpoint, "--input", path, "--output", tmp_path / output, "--text-column", "text"]
+    assert predict(monkeypatch, *options) == 1
+    complaint = capsys.readouterr().err
+    assert complaint.startswith(f"error: {tmp_path / output} cannot be written (")
+    assert complaint.count("\n") == 1

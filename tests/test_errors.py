@@ -1,0 +1,60 @@
+"""A message for the user is one line, whatever it quotes."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from complaints.errors import UserError
+from complaints.params import ColumnParams, FileParams
+from complaints.readers import read_batches
+
+HOSTILE = st.text("ab\n\r\x1b[31m\x07\x85\u2028\u202e\u200b\udce9\xa0", min_size=1, max_size=10)
+
+
+@given(st.text() | HOSTILE)
+def test_what_does_not_print_is_shown_by_its_code_and_the_rest_as_it_is(text: str) -> None:
+    message = str(UserError(text))
+    assert message.isprintable()
+    if text.isprintable():
+        assert message == text
+
+
+def test_codes_are_those_of_python() -> None:
+    assert str(UserError("a\nb\x1b[31m\u202e\udce9 é \\")) == "a\\nb\\x1b[31m\\u202e\\udce9 é \\"
+
+
+def refusal(path: Path, **changes: str) -> str:
+    roles = {"text": "text", "label": "text", "id": "id", "date": "date", "product": None, "split": None}
+    encoding = changes.pop("encoding", "utf-8")
+    with pytest.raises(UserError) as caught:
+        list(read_batches(path, FileParams("auto", encoding, ColumnParams(**{**roles, **changes}))))
+    return str(caught.value)
+
+
+@settings(max_examples=60)
+@given(HOSTILE, HOSTILE)
+def test_names_and_values_of_a_file_cannot_break_a_message_into_lines(
+    tmp_path_factory: pytest.TempPathFactory, value: str, name: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"{name}.csv"
+    cell = '"' + value.replace("\udce9", "") + 'x"'
+
+    def message(content: str, **changes: str) -> str:
+        path.write_bytes(content.encode())
+        return refusal(path, **changes)
+
+    messages = {
+        "no column": message(f"id,{cell},date\n"),
+        "fetch.file.columns.label": message("id,text,date\n", label=value),
+        "fetch.file.encoding": message("id,text,date\n", encoding=value),
+        "more than one column": message(f"id,text,date,{cell},{cell}\n"),
+        "is that of": message(f"id,text,date\n{cell},a,\n{cell},b,\n"),
+        "is no date": message(f"id,text,date\n1,a,{cell}\n"),
+        "never closed": message(f"id,text,date\n1,{cell[:-1]}"),
+        "does not exist": refusal(path.with_name(f"{name}.jsonl")),
+    }
+    for words, said in messages.items():
+        assert said.isprintable()
+        assert words in said
