@@ -23,7 +23,7 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 
 setup: $(READY)  ## Make the virtual environment
 
-repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFILE=tiny|sample|file|canonical)
+repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFILE=tiny|sample|file|cfpb|canonical)
 	@if [ -n "$(PROFILE)" ]; then complaints profile $(PROFILE); fi
 	@dvc repro
 	@complaints track
