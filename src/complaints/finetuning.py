@@ -1,6 +1,7 @@
 """One fine-tuned model from its tokens to its folder: what the `finetune` stage does."""
 
 import csv
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -10,7 +11,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from complaints import backbones, classifier, hardware, tokens
+from complaints import backbones, classifier, guards, hardware, tokens
 from complaints.checkpoints import Checkpoints, Progress, fingerprint
 from complaints.files import file_digest, read_json, replacing_file, replacing_folder, write_json
 from complaints.params import ModelParams
@@ -71,12 +72,14 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     }
     checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(inputs))
 
+    for warning in guards.unusual_rates("full", params):
+        print(f"warning: models.{name}.{warning}", file=sys.stderr)
     set_seed(params.seed)
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
     model = classifier.build(backbone, params.head, params.pooling, labels)
     pad_id = tokenizer.pad_token_id or 0
     held_out = {split: tokens.read_tokens(folder / f"{split}.parquet") for split in HELD_OUT}
-    data = Data(tokens.read_tokens(folder / "train.parquet"), held_out["validation"], pad_id)
+    data = Data(tokens.read_tokens(folder / "train.parquet"), held_out["validation"], pad_id, len(labels))
     progress = train(accelerator, model, data, params, checkpoints, on_epoch)
 
     record = {
