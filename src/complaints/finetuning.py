@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from complaints import backbones, classifier, guards, hardware, tokens
-from complaints.checkpoints import Checkpoints, Progress, fingerprint
+from complaints.checkpoints import Checkpoints, Progress, fingerprint, writing
 from complaints.files import file_digest, read_json, replacing_file, replacing_folder, write_json
 from complaints.params import ModelParams
 from complaints.predictions import write_predictions
@@ -51,7 +51,7 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         The record that stands in models/<name>/training.json.
 
     Raises:
-        UserError: if the backbone cannot be loaded, the tokens are not its own, or the loss diverges.
+        UserError: if the backbone cannot be loaded, the tokens are not its own, training diverges, or the disk is full.
     """
     device = hardware.device_name()
     precision = hardware.resolve_precision(params.precision, device)
@@ -97,12 +97,13 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         "params": asdict(params),
     }
     logits = {s: infer(accelerator, model, held_out[s], pad_id, f"predict {s}") for s in HELD_OUT}
-    with replacing_folder(Path("models") / name) as target:
-        model = accelerator.unwrap_model(model)
-        classifier.save(model, tokenizer, target, params.pooling, params.max_length)
-        write_json(target / "training.json", record)
-    write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)
-    write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
-    write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
+    with writing("a result"):
+        with replacing_folder(Path("models") / name) as target:
+            model = accelerator.unwrap_model(model)
+            classifier.save(model, tokenizer, target, params.pooling, params.max_length)
+            write_json(target / "training.json", record)
+        write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)
+        write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
+        write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
     checkpoints.discard()
     return record
