@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from tiny_models import WORDS, save_bert, save_modernbert, save_tokenizer
-from tiny_task import LABELS, digests, finetune_until, model_params, resolve, run, write_task
+from tiny_task import LABELS, digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
 from complaints import (
     backbones,
@@ -94,7 +94,8 @@ def backbone(tmp_path_factory) -> backbones.Backbone:
 @pytest.fixture
 def workspace(tmp_path, monkeypatch, backbone) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_task(backbone)
+    write_splits()
+    tokenize("net", backbone)
     return tmp_path
 
 

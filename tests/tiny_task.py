@@ -26,8 +26,8 @@ def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
     return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
 
 
-def write_task(backbone: backbones.Backbone) -> None:
-    """Write splits, labels and tokens of the task into the working directory."""
+def write_splits() -> None:
+    """Write splits and labels into the working directory."""
     random = np.random.default_rng(0)
     write_json("data/interim/labels.json", LABELS)
     for split, rows in zip(SPLITS, (60, 24, 24), strict=True):
@@ -39,7 +39,6 @@ def write_task(backbone: backbones.Backbone) -> None:
         seen = pa.array([False] * rows)
         columns = [ids, texts, pa.array(label_ids, pa.int32()), ids, seen, blank, blank]
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
-    tokenize("net", backbone)
 
 
 def tokenize(name: str, backbone: backbones.Backbone) -> None:
@@ -52,8 +51,8 @@ def tokenize(name: str, backbone: backbones.Backbone) -> None:
     write_json(folder / "meta.json", {"tokenizer_sha256": tokens.tokenizer_digest(tokenizer), "splits": counts})
 
 
-def run(settings: params.ModelParams, name: str = "net", scratch: Path = Path("scratch")) -> dict:
-    return finetuning.finetune(name, settings, scratch, lambda progress: None)
+def run(settings: params.ModelParams, name: str = "net") -> dict:
+    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
 
 
 def digests(name: str = "net") -> dict[str, str]:

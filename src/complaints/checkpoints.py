@@ -65,7 +65,8 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.T
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in flat.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = tensor
+        # A copy: the tensor is mapped from a file that will be removed, and whose room would not be freed.
+        state.setdefault(int(index), {})[name] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
@@ -91,10 +92,13 @@ class Checkpoints:
         with writing(f"checkpoint {name}"), replacing_folder(self.folder / name) as folder:
             save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model")
             save_file(_flat_optimizer(optimizer), folder / "optimizer")
-            digests = {name: file_digest(folder / name) for name in ("model", "optimizer")}
-            scaler_state = scaler.state_dict() if scaler is not None else {}
+            state = {
+                "progress": asdict(progress),
+                "digests": {name: file_digest(folder / name) for name in ("model", "optimizer")},
+                "scaler": scaler.state_dict() if scaler is not None else {},
+            }
             # The marker comes last: a folder without it, or with other digests, does not count.
-            write_json(folder / STATE_FILE, {"progress": asdict(progress), "digests": digests, "scaler": scaler_state})
+            write_json(folder / STATE_FILE, {"state": state, "sha256": fingerprint(state)})
         for old in sorted(self.folder.glob("step-*"))[:-KEPT]:
             shutil.rmtree(old)
 
@@ -110,8 +114,11 @@ class Checkpoints:
         """
         for folder in sorted(self.folder.glob("step-*"), reverse=True):
             try:
-                state = json.loads((folder / STATE_FILE).read_text())
-                if any(file_digest(folder / name) != digest for name, digest in state["digests"].items()):
+                marker = json.loads((folder / STATE_FILE).read_text())
+                state = marker["state"]
+                if marker["sha256"] != fingerprint(state) or any(
+                    file_digest(folder / name) != digest for name, digest in state["digests"].items()
+                ):
                     raise ValueError("its digests do not match")
                 weights, moments = load_file(folder / "model"), load_file(folder / "optimizer")
             except (OSError, ValueError, KeyError, SafetensorError) as error:

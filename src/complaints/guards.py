@@ -1,22 +1,22 @@
 """When training has gone wrong, and which learning rates are likely to make it."""
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
 from complaints.params import ModelParams
 
 EXPLODED = 3.0
-"""A loss of this many times that of a blind guess is one that no honest batch has."""
-EXPLODED_STEPS = 20
-"""After so many such steps in a row training is given up."""
+"""A loss of this many times that of a blind guess is one that no sound training has."""
+WINDOW = 20
+"""So many steps are looked at together: training may get over a few bad ones."""
 
-RATES = {
+RATES: dict[str, dict[str, tuple[float, float]]] = {
     "full": {"learning_rate": (1e-6, 5e-4), "head_learning_rate": (1e-6, 5e-2)},
-    "freeze_layers": {"learning_rate": (1e-6, 5e-4), "head_learning_rate": (1e-6, 5e-2)},
     "lora": {"learning_rate": (1e-5, 5e-3), "head_learning_rate": (1e-5, 5e-2)},
-    "frozen": {"head_learning_rate": (1e-5, 1.0)},
     "head": {"head_learning_rate": (1e-5, 1.0)},
+    "frozen": {},
 }
 """For each way to train, the learning rates that are usual with AdamW, both ends included."""
 
@@ -42,36 +42,42 @@ class Guard:
     scaled: bool
     """Under fp16 the loss is scaled, and steps whose gradients overflow are skipped: they are no fault."""
 
-    def is_sound(self, step: dict[str, Any]) -> bool:
-        """Tell whether a step's loss is one that training can go on from, so that its state is worth keeping."""
-        return step["loss"] <= EXPLODED * self.chance
+    def is_sound(self, steps: list[dict[str, Any]]) -> bool:
+        """Tell whether the state after these steps is worth keeping: none of the last ones was bad."""
+        return all(step["loss"] <= EXPLODED * self.chance for step in steps[-WINDOW:])
 
-    def fault(self, steps: list[dict[str, Any]]) -> str | None:
+    def _blame_rates(self) -> str:
+        return (
+            f"most likely from too high a learning rate; lower learning_rate ({self.params.learning_rate:g}) or "
+            f"head_learning_rate ({self.params.head_learning_rate:g}), raise warmup_fraction, or take fp32 as precision"
+        )
+
+    def step_fault(self, steps: list[dict[str, Any]]) -> str | None:
         """Return what is wrong, its likely cause and what to do, in one line; None if nothing is.
 
         Args:
             steps: What happened so far, rows with step, loss and gradient_norm (None where it was not finite).
         """
-        last = steps[-1]
-        step, loss = last["step"], last["loss"]
-        cure = (
-            f"lower learning_rate ({self.params.learning_rate:g}) or head_learning_rate "
-            f"({self.params.head_learning_rate:g}), raise warmup_fraction, or set precision: fp32"
-        )
+        step, loss, norm = (steps[-1][name] for name in ("step", "loss", "gradient_norm"))
         if not math.isfinite(loss):
-            if step == 1:
-                return (
-                    f"the loss is {loss} at step 1, before any weight has moved: the backbone's weights are not finite "
-                    "or too large for the precision; set precision: fp32 or take another backbone"
-                )
-            return f"the loss is {loss} at step {step}, most likely from too high a learning rate; {cure}"
-        if last["gradient_norm"] is None and not self.scaled:
-            return f"the gradient is not finite at step {step}, most likely from too high a learning rate; {cure}"
-        recent = steps[-EXPLODED_STEPS:]
-        if len(recent) == EXPLODED_STEPS and not any(map(self.is_sound, recent)):
+            return f"the loss is {loss} at step {step}, {self._blame_rates()}"
+        if norm is None and not self.scaled:
+            return f"the gradient is not finite at step {step}, {self._blame_rates()}"
+        recent = [step["loss"] for step in steps[-WINDOW:]]
+        if len(recent) == WINDOW and statistics.median(recent) > EXPLODED * self.chance:
             return (
-                f"the loss has exploded: {loss:.3g} at step {step}, and {EXPLODED_STEPS} steps in a row over "
-                f"{EXPLODED:g} times that of a blind guess ({self.chance:.3g}), most likely from too high a "
-                f"learning rate; {cure}"
+                f"the loss has exploded: at step {step} the median of the last {WINDOW} steps is "
+                f"{statistics.median(recent):.3g}, a blind guess has {self.chance:.3g}, {self._blame_rates()}"
             )
         return None
+
+    def validation_fault(self, epoch: int, loss: float) -> str | None:
+        """Return the same about the validation after an epoch; epoch 0 is the start."""
+        if math.isfinite(loss):
+            return None
+        if epoch == 0:
+            return (
+                f"the validation loss is {loss} before any weight has moved: the backbone's weights are not finite, or "
+                "too large for the precision; set precision: fp32 or take another backbone"
+            )
+        return f"the validation loss is {loss} after epoch {epoch}, {self._blame_rates()}"

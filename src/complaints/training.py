@@ -116,6 +116,11 @@ def _set_rates(optimizer: Any, factor: float) -> None:
         group["lr"] = group["peak_lr"] * factor
 
 
+def _stop_at(fault: str | None, checkpoints: Checkpoints) -> None:
+    if fault:
+        raise UserError(f"{fault}; the states before it stay in {checkpoints.folder}")
+
+
 def _train_step(
     accelerator: Accelerator,
     model: nn.Module,
@@ -170,7 +175,7 @@ def train(
     if progress is None:
         _start(accelerator, model, data, params, objective)
         progress = Progress()
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
+        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model, guard)
         on_epoch(progress)
     bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=None)
     while progress.epoch < params.epochs and progress.epoch - progress.best_epoch < params.patience:
@@ -189,17 +194,16 @@ def train(
             row: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
             row |= {"learning_rate": params.learning_rate * factor, "gradient_norm": norm}
             progress.steps.append(row)
-            if fault := guard.fault(progress.steps):
-                raise UserError(f"{fault}; the last sound states are kept in {checkpoints.folder}")
+            _stop_at(guard.step_fault(progress.steps), checkpoints)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             due = progress.step % params.checkpoint_steps == 0 and progress.batch < len(batches)
-            if due and guard.is_sound(row):
+            if due and guard.is_sound(progress.steps):
                 checkpoints.save(progress, model, optimizer, accelerator.scaler)
         progress.epoch += 1
         progress.batch = 0
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
-        if guard.is_sound(progress.steps[-1]):
+        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model, guard)
+        if guard.is_sound(progress.steps):
             checkpoints.save(progress, model, optimizer, accelerator.scaler)
         on_epoch(progress)
     bar.close()
@@ -208,7 +212,9 @@ def train(
     return progress
 
 
-def _close_epoch(progress: Progress, scores: dict[str, float], checkpoints: Checkpoints, model: nn.Module) -> None:
+def _close_epoch(
+    progress: Progress, scores: dict[str, float], checkpoints: Checkpoints, model: nn.Module, guard: Guard
+) -> None:
     """Record an epoch's validation, and its weights when they are the best so far."""
     losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
     progress.epochs.append(
@@ -219,6 +225,7 @@ def _close_epoch(progress: Progress, scores: dict[str, float], checkpoints: Chec
             **{f"validation_{name}": value for name, value in scores.items()},
         }
     )
+    _stop_at(guard.validation_fault(progress.epoch, scores["loss"]), checkpoints)
     if scores["macro_f1"] > progress.best_score:
         progress.best_score, progress.best_epoch = scores["macro_f1"], progress.epoch
         checkpoints.keep_best(model)
