@@ -6,15 +6,17 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tiny_models import save_bert
-from tiny_task import digests, finetune_until, model_params, resolve, run, tokenize, write_splits
+from tiny_task import LABELS, ROOT, digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, files, params, training
+from complaints import backbones, checkpoints, classifier, files, params, training
 from complaints.errors import UserError
 
 STEPS = 24  # 3 epochs of 8 batches
@@ -27,7 +29,7 @@ def processes() -> Iterator[Any]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tiny_task", "tiny_models", "transformers.models.bert.modeling_bert"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests"))))
         yield context
 
 
@@ -92,6 +94,7 @@ def damage(path: Path, how: str) -> None:
         path.unlink()
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_at_random_steps_and_writes_it_ends_with_the_same_bytes(workspace, processes, backbone):
     settings = model_params(backbone)
     assert train_apart(processes, settings) == 0
@@ -169,6 +172,18 @@ def test_newest_checkpoint_that_is_damaged_is_passed_over(workspace, monkeypatch
     run(settings)
     assert f"{newest.name} is damaged and passed over" in capsys.readouterr().err
     assert digests() == whole
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_resumed_state_lives_in_memory_and_not_in_a_file_that_will_be_removed(workspace, backbone):
+    model = classifier.build(backbone, "linear", "mean", LABELS)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.ones(1, 3, dtype=torch.int64), torch.ones(1, 3, dtype=torch.int64)).sum().backward()
+    optimizer.step()
+    kept = checkpoints.Checkpoints(workspace, "x" * 64)
+    kept.save(checkpoints.Progress(step=1), model, optimizer, None)
+    assert kept.resume(model, optimizer, None) == checkpoints.Progress(step=1)
+    assert str(kept.folder) not in Path("/proc/self/maps").read_text()
 
 
 class SmallDisk:
