@@ -1,40 +1,31 @@
 """Batches, probe, schedule, checkpoints and the loop, on a tiny model that learns in a second."""
 
-import itertools
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from tiny_models import WORDS, save_bert, save_modernbert, save_tokenizer
+from tiny_task import LABELS, digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
 from complaints import (
     backbones,
     batches,
     checkpoints,
     classifier,
-    finetuning,
     hardware,
-    params,
     probe,
     tokens,
     training,
 )
 from complaints.errors import UserError
-from complaints.files import read_parquet, write_json, write_parquet
+from complaints.files import read_parquet
 from complaints.predict import Predictor
 from complaints.predictions import read_predictions
-from complaints.schema import SPLIT_SCHEMA, SPLITS
-
-ROOT = Path(__file__).parents[1]
-LABELS = ["Card trouble", "Loan trouble", "Late fee"]
-HINTS = ["card", "loan", "late fee"]
 
 
 @given(
@@ -62,15 +53,6 @@ def test_batches_change_with_epoch_and_seed_and_waste_little_padding():
 def test_number_of_batches_is_that_of_the_schedule():
     for rows in (31, 32, 33, 32 * 32, 32 * 32 + 1, 5000):
         assert len(batches.epoch_batches(np.ones(rows), 32, 0, 0)) == -(-rows // 32)
-
-
-def test_learning_rate_climbs_then_falls_to_zero():
-    factors = [training.learning_rate_factor(step, 100, 0.1) for step in range(101)]
-    assert factors[0] == pytest.approx(0.1)
-    assert factors[9] == factors[10] == 1.0
-    assert all(a > b for a, b in itertools.pairwise(factors[10:]))
-    assert factors[100] == 0.0
-    assert training.learning_rate_factor(0, 10, 0.0) == 1.0
 
 
 def test_norms_and_biases_do_not_decay_and_the_head_has_its_own_rate(backbone):
@@ -109,76 +91,12 @@ def backbone(tmp_path_factory) -> backbones.Backbone:
     return resolve(save_bert(tmp_path_factory.mktemp("bert")))
 
 
-def resolve(folder: Path) -> backbones.Backbone:
-    return backbones.resolve(f"path:{folder}@{backbones.folder_digest(folder)}")
-
-
-def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
-    entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
-    small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
-    return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
-
-
 @pytest.fixture
 def workspace(tmp_path, monkeypatch, backbone) -> Path:
-    """Splits, labels and tokens of a task that one word decides."""
     monkeypatch.chdir(tmp_path)
-    random = np.random.default_rng(0)
-    write_json("data/interim/labels.json", LABELS)
-    for split, rows in zip(SPLITS, (60, 24, 24), strict=True):
-        label_ids = random.integers(0, 3, rows)
-        noise = [" ".join(random.choice(["the", "bank", "report", "wrong", "call"], 6)) for _ in range(rows)]
-        texts = [f"{words} {HINTS[label]}" for words, label in zip(noise, label_ids, strict=True)]
-        ids = [f"{split}{i}" for i in range(rows)]
-        blank = pa.nulls(rows)
-        seen = pa.array([False] * rows)
-        columns = [ids, texts, pa.array(label_ids, pa.int32()), ids, seen, blank, blank]
-        write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
+    write_splits()
     tokenize("net", backbone)
     return tmp_path
-
-
-def tokenize(name: str, backbone: backbones.Backbone) -> None:
-    tokenizer = tokens.load_tokenizer(backbone.folder)
-    folder = Path("data/tokens") / name
-    counts = {
-        split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
-        for split in SPLITS
-    }
-    write_json(folder / "meta.json", {"tokenizer_sha256": tokens.tokenizer_digest(tokenizer), "splits": counts})
-
-
-def digests(name: str = "net") -> dict[str, str]:
-    files = [*Path("models", name).iterdir(), Path(f"predictions/{name}.parquet")]
-    files += Path("reports/training", name).iterdir()
-    return {str(file): backbones.file_digest(file) for file in sorted(files)}
-
-
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None:
-    """Train and die right after step `step`."""
-    whole_step = training._train_step
-    count = 0
-
-    def counted(*arguments):
-        nonlocal count
-        result = whole_step(*arguments)
-        count += 1
-        if count == step:
-            raise Killed
-        return result
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "_train_step", counted)
-        with pytest.raises(Killed):
-            run(settings)
-
-
-def run(settings: params.ModelParams, name: str = "net") -> dict:
-    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
 
 
 @pytest.mark.parametrize("stop", [3, 4, 5, 8, 9, 13, 17, 21, 24])
@@ -235,13 +153,6 @@ def test_bad_training_does_not_lose_a_good_start(workspace, backbone):
 def test_training_stops_after_epochs_without_gain(workspace, backbone):
     settings = model_params(backbone, epochs=9, patience=2, learning_rate=1e-12, head_learning_rate=1e-12)
     assert [epoch["epoch"] for epoch in run(settings)["epochs"]] == [0, 1, 2]
-
-
-def test_loss_that_is_no_number_stops_with_one_line(workspace, monkeypatch, backbone):
-    monkeypatch.setattr(training, "_train_step", lambda *_: (float("nan"), 1.0))
-    with pytest.raises(UserError, match="the loss is nan at step 1; lower learning_rate"):
-        run(model_params(backbone))
-    assert not Path("models/net").exists()
 
 
 def test_tokens_of_another_tokenizer_are_refused(workspace, backbone, tmp_path):

@@ -10,8 +10,10 @@ from complaints.tokens import TokenSet
 POOL_BATCHES = 32
 
 
-def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return the row numbers of each batch of an epoch; every row occurs exactly once.
+def epoch_batches(
+    lengths: np.ndarray, batch_size: int, seed: int, epoch: int, drawn: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
 
     The result depends on the arguments alone, so that a resumed run finds the batches it would have had.
 
@@ -20,9 +22,10 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -
         batch_size: Rows per batch; the last one may be smaller.
         seed: Seed of the run.
         epoch: Number of the epoch.
+        drawn: Row numbers of the epoch, int, in any order; None for all rows.
     """
     random = np.random.Generator(np.random.Philox([seed, epoch]))
-    order = random.permutation(len(lengths))
+    order = random.permutation(len(lengths) if drawn is None else drawn)
     pool = batch_size * POOL_BATCHES
     batches = []
     for start in range(0, len(order), pool):

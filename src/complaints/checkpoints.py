@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from complaints.files import file_digest, replacing_folder, write_json
+from complaints.errors import UserError
+from complaints.files import file_digest, replacing_file, replacing_folder, write_json
 
 STATE_FILE = "state.json"
 KEPT = 2
@@ -22,6 +25,22 @@ KEPT = 2
 def fingerprint(value: Any) -> str:
     """Return the sha256 of a JSON-able description of everything that a training run depends on."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn a failed write, as on a full disk, into one line.
+
+    Raises:
+        UserError: if a file could not be written.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{what} cannot be written ({error}); nothing written before is lost: free space and run this again, and "
+            "training goes on from its newest checkpoint"
+        ) from None
 
 
 @dataclass
@@ -46,7 +65,8 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.T
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in flat.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = tensor
+        # A copy: the tensor is mapped from a file that will be removed, and whose room would not be freed.
+        state.setdefault(int(index), {})[name] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
@@ -62,16 +82,30 @@ class Checkpoints:
         self.best_weights = self.folder / "best.safetensors"
 
     def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> None:
-        """Write a checkpoint as a whole, then drop all but the newest two."""
-        with replacing_folder(self.folder / f"step-{progress.step:08d}") as folder:
+        """Write a checkpoint as a whole, then drop all but the newest two.
+
+        Raises:
+            UserError: if the disk takes no more; the checkpoints before stay.
+        """
+        self._sweep()
+        name = f"step-{progress.step:08d}"
+        with writing(f"checkpoint {name}"), replacing_folder(self.folder / name) as folder:
             save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model")
             save_file(_flat_optimizer(optimizer), folder / "optimizer")
-            digests = {name: file_digest(folder / name) for name in ("model", "optimizer")}
-            scaler_state = scaler.state_dict() if scaler is not None else {}
+            state = {
+                "progress": asdict(progress),
+                "digests": {name: file_digest(folder / name) for name in ("model", "optimizer")},
+                "scaler": scaler.state_dict() if scaler is not None else {},
+            }
             # The marker comes last: a folder without it, or with other digests, does not count.
-            write_json(folder / STATE_FILE, {"progress": asdict(progress), "digests": digests, "scaler": scaler_state})
+            write_json(folder / STATE_FILE, {"state": state, "sha256": fingerprint(state)})
         for old in sorted(self.folder.glob("step-*"))[:-KEPT]:
             shutil.rmtree(old)
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed while they wrote have left."""
+        for left in self.folder.glob(".*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> Progress | None:
         """Restore the newest checkpoint that is whole; return None when there is none.
@@ -80,8 +114,11 @@ class Checkpoints:
         """
         for folder in sorted(self.folder.glob("step-*"), reverse=True):
             try:
-                state = json.loads((folder / STATE_FILE).read_text())
-                if any(file_digest(folder / name) != digest for name, digest in state["digests"].items()):
+                marker = json.loads((folder / STATE_FILE).read_text())
+                state = marker["state"]
+                if marker["sha256"] != fingerprint(state) or any(
+                    file_digest(folder / name) != digest for name, digest in state["digests"].items()
+                ):
                     raise ValueError("its digests do not match")
                 weights, moments = load_file(folder / "model"), load_file(folder / "optimizer")
             except (OSError, ValueError, KeyError, SafetensorError) as error:
@@ -96,10 +133,8 @@ class Checkpoints:
 
     def keep_best(self, model: nn.Module) -> None:
         """Remember the present weights as the best so far."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.best_weights.with_suffix(".partial")
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
-        temporary.replace(self.best_weights)
+        with writing("the best weights"), replacing_file(self.best_weights) as temporary:
+            save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
 
     def load_best(self, model: nn.Module) -> None:
         """Put the best weights back into the model."""

@@ -1,6 +1,7 @@
 """One fine-tuned model from its tokens to its folder: what the `finetune` stage does."""
 
 import csv
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -10,8 +11,8 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from complaints import backbones, classifier, hardware, tokens
-from complaints.checkpoints import Checkpoints, Progress, fingerprint
+from complaints import backbones, classifier, guards, hardware, tokens
+from complaints.checkpoints import Checkpoints, Progress, fingerprint, writing
 from complaints.files import file_digest, read_json, replacing_file, replacing_folder, write_json
 from complaints.params import ModelParams
 from complaints.predictions import write_predictions
@@ -50,7 +51,7 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         The record that stands in models/<name>/training.json.
 
     Raises:
-        UserError: if the backbone cannot be loaded, the tokens are not its own, or the loss diverges.
+        UserError: if the backbone cannot be loaded, the tokens are not its own, training diverges, or the disk is full.
     """
     device = hardware.device_name()
     precision = hardware.resolve_precision(params.precision, device)
@@ -71,12 +72,14 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     }
     checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(inputs))
 
+    for warning in guards.unusual_rates("full", params):
+        print(f"warning: models.{name}.{warning}", file=sys.stderr)
     set_seed(params.seed)
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
     model = classifier.build(backbone, params.head, params.pooling, labels)
     pad_id = tokenizer.pad_token_id or 0
     held_out = {split: tokens.read_tokens(folder / f"{split}.parquet") for split in HELD_OUT}
-    data = Data(tokens.read_tokens(folder / "train.parquet"), held_out["validation"], pad_id)
+    data = Data(tokens.read_tokens(folder / "train.parquet"), held_out["validation"], pad_id, len(labels))
     progress = train(accelerator, model, data, params, checkpoints, on_epoch)
 
     record = {
@@ -94,12 +97,13 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         "params": asdict(params),
     }
     logits = {s: infer(accelerator, model, held_out[s], pad_id, f"predict {s}") for s in HELD_OUT}
-    with replacing_folder(Path("models") / name) as target:
-        model = accelerator.unwrap_model(model)
-        classifier.save(model, tokenizer, target, params.pooling, params.max_length)
-        write_json(target / "training.json", record)
-    write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)
-    write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
-    write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
+    with writing("a result"):
+        with replacing_folder(Path("models") / name) as target:
+            model = accelerator.unwrap_model(model)
+            classifier.save(model, tokenizer, target, params.pooling, params.max_length)
+            write_json(target / "training.json", record)
+        write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)
+        write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
+        write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
     checkpoints.discard()
     return record

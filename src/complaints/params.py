@@ -139,6 +139,15 @@ class ModelParams(TokenizerParams):
     warmup_fraction: Share
     max_grad_norm: Positive
     patience: Count
+    loss: Literal["cross_entropy", "focal", "logit_adjusted"]
+    focal_gamma: NotNegative
+    loss_tau: NotNegative
+    label_smoothing: Annotated[float, Range(0, 0.9)]
+    class_weights: Literal["none", "inverse", "sqrt_inverse", "effective"]
+    effective_beta: Annotated[float, Range(0, 0.999999, above=True)]
+    sampling: Literal["shuffled", "sqrt", "class_aware"]
+    schedule: Literal["linear", "cosine", "constant"]
+    layer_decay: Annotated[float, Range(0, 1, above=True)]
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     seed: Seed
     checkpoint_steps: Count
@@ -189,6 +198,14 @@ def _check_models(models: dict[str, ModelParams]) -> None:
             raise UserError(
                 f"params: models.{name}.head_start is 'probe', which needs head: linear "
                 "(the stock head is not one linear layer)"
+            )
+        if model.loss == "focal" and model.label_smoothing:
+            raise UserError(f"params: models.{name}.label_smoothing must be 0.0 with loss: focal")
+        balanced = model.class_weights != "none", model.sampling != "shuffled", model.loss == "logit_adjusted"
+        if sum(balanced) > 1:
+            raise UserError(
+                f"params: models.{name} evens out its classes more than once; "
+                "take one of class_weights, sampling and loss: logit_adjusted"
             )
 
 

@@ -5,6 +5,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from complaints.errors import UserError
+
 # A dimension that hardly varies carries nothing, and dividing by its deviation would blow up noise
 # (all-MiniLM-L6-v2 has one that is constant).
 SMALLEST_DEVIATION = 1e-4
@@ -24,7 +26,12 @@ def fit_probe(features: np.ndarray, labels: np.ndarray, classes: int, c: float) 
 
     Returns:
         weight float32 [classes, width] and bias float32 [classes], to be used as features @ weight.T + bias.
+
+    Raises:
+        UserError: if a feature is not finite.
     """
+    if not np.isfinite(features).all():
+        raise UserError("the backbone gives features that are not finite; set precision: fp32 or take another backbone")
     mean = features.mean(0, dtype=np.float64)
     deviation = features.std(0, dtype=np.float64)
     scale = np.where(deviation > SMALLEST_DEVIATION, 1 / np.maximum(deviation, SMALLEST_DEVIATION), 0.0)

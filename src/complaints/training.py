@@ -15,9 +15,14 @@ from complaints.batches import epoch_batches, inference_batches, padded
 from complaints.checkpoints import Checkpoints, Progress
 from complaints.classifier import Classifier, LinearClassifier, is_head
 from complaints.errors import UserError
+from complaints.guards import Guard
+from complaints.layers import depth_factors
+from complaints.losses import Objective, make_objective
 from complaints.metrics import accuracy, class_scores, macro_f1
 from complaints.params import ModelParams
 from complaints.probe import start_head
+from complaints.sampling import draw_rows
+from complaints.schedules import learning_rate_factor
 from complaints.tokens import TokenSet
 
 INFERENCE_ROWS = 64
@@ -25,19 +30,12 @@ INFERENCE_ROWS = 64
 
 @dataclass(frozen=True)
 class Data:
-    """What a model is trained and validated on, and the id that fills up short rows."""
+    """What a model is trained and validated on, the id that fills up short rows, and the number of classes."""
 
     train: TokenSet
     validation: TokenSet
     pad_id: int
-
-
-def learning_rate_factor(step: int, steps: int, warmup_fraction: float) -> float:
-    """Return the share of the peak learning rate at `step`: a linear climb, then a linear fall to zero."""
-    warmup = math.ceil(steps * warmup_fraction)
-    if step < warmup:
-        return (step + 1) / warmup
-    return (steps - step) / max(1, steps - warmup)
+    classes: int
 
 
 def step_seed(seed: int, epoch: int, batch: int) -> int:
@@ -48,20 +46,18 @@ def step_seed(seed: int, epoch: int, batch: int) -> int:
 def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
     """Return AdamW (Loshchilov and Hutter 2019) with a learning rate for the head and one for the encoder.
 
-    Matrices decay; biases and norms (tensors of one dimension) do not.
+    Matrices decay; biases and norms (tensors of one dimension) do not. The encoder's rate may fall from layer to layer.
     """
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    factors = depth_factors(model, params.layer_decay)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((is_head(name), parameter.ndim > 1), []).append(parameter)
+            rate = params.head_learning_rate if is_head(name) else params.learning_rate * factors[name]
+            groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {
-                "params": parameters,
-                "peak_lr": params.head_learning_rate if head else params.learning_rate,
-                "weight_decay": params.weight_decay if decays else 0.0,
-            }
-            for (head, decays), parameters in groups.items()
+            {"params": parameters, "peak_lr": rate, "weight_decay": params.weight_decay if decays else 0.0}
+            for (rate, decays), parameters in groups.items()
         ],
         fused=True,
     )
@@ -106,12 +102,13 @@ def validate(accelerator: Accelerator, model: nn.Module, data: Data) -> dict[str
     }
 
 
-def _start(accelerator: Accelerator, model: Classifier, data: Data, params: ModelParams) -> None:
+def _start(accelerator: Accelerator, model: Classifier, data: Data, params: ModelParams, objective: Objective) -> None:
     """Give the head its start."""
     if params.head_start == "probe" and isinstance(model, LinearClassifier):
         model.eval()
         features = infer(accelerator, model.features, data.train, data.pad_id, "features for the probe")
         start_head(model.head, features, data.train.labels, params.probe_c)
+        model.head.bias.data += objective.start_shift
 
 
 def _set_rates(optimizer: Any, factor: float) -> None:
@@ -119,29 +116,27 @@ def _set_rates(optimizer: Any, factor: float) -> None:
         group["lr"] = group["peak_lr"] * factor
 
 
-def _check_loss(loss: float, step: int) -> None:
-    if not math.isfinite(loss):
-        raise UserError(
-            f"the loss is {loss} at step {step}; lower learning_rate or head_learning_rate, or set precision: fp32"
-        )
+def _stop_at(fault: str | None, checkpoints: Checkpoints) -> None:
+    if fault:
+        raise UserError(f"{fault}; the states before it stay in {checkpoints.folder}")
 
 
 def _train_step(
     accelerator: Accelerator,
     model: nn.Module,
     optimizer: Any,
+    objective: Objective,
     inputs: dict[str, torch.Tensor],
     labels: torch.Tensor,
     max_norm: float,
-) -> tuple[float, float]:
-    """Do one step of descent; return the loss and the norm of the gradients before clipping."""
-    logits = model(**inputs)
-    loss = nn.functional.cross_entropy(logits.float(), labels)
+) -> tuple[float, float | None]:
+    """Do one step of descent; return the loss and the norm of the gradients before clipping, None if not finite."""
+    loss = objective(model(**inputs).float(), labels) / objective.total(labels)
     accelerator.backward(loss)
-    norm = accelerator.clip_grad_norm_(model.parameters(), max_norm)
+    norm = float(accelerator.clip_grad_norm_(model.parameters(), max_norm))
     optimizer.step()
     optimizer.zero_grad()
-    return loss.item(), float(norm)
+    return loss.item(), norm if math.isfinite(norm) else None
 
 
 def train(
@@ -167,43 +162,49 @@ def train(
         on_epoch: Called after each validation.
 
     Raises:
-        UserError: if the loss is no finite number.
+        UserError: if training diverges; the checkpoints before stay where they are.
     """
     model.to(accelerator.device)
+    objective = make_objective(params, data.train.labels, data.classes, accelerator.device)
+    guard = Guard(params, objective.chance(), scaled=accelerator.scaler is not None)
     optimizer = accelerator.prepare(make_optimizer(model, params))
     prepared = accelerator.prepare(model)
     lengths = data.train.lengths
     steps = params.epochs * math.ceil(len(lengths) / params.batch_size)
     progress = checkpoints.resume(model, optimizer, accelerator.scaler)
     if progress is None:
-        _start(accelerator, model, data, params)
+        _start(accelerator, model, data, params, objective)
         progress = Progress()
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
+        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model, guard)
         on_epoch(progress)
     bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=None)
     while progress.epoch < params.epochs and progress.epoch - progress.best_epoch < params.patience:
-        batches = epoch_batches(lengths, params.batch_size, params.seed, progress.epoch)
+        drawn = draw_rows(data.train.labels, params.sampling, params.seed, progress.epoch)
+        batches = epoch_batches(lengths, params.batch_size, params.seed, progress.epoch, drawn)
         model.train()
         for number in range(progress.batch, len(batches)):
             torch.manual_seed(step_seed(params.seed, progress.epoch, number))
-            factor = learning_rate_factor(progress.step, steps, params.warmup_fraction)
+            factor = learning_rate_factor(progress.step, steps, params.warmup_fraction, params.schedule)
             _set_rates(optimizer, factor)
             inputs = padded(data.train, batches[number], data.pad_id, accelerator.device)
             labels = torch.from_numpy(data.train.labels[batches[number]]).to(accelerator.device)
-            loss, norm = _train_step(accelerator, prepared, optimizer, inputs, labels, params.max_grad_norm)
+            loss, norm = _train_step(accelerator, prepared, optimizer, objective, inputs, labels, params.max_grad_norm)
             progress.step += 1
             progress.batch = number + 1
-            _check_loss(loss, progress.step)
-            row = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
-            progress.steps.append(row | {"learning_rate": params.learning_rate * factor, "gradient_norm": norm})
+            row: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
+            row |= {"learning_rate": params.learning_rate * factor, "gradient_norm": norm}
+            progress.steps.append(row)
+            _stop_at(guard.step_fault(progress.steps), checkpoints)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            if progress.step % params.checkpoint_steps == 0 and progress.batch < len(batches):
+            due = progress.step % params.checkpoint_steps == 0 and progress.batch < len(batches)
+            if due and guard.is_sound(progress.steps):
                 checkpoints.save(progress, model, optimizer, accelerator.scaler)
         progress.epoch += 1
         progress.batch = 0
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
-        checkpoints.save(progress, model, optimizer, accelerator.scaler)
+        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model, guard)
+        if guard.is_sound(progress.steps):
+            checkpoints.save(progress, model, optimizer, accelerator.scaler)
         on_epoch(progress)
     bar.close()
     checkpoints.load_best(model)
@@ -211,7 +212,9 @@ def train(
     return progress
 
 
-def _close_epoch(progress: Progress, scores: dict[str, float], checkpoints: Checkpoints, model: nn.Module) -> None:
+def _close_epoch(
+    progress: Progress, scores: dict[str, float], checkpoints: Checkpoints, model: nn.Module, guard: Guard
+) -> None:
     """Record an epoch's validation, and its weights when they are the best so far."""
     losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
     progress.epochs.append(
@@ -222,6 +225,7 @@ def _close_epoch(progress: Progress, scores: dict[str, float], checkpoints: Chec
             **{f"validation_{name}": value for name, value in scores.items()},
         }
     )
+    _stop_at(guard.validation_fault(progress.epoch, scores["loss"]), checkpoints)
     if scores["macro_f1"] > progress.best_score:
         progress.best_score, progress.best_epoch = scores["macro_f1"], progress.epoch
         checkpoints.keep_best(model)
