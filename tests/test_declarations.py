@@ -1,6 +1,7 @@
 """dvc.yaml tells the truth: every module that a stage imports and every parameter it reads is declared."""
 
 import ast
+import dataclasses
 import itertools
 import re
 import sys
@@ -38,8 +39,9 @@ def _read_params(name: str) -> set[str]:
                 read.add(ast.literal_eval(node.args[0]))
             elif called == "params.load_model":
                 read.add("models.${key}")
-            elif called == "params.load_tokenizer":
-                read |= {"models.${key}.backbone", "models.${key}.max_length"}
+            elif called == "params.load_part":
+                part = getattr(params, ast.unparse(node.args[1]).removeprefix("params."))
+                read |= {f"models.${{key}}.{field.name}" for field in dataclasses.fields(part)}
     return read - {"tracking"}
 
 

@@ -2,24 +2,22 @@
 
 import itertools
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from tiny_models import WORDS, save_bert, save_modernbert, save_tokenizer
+from tiny_task import LABELS, digests, model_params, resolve, run, tokenize, write_splits
 
 from complaints import (
     backbones,
     batches,
     checkpoints,
     classifier,
-    finetuning,
     hardware,
     params,
     probe,
@@ -27,14 +25,11 @@ from complaints import (
     training,
 )
 from complaints.errors import UserError
-from complaints.files import read_parquet, write_json, write_parquet
+from complaints.files import read_parquet
 from complaints.predict import Predictor
 from complaints.predictions import read_predictions
-from complaints.schema import SPLIT_SCHEMA, SPLITS
 
 ROOT = Path(__file__).parents[1]
-LABELS = ["Card trouble", "Loan trouble", "Late fee"]
-HINTS = ["card", "loan", "late fee"]
 
 
 @given(
@@ -109,49 +104,12 @@ def backbone(tmp_path_factory) -> backbones.Backbone:
     return resolve(save_bert(tmp_path_factory.mktemp("bert")))
 
 
-def resolve(folder: Path) -> backbones.Backbone:
-    return backbones.resolve(f"path:{folder}@{backbones.folder_digest(folder)}")
-
-
-def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
-    entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
-    small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
-    return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
-
-
 @pytest.fixture
 def workspace(tmp_path, monkeypatch, backbone) -> Path:
-    """Splits, labels and tokens of a task that one word decides."""
     monkeypatch.chdir(tmp_path)
-    random = np.random.default_rng(0)
-    write_json("data/interim/labels.json", LABELS)
-    for split, rows in zip(SPLITS, (60, 24, 24), strict=True):
-        label_ids = random.integers(0, 3, rows)
-        noise = [" ".join(random.choice(["the", "bank", "report", "wrong", "call"], 6)) for _ in range(rows)]
-        texts = [f"{words} {HINTS[label]}" for words, label in zip(noise, label_ids, strict=True)]
-        ids = [f"{split}{i}" for i in range(rows)]
-        blank = pa.nulls(rows)
-        seen = pa.array([False] * rows)
-        columns = [ids, texts, pa.array(label_ids, pa.int32()), ids, seen, blank, blank]
-        write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
+    write_splits()
     tokenize("net", backbone)
     return tmp_path
-
-
-def tokenize(name: str, backbone: backbones.Backbone) -> None:
-    tokenizer = tokens.load_tokenizer(backbone.folder)
-    folder = Path("data/tokens") / name
-    counts = {
-        split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
-        for split in SPLITS
-    }
-    write_json(folder / "meta.json", {"tokenizer_sha256": tokens.tokenizer_digest(tokenizer), "splits": counts})
-
-
-def digests(name: str = "net") -> dict[str, str]:
-    files = [*Path("models", name).iterdir(), Path(f"predictions/{name}.parquet")]
-    files += Path("reports/training", name).iterdir()
-    return {str(file): backbones.file_digest(file) for file in sorted(files)}
 
 
 class Killed(Exception):
@@ -175,10 +133,6 @@ def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None
         patch.setattr(training, "_train_step", counted)
         with pytest.raises(Killed):
             run(settings)
-
-
-def run(settings: params.ModelParams, name: str = "net") -> dict:
-    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
 
 
 @pytest.mark.parametrize("stop", [3, 4, 5, 8, 9, 13, 17, 21, 24])

@@ -13,11 +13,10 @@ from tqdm.auto import tqdm
 
 from complaints.batches import epoch_batches, inference_batches, padded
 from complaints.checkpoints import Checkpoints, Progress
-from complaints.classifier import Classifier, LinearClassifier, is_head
+from complaints.classifier import Classifier, is_head
 from complaints.errors import UserError
 from complaints.metrics import accuracy, class_scores, macro_f1
 from complaints.params import ModelParams
-from complaints.probe import start_head
 from complaints.tokens import TokenSet
 
 INFERENCE_ROWS = 64
@@ -92,26 +91,20 @@ def infer(
     return result
 
 
-def validate(accelerator: Accelerator, model: nn.Module, data: Data) -> dict[str, float]:
-    """Return loss, accuracy and macro-F1 on the validation split."""
-    model.eval()
-    logits = torch.from_numpy(infer(accelerator, model, data.validation, data.pad_id, "validate"))
-    truth = data.validation.labels
-    loss = nn.functional.cross_entropy(logits, torch.from_numpy(truth)).item()
-    predicted = logits.argmax(1).numpy()
+def scores_of(logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return loss, accuracy and macro-F1 of logits [rows, classes] against class ids [rows]."""
+    predicted = logits.argmax(1)
     return {
-        "loss": loss,
+        "loss": nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(truth)).item(),
         "accuracy": accuracy(truth, predicted),
         "macro_f1": macro_f1(class_scores(truth, predicted, logits.shape[1])),
     }
 
 
-def _start(accelerator: Accelerator, model: Classifier, data: Data, params: ModelParams) -> None:
-    """Give the head its start."""
-    if params.head_start == "probe" and isinstance(model, LinearClassifier):
-        model.eval()
-        features = infer(accelerator, model.features, data.train, data.pad_id, "features for the probe")
-        start_head(model.head, features, data.train.labels, params.probe_c)
+def validate(accelerator: Accelerator, model: nn.Module, data: Data) -> dict[str, float]:
+    """Return loss, accuracy and macro-F1 on the validation split."""
+    model.eval()
+    return scores_of(infer(accelerator, model, data.validation, data.pad_id, "validate"), data.validation.labels)
 
 
 def _set_rates(optimizer: Any, factor: float) -> None:
@@ -150,6 +143,7 @@ def train(
     data: Data,
     params: ModelParams,
     checkpoints: Checkpoints,
+    start: Callable[[], None],
     on_epoch: Callable[[Progress], None],
 ) -> Progress:
     """Fine-tune `model` in place and leave it at its best epoch, by validation macro-F1.
@@ -164,6 +158,7 @@ def train(
         data: Tokens of train and validation.
         params: The model's entry in params.yaml.
         checkpoints: Where states are kept.
+        start: Gives the head its start; called when there is no state to resume from.
         on_epoch: Called after each validation.
 
     Raises:
@@ -176,9 +171,9 @@ def train(
     steps = params.epochs * math.ceil(len(lengths) / params.batch_size)
     progress = checkpoints.resume(model, optimizer, accelerator.scaler)
     if progress is None:
-        _start(accelerator, model, data, params)
+        start()
         progress = Progress()
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
+        close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
         on_epoch(progress)
     bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=None)
     while progress.epoch < params.epochs and progress.epoch - progress.best_epoch < params.patience:
@@ -202,7 +197,7 @@ def train(
                 checkpoints.save(progress, model, optimizer, accelerator.scaler)
         progress.epoch += 1
         progress.batch = 0
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
+        close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
         checkpoints.save(progress, model, optimizer, accelerator.scaler)
         on_epoch(progress)
     bar.close()
@@ -211,7 +206,7 @@ def train(
     return progress
 
 
-def _close_epoch(progress: Progress, scores: dict[str, float], checkpoints: Checkpoints, model: nn.Module) -> None:
+def close_epoch(progress: Progress, scores: dict[str, float], checkpoints: Checkpoints, model: nn.Module) -> None:
     """Record an epoch's validation, and its weights when they are the best so far."""
     losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
     progress.epochs.append(
