@@ -22,6 +22,7 @@ def main() -> None:
     backbone = backbones.resolve(model.backbone)
     encoders.check_length(backbone, model.max_length)
     tokenizer = tokens.load_tokenizer(backbone.folder)
+    encoders.check_vocabulary(backbone, tokenizer)
     with replacing_folder(Path("data/tokens") / name) as folder:
         counts = {
             split: tokens.tokenize_split(

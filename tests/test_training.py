@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from tiny_models import WORDS, save_bert, save_modernbert, save_tokenizer
-from tiny_task import LABELS, digests, model_params, resolve, run, tokenize, write_splits
+from tiny_task import LABELS, digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
 from complaints import (
     backbones,
@@ -19,7 +19,6 @@ from complaints import (
     checkpoints,
     classifier,
     hardware,
-    params,
     probe,
     tokens,
     training,
@@ -110,29 +109,6 @@ def workspace(tmp_path, monkeypatch, backbone) -> Path:
     write_splits()
     tokenize("net", backbone)
     return tmp_path
-
-
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None:
-    """Train and die right after step `step`."""
-    whole_step = training._train_step
-    count = 0
-
-    def counted(*arguments):
-        nonlocal count
-        result = whole_step(*arguments)
-        count += 1
-        if count == step:
-            raise Killed
-        return result
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "_train_step", counted)
-        with pytest.raises(Killed):
-            run(settings)
 
 
 @pytest.mark.parametrize("stop", [3, 4, 5, 8, 9, 13, 17, 21, 24])

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
-from complaints import backbones, features, finetuning, params, tokens
+from complaints import backbones, features, finetuning, params, tokens, training
 from complaints.files import replacing_folder, write_json, write_parquet
 from complaints.schema import SPLIT_SCHEMA, SPLITS
 
@@ -52,8 +53,8 @@ def tokenize(name: str, backbone: backbones.Backbone) -> None:
 
 
 def digests(name: str = "net") -> dict[str, str]:
-    files = [*Path("models", name).iterdir(), Path(f"predictions/{name}.parquet")]
-    files += Path("reports/training", name).iterdir()
+    files = [file for file in Path("models", name).rglob("*") if file.is_file()]
+    files += [Path(f"predictions/{name}.parquet"), *Path("reports/training", name).iterdir()]
     return {str(file): backbones.file_digest(file) for file in sorted(files)}
 
 
@@ -70,3 +71,26 @@ def embed(name: str, settings: params.ModelParams) -> None:
 def run(settings: params.ModelParams, name: str = "net") -> dict:
     embed(name, settings)
     return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None:
+    """Train and die right after step `step`."""
+    whole_step = training._train_step
+    count = 0
+
+    def counted(*arguments):
+        nonlocal count
+        result = whole_step(*arguments)
+        count += 1
+        if count == step:
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_train_step", counted)
+        with pytest.raises(Killed):
+            run(settings)

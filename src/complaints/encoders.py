@@ -93,6 +93,20 @@ def _positions(config: dict[str, Any]) -> int | None:
     return positions
 
 
+def check_vocabulary(backbone: Backbone, tokenizer: Any) -> None:
+    """Refuse a tokenizer that knows tokens, such as an added one for padding, that the model has no embedding for.
+
+    Raises:
+        UserError: saying how many each has.
+    """
+    embeddings = read_json(backbone.folder / "config.json").get("vocab_size", len(tokenizer))
+    if len(tokenizer) > embeddings:
+        raise UserError(
+            f"the tokenizer of {backbone.spec} has {len(tokenizer)} tokens, the model in {backbone.folder} "
+            f"embeddings for {embeddings}"
+        )
+
+
 def check_length(backbone: Backbone, max_length: int) -> None:
     """Refuse inputs longer than the model has positions for.
 
