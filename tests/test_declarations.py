@@ -58,6 +58,11 @@ def test_stage_declares_the_parameters_it_reads_and_no_others(name):
     assert _declared_params(name) == _read_params(name)
 
 
+@pytest.mark.parametrize("name", ["embed", "finetune"])
+def test_stage_that_begins_with_weights_of_another_depends_on_them(name):
+    assert "${item.weights}" in STAGES[name]["deps"]
+
+
 def test_parameters_are_loaded_in_stage_scripts_alone():
     """A load in a shared module would escape the check above."""
     commands = {"cli.py", "profiles.py", "tracking.py", "params.py"}

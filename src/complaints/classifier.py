@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from complaints.backbones import Backbone
-from complaints.encoders import CLASSIFIER_FILE
+from complaints.encoders import CLASSIFIER_FILE, is_decoder
 from complaints.errors import UserError
 from complaints.files import read_json, write_json
 
@@ -114,8 +114,8 @@ def load_pretrained(folder: Path, kind: Any, names: dict[str, Any] | None = None
         for name in NO_ATTENTION_DROPOUT:
             if hasattr(config, name):
                 setattr(config, name, 0.0)
-        if hasattr(config, "use_cache"):
-            config.use_cache = False  # decoders would keep every layer's keys and values for a next token
+        if is_decoder(config.model_type):
+            config.use_cache = False  # it would keep every layer's keys and values for a next token
         return kind.from_pretrained(
             folder, config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **options
         )

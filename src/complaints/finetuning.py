@@ -89,7 +89,8 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         logits = {s: heads.logits_of(model.head, features.read(s, len(split_tokens[s]))) for s in HELD_OUT}
     else:
         progress = train(accelerator, model, data, params, checkpoints, start, on_epoch)
-        adapter = trained.merge_adapters(adapted, params.weights) if adapted else None
+        if adapted is not None:
+            adapter = trained.merge_adapters(adapted, params.backbone if begin == backbone else params.weights)
         logits = {s: infer(accelerator, model, split_tokens[s], data.pad_id, f"predict {s}") for s in HELD_OUT}
 
     record = {
