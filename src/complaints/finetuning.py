@@ -10,6 +10,7 @@ from typing import Any
 from accelerate.utils import set_seed
 
 from complaints import backbones, classifier, encoders, hardware, heads, tokens, trained
+from complaints.backbones import Backbone
 from complaints.checkpoints import Checkpoints, Progress, code_digest, fingerprint
 from complaints.features import Features
 from complaints.files import file_digest, read_json, replacing_file, replacing_folder, write_json
@@ -35,6 +36,23 @@ def write_rows(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]])
         writer.writerows(rows)
 
 
+def _identity(params: ModelParams, backbone: Backbone, begin: Backbone, token_folder: Path) -> dict[str, Any]:
+    """Describe everything that the result depends on; a run is resumed where all of it is the same."""
+    device = hardware.device_name()
+    return {
+        "params": asdict(params),
+        "backbone_sha256": backbone.digest,
+        "weights_sha256": backbones.folder_digest(begin.folder),
+        "pooling": encoders.resolve_pooling(params.pooling, backbone, begin),
+        "tokens": {file.name: file_digest(file) for file in sorted(token_folder.glob("*.parquet"))},
+        "labels": read_json("data/interim/labels.json"),
+        "device": hardware.describe_device(device),
+        "precision": hardware.resolve_precision(params.precision, device),
+        "versions": {package: version(package) for package in VERSIONED},
+        "code": code_digest(),
+    }
+
+
 def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) -> dict[str, Any]:
     """Train the model `name` and write its folder, predictions and history.
 
@@ -48,32 +66,18 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     Raises:
         UserError: if the backbone cannot be loaded, the tokens are not its own, or the loss diverges.
     """
-    device = hardware.device_name()
-    precision = hardware.resolve_precision(params.precision, device)
     backbone = backbones.resolve(params.backbone)
     begin = encoders.starting_weights(params.weights, backbone)
-    pooling = encoders.resolve_pooling(params.pooling, backbone, begin)
     tokenizer = tokens.load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     tokens.check_tokenizer(folder / "meta.json", tokenizer)
     features = Features(Path("data/features") / name)
-    labels = read_json("data/interim/labels.json")
-    inputs = {
-        "params": asdict(params),
-        "backbone_sha256": backbone.digest,
-        "weights_sha256": backbones.folder_digest(begin.folder),
-        "pooling": pooling,
-        "tokens": {file.name: file_digest(file) for file in sorted(folder.glob("*.parquet"))},
-        "labels": labels,
-        "device": hardware.describe_device(device),
-        "precision": precision,
-        "versions": {package: version(package) for package in VERSIONED},
-        "code": code_digest(),
-    }
-    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(inputs))
+    identity = _identity(params, backbone, begin, folder)
+    labels, pooling = identity["labels"], identity["pooling"]
+    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(identity))
 
     set_seed(params.seed)
-    accelerator = hardware.make_accelerator(device, precision)
+    accelerator = hardware.make_accelerator(hardware.device_name(), identity["precision"])
     model = classifier.build(begin, params.head, pooling, labels).to(accelerator.device)
     adapted = trained.choose_trained(model, params)
     parameters = trained.count_parameters(model)
@@ -95,7 +99,7 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
 
     record = {
         "backbone": params.backbone,
-        **{key: inputs[key] for key in RECORDED},
+        **{key: identity[key] for key in RECORDED},
         "tokenizer_sha256": read_json(folder / "meta.json")["tokenizer_sha256"],
         "classes": len(labels),
         "train_rows": len(data.train),

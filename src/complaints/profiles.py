@@ -103,7 +103,7 @@ def as_flags(name: str) -> list[str]:
         entry = key.split(".")[1] if key.startswith("models.") else None
         if entry is None or entry in present:
             flags.append(f"~{key}" if value is None and _is_model(key) else f"{key}={_flag_value(value)}")
-        elif value is not None:
+        elif not _is_model(key):
             *sections, last = key.split(".")[2:]
             node = entries.setdefault(entry, {})
             for section in sections:
