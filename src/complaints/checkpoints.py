@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from complaints.backbones import hash_files
 from complaints.errors import UserError
 from complaints.files import file_digest, replacing_file, replacing_folder, write_json
 
@@ -25,6 +26,11 @@ KEPT = 2
 def fingerprint(value: Any) -> str:
     """Return the sha256 of a JSON-able description of everything that a training run depends on."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def code_digest() -> str:
+    """Return a digest of this package's modules: a run begun with other code must not be resumed."""
+    return hash_files(sorted(Path(__file__).parent.glob("*.py")))
 
 
 @contextmanager
@@ -38,8 +44,8 @@ def writing(what: str) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         raise UserError(
-            f"{what} cannot be written ({error}); nothing written before is lost: free space and run this again, and "
-            "training goes on from its newest checkpoint"
+            f"{what} cannot be written ({error}); nothing written before is lost: free space and run this again, which "
+            "goes on from the newest checkpoint if there is one"
         ) from None
 
 
@@ -54,6 +60,24 @@ class Progress:
     best_score: float = -1.0
     steps: list[dict[str, Any]] = field(default_factory=list)
     epochs: list[dict[str, Any]] = field(default_factory=list)
+
+
+def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters that training changes, shared ones once.
+
+    They are all that a checkpoint holds: the others are those that the run begins with, which its fingerprint names.
+    """
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _save(model: nn.Module, path: Path) -> None:
+    save_file({name: parameter.detach().contiguous() for name, parameter in trained_parameters(model).items()}, path)
+
+
+def _restore(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in trained_parameters(model).items():
+            parameter.copy_(weights[name])
 
 
 def _flat_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -90,7 +114,7 @@ class Checkpoints:
         self._sweep()
         name = f"step-{progress.step:08d}"
         with writing(f"checkpoint {name}"), replacing_folder(self.folder / name) as folder:
-            save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model")
+            _save(model, folder / "model")
             save_file(_flat_optimizer(optimizer), folder / "optimizer")
             state = {
                 "progress": asdict(progress),
@@ -124,7 +148,7 @@ class Checkpoints:
             except (OSError, ValueError, KeyError, SafetensorError) as error:
                 print(f"note: checkpoint {folder.name} is damaged and passed over: {error}", file=sys.stderr)
                 continue
-            model.load_state_dict(weights)
+            _restore(model, weights)
             _restore_optimizer(optimizer, moments)
             if scaler is not None:
                 scaler.load_state_dict(state["scaler"])
@@ -134,11 +158,11 @@ class Checkpoints:
     def keep_best(self, model: nn.Module) -> None:
         """Remember the present weights as the best so far."""
         with writing("the best weights"), replacing_file(self.best_weights) as temporary:
-            save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
+            _save(model, temporary)
 
     def load_best(self, model: nn.Module) -> None:
         """Put the best weights back into the model."""
-        model.load_state_dict(load_file(self.best_weights))
+        _restore(model, load_file(self.best_weights))
 
     def discard(self) -> None:
         """Remove the checkpoints of this run, once its outputs are complete."""

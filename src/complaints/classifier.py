@@ -8,22 +8,33 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from complaints.backbones import Backbone
+from complaints.encoders import CLASSIFIER_FILE, is_decoder
 from complaints.errors import UserError
 from complaints.files import read_json, write_json
 
 HEAD_FILE = "head.safetensors"
-CLASSIFIER_FILE = "classifier.json"
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
     """Reduce token states [rows, tokens, width] to one float32 vector a row [rows, width].
 
-    `mean` averages over real tokens (Reimers and Gurevych 2019); `cls` takes the first token.
+    `mean` averages over real tokens (Reimers and Gurevych 2019); `cls` takes the first token, `last` the last real one.
     """
     if pooling == "cls":
         return states[:, 0].float()
+    if pooling == "last":
+        return states[torch.arange(len(states), device=states.device), mask.cumsum(1).argmax(1)].float()
     weights = mask.unsqueeze(-1).float()
     return (states.float() * weights).sum(1) / weights.sum(1)
+
+
+class Head(nn.Linear):
+    """A linear layer in float32 whatever the encoder's precision: it costs little, and probabilities hang on it."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return logits, float32 [rows, classes]."""
+        with torch.autocast(features.device.type, enabled=False):
+            return super().forward(features.float())
 
 
 class LinearClassifier(nn.Module):
@@ -34,7 +45,7 @@ class LinearClassifier(nn.Module):
         super().__init__()
         self.encoder: Any = encoder
         self.pooling = pooling
-        self.head = nn.Linear(encoder.config.hidden_size, classes)
+        self.head = Head(encoder.config.hidden_size, classes)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
         # The stock pooler of BERT-like encoders is not used, and must not be pulled towards zero by weight decay.
@@ -65,8 +76,17 @@ class StockClassifier(nn.Module):
         super().__init__()
         self.model: Any = model
 
+    @property
+    def encoder(self) -> Any:
+        """The pretrained part, under the head."""
+        return self.model.base_model
+
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits [rows, classes]."""
+        if hasattr(self.model, "score"):
+            # transformers' decoders take the last token whose id is not the padding id, which a text may hold too.
+            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            return self.model.score(pool(states, attention_mask, "last"))
         return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
     def save(self, folder: Path) -> None:
@@ -82,18 +102,31 @@ Classifier = LinearClassifier | StockClassifier
 NO_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
-def _load(folder: Path, kind: Any, **names: Any) -> Any:
+def load_pretrained(folder: Path, kind: Any, names: dict[str, Any] | None = None, **options: Any) -> Any:
+    """Return the model in `folder`, in float32.
+
+    Args:
+        folder: Holds config.json and safetensors.
+        kind: One of transformers' Auto classes.
+        names: What to set in the configuration.
+        options: More for `from_pretrained`.
+
+    Raises:
+        UserError: if transformers cannot load it.
+    """
     from transformers import AutoConfig
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **names)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **(names or {}))
         for name in NO_ATTENTION_DROPOUT:
             if hasattr(config, name):
                 setattr(config, name, 0.0)
+        if is_decoder(config.model_type):
+            config.use_cache = False  # it would keep every layer's keys and values for a next token
         return kind.from_pretrained(
-            folder, config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+            folder, config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **options
         )
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"the model in {folder} cannot be loaded: {str(error).strip().splitlines()[0]}") from None
@@ -109,8 +142,8 @@ def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Cla
 
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
     if head == "stock":
-        return StockClassifier(_load(backbone.folder, AutoModelForSequenceClassification, **names))
-    return LinearClassifier(_load(backbone.folder, AutoModel, **names), pooling, len(labels))
+        return StockClassifier(load_pretrained(backbone.folder, AutoModelForSequenceClassification, names))
+    return LinearClassifier(load_pretrained(backbone.folder, AutoModel, names), pooling, len(labels))
 
 
 def is_head(name: str) -> bool:
@@ -124,6 +157,7 @@ def is_head(name: str) -> bool:
 
 def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_length: int) -> None:
     """Write weights, tokenizer and the settings that inference needs, without any pickle."""
+    model.encoder.config.pad_token_id = tokenizer.pad_token_id
     model.save(folder)
     tokenizer.save_pretrained(folder)
     head = "linear" if isinstance(model, LinearClassifier) else "stock"
@@ -143,10 +177,10 @@ def load(folder: Path) -> tuple[Classifier, list[str], int]:
     settings = read_json(folder / CLASSIFIER_FILE)
     model: Classifier
     if settings["head"] == "stock":
-        stock = _load(folder, AutoModelForSequenceClassification)
+        stock = load_pretrained(folder, AutoModelForSequenceClassification)
         model, config = StockClassifier(stock), stock.config
     else:
-        encoder = _load(folder, AutoModel)
+        encoder = load_pretrained(folder, AutoModel)
         model, config = LinearClassifier(encoder, settings["pooling"], len(encoder.config.id2label)), encoder.config
         model.head.load_state_dict(load_file(folder / HEAD_FILE))
     return model.eval(), [config.id2label[i] for i in range(len(config.id2label))], settings["max_length"]

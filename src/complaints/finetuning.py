@@ -2,24 +2,30 @@
 
 import csv
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
 from accelerate.utils import set_seed
+from torch import nn
 
-from complaints import backbones, classifier, guards, hardware, tokens
-from complaints.checkpoints import Checkpoints, Progress, fingerprint, writing
+from complaints import backbones, classifier, encoders, guards, hardware, heads, tokens, trained
+from complaints.backbones import Backbone
+from complaints.batches import Examples, FeatureSet
+from complaints.checkpoints import Checkpoints, Progress, code_digest, fingerprint, writing
+from complaints.features import Features
 from complaints.files import file_digest, read_json, replacing_file, replacing_folder, write_json
+from complaints.losses import Objective
 from complaints.params import ModelParams
 from complaints.predictions import write_predictions
-from complaints.schema import HELD_OUT
+from complaints.schema import HELD_OUT, SPLITS
+from complaints.tokens import TokenSet
 from complaints.training import Data, infer, train
 
-VERSIONED = ("accelerate", "numpy", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
+VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
+RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "versions")
 Report = Callable[[Progress], None]
 
 
@@ -35,17 +41,30 @@ def write_rows(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]])
         writer.writerows(rows)
 
 
-def _code_digest() -> str:
-    """Return a digest of this package's modules: a run begun with other code must not be resumed."""
-    return backbones.hash_files(sorted(Path(__file__).parent.glob("*.py")))
+def _identity(params: ModelParams, backbone: Backbone, begin: Backbone, name: str) -> dict[str, Any]:
+    """Describe everything that the result depends on; a run is resumed where all of it is the same."""
+    device = hardware.device_name()
+    data = [*Path("data/tokens", name).glob("*.parquet"), *Path("data/features", name).glob("*.npy")]
+    return {
+        "params": asdict(params),
+        "backbone_sha256": backbone.digest,
+        "weights_sha256": backbones.folder_digest(begin.folder),
+        "pooling": encoders.resolve_pooling(params.pooling, backbone, begin),
+        "data": {file.name: file_digest(file) for file in sorted(data)},
+        "labels": read_json("data/interim/labels.json"),
+        "device": hardware.describe_device(device),
+        "precision": hardware.resolve_precision(params.precision, device),
+        "versions": {package: version(package) for package in VERSIONED},
+        "code": code_digest(),
+    }
 
 
 def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) -> dict[str, Any]:
     """Train the model `name` and write its folder, predictions and history.
 
-    Reads data/tokens/<name>/ and data/interim/labels.json; writes models/<name>/, predictions/<name>.parquet and
-    reports/training/<name>/{steps,epochs}.csv, relative to the working directory. Checkpoints are kept under `scratch`
-    until all of these are complete.
+    Reads data/tokens/<name>/, data/features/<name>/, data/interim/labels.json and the folder that `weights` names;
+    writes models/<name>/, predictions/<name>.parquet and reports/training/<name>/{steps,epochs}.csv, relative to the
+    working directory. Checkpoints are kept under `scratch` until all of these are complete.
 
     Returns:
         The record that stands in models/<name>/training.json.
@@ -53,56 +72,58 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     Raises:
         UserError: if the backbone cannot be loaded, the tokens are not its own, training diverges, or the disk is full.
     """
-    device = hardware.device_name()
-    precision = hardware.resolve_precision(params.precision, device)
     backbone = backbones.resolve(params.backbone)
+    begin = encoders.starting_weights(params.weights, backbone)
     tokenizer = tokens.load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     tokens.check_tokenizer(folder / "meta.json", tokenizer)
-    labels = read_json("data/interim/labels.json")
-    inputs = {
-        "params": asdict(params),
-        "backbone_sha256": backbone.digest,
-        "tokens": {file.name: file_digest(file) for file in sorted(folder.glob("*.parquet"))},
-        "labels": labels,
-        "device": hardware.describe_device(device),
-        "precision": precision,
-        "versions": {package: version(package) for package in VERSIONED},
-        "code": _code_digest(),
-    }
-    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(inputs))
+    features = Features(Path("data/features") / name)
+    identity = _identity(params, backbone, begin, name)
+    labels, pooling = identity["labels"], identity["pooling"]
+    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(identity))
 
-    for warning in guards.unusual_rates("full", params):
+    for warning in guards.unusual_rates(params.train, params):
         print(f"warning: models.{name}.{warning}", file=sys.stderr)
     set_seed(params.seed)
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
-    model = classifier.build(backbone, params.head, params.pooling, labels)
-    pad_id = tokenizer.pad_token_id or 0
-    held_out = {split: tokens.read_tokens(folder / f"{split}.parquet") for split in HELD_OUT}
-    data = Data(tokens.read_tokens(folder / "train.parquet"), held_out["validation"], pad_id, len(labels))
-    progress = train(accelerator, model, data, params, checkpoints, on_epoch)
+    accelerator = hardware.make_accelerator(hardware.device_name(), identity["precision"])
+    model = classifier.build(begin, params.head, pooling, labels).to(accelerator.device)
+    adapted = trained.choose_trained(model, params)
+    parameters = trained.count_parameters(model)
+    splits: dict[str, TokenSet] = {split: tokens.read_tokens(folder / f"{split}.parquet") for split in SPLITS}
+    examples: Mapping[str, Examples] = splits
+    learner: nn.Module = model
+    if params.trains_head_alone:
+        examples = {split: FeatureSet(features.read(split, len(rows)), rows.labels) for split, rows in splits.items()}
+        learner = heads.HeadAlone(model)
 
+    def start(objective: Objective) -> None:
+        heads.start_head(model, params, features, splits["train"].labels, accelerator, tokenizer, labels, objective)
+
+    data = Data(examples["train"], examples["validation"], tokenizer.pad_token_id, len(labels))
+    # A frozen model's head is the probe: epoch 0.
+    recipe = replace(params, epochs=0) if params.train == "frozen" else params
+    progress = train(accelerator, learner, data, recipe, checkpoints, start, on_epoch)
+    base = params.backbone if begin == backbone else params.weights
+    adapter = trained.merge_adapters(adapted, base) if adapted is not None else None
+    logits = {s: infer(accelerator, learner, examples[s], data.pad_id, f"predict {s}") for s in HELD_OUT}
     record = {
         "backbone": params.backbone,
-        **{key: inputs[key] for key in ("backbone_sha256", "device", "precision", "versions")},
+        **{key: identity[key] for key in RECORDED},
         "tokenizer_sha256": read_json(folder / "meta.json")["tokenizer_sha256"],
         "classes": len(labels),
         "train_rows": len(data.train),
         "best_epoch": progress.best_epoch,
         "epochs": progress.epochs,
-        "parameters": {
-            "total": sum(p.numel() for p in model.parameters()),
-            "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        },
+        "parameters": parameters,
         "params": asdict(params),
     }
-    logits = {s: infer(accelerator, model, held_out[s], pad_id, f"predict {s}") for s in HELD_OUT}
     with writing("a result"):
         with replacing_folder(Path("models") / name) as target:
-            model = accelerator.unwrap_model(model)
-            classifier.save(model, tokenizer, target, params.pooling, params.max_length)
+            classifier.save(model, tokenizer, target, pooling, params.max_length)
+            if adapter is not None:
+                adapter.save(target / trained.ADAPTER_FOLDER)
             write_json(target / "training.json", record)
-        write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)
+        write_predictions(Path("predictions") / f"{name}.parquet", {s: splits[s].row_ids for s in HELD_OUT}, logits)
         write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
         write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
     checkpoints.discard()

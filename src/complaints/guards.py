@@ -47,9 +47,10 @@ class Guard:
         return all(step["loss"] <= EXPLODED * self.chance for step in steps[-WINDOW:])
 
     def _blame_rates(self) -> str:
+        rates = [f"{name} ({getattr(self.params, name):g})" for name in RATES[self.params.train]]
         return (
-            f"most likely from too high a learning rate; lower learning_rate ({self.params.learning_rate:g}) or "
-            f"head_learning_rate ({self.params.head_learning_rate:g}), raise warmup_fraction, or take fp32 as precision"
+            f"most likely from too high a learning rate; lower {' or '.join(rates)}, raise warmup_fraction, "
+            "or take fp32 as precision"
         )
 
     def step_fault(self, steps: list[dict[str, Any]]) -> str | None:

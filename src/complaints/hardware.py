@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 
 from complaints.errors import UserError
 
@@ -46,3 +47,8 @@ def resolve_precision(asked: str, device: str) -> str:
 def describe_device(device: str) -> str:
     """Name the device as far as it decides bits: `cpu`, or the GPU's name."""
     return "cpu" if device == "cpu" else torch.cuda.get_device_name()
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Return accelerate's handle on `device` in `precision`, as the functions above name them."""
+    return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)

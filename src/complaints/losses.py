@@ -84,7 +84,7 @@ class Objective:
     mass: torch.Tensor
     """Share of each class in the loss: of the rows that are drawn, each counted by its weight; float32 [classes]."""
     start_shift: torch.Tensor
-    """What to add to the biases of a plainly trained head that training starts from, float32 [classes]."""
+    """What to add to the biases of a plainly trained head, such as a probe, to start from; float32 [classes]."""
 
     def rows(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row before weighing, [rows], from logits [rows, classes]."""

@@ -1,8 +1,8 @@
 """params.yaml as frozen, checked dataclasses, one per section."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, overload
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
@@ -123,13 +123,69 @@ class TokenizerParams:
     max_length: Annotated[int, Range(8, 8192)]
 
 
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
 @dataclass(frozen=True)
-class ModelParams(TokenizerParams):
+class MaskingParams:
+    """How the backbone's masked-language-model training goes on, on the training texts."""
+
+    epochs: Annotated[int, Range(0)]
+    batch_size: Count
+    learning_rate: Positive
+    mask_share: Annotated[float, Range(0, 0.9, above=True)]
+
+
+@dataclass(frozen=True)
+class PretrainParams:
+    """The part of a model's entry that decides its `pretrain` stage."""
+
+    backbone: str
+    pretrain: MaskingParams
+    precision: Precision
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class EmbedParams:
+    """The part of a model's entry that decides its `embed` stage."""
+
+    backbone: str
+    weights: str
+    train: Literal["full", "lora", "frozen", "head"]
+    head: Literal["linear", "stock"]
+    pooling: Literal["auto", "mean", "cls", "last"]
+    head_start: Literal["probe", "names", "random"]
+    precision: Precision
+
+    @property
+    def trains_head_alone(self) -> bool:
+        """Tell whether the encoder stays as it is, so that its features are all that training needs."""
+        return self.train in ("frozen", "head")
+
+    @property
+    def uses_features(self) -> bool:
+        """Tell whether the features of the untrained encoder are needed at all."""
+        return self.trains_head_alone or self.head_start == "probe"
+
+
+@dataclass(frozen=True)
+class LoraParams:
+    """Low-rank adapters; `targets` None stands for every linear layer of the encoder."""
+
+    rank: Count
+    alpha: Count
+    dropout: Annotated[float, Range(0, 0.9)]
+    targets: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class ModelParams(TokenizerParams, EmbedParams):
     """One entry of `models:`."""
 
-    head: Literal["linear", "stock"]
-    pooling: Literal["mean", "cls"]
-    head_start: Literal["probe", "random"]
+    pretrain: MaskingParams
+    freeze_layers: Annotated[int, Range(0)]
+    lora: LoraParams
     probe_c: Positive
     epochs: Count
     batch_size: Count
@@ -148,7 +204,6 @@ class ModelParams(TokenizerParams):
     sampling: Literal["shuffled", "sqrt", "class_aware"]
     schedule: Literal["linear", "cosine", "constant"]
     layer_decay: Annotated[float, Range(0, 1, above=True)]
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
     seed: Seed
     checkpoint_steps: Count
 
@@ -183,8 +238,8 @@ class Params:
     tracking: TrackingParams
 
 
-RESERVED_NAMES = frozenset({"majority", "tfidf"})
-"""Rows that the scoreboard has anyway."""
+RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf"})
+"""Rows that the scoreboard has anyway, and the folder models/pretrained/."""
 
 
 def _check_models(models: dict[str, ModelParams]) -> None:
@@ -194,9 +249,9 @@ def _check_models(models: dict[str, ModelParams]) -> None:
                 f"params: models.{name} cannot be a model's name; take letters, digits, '_' and '-', "
                 f"none of {', '.join(sorted(RESERVED_NAMES))}, and nothing that ends in -adjusted"
             )
-        if model.head == "stock" and model.head_start == "probe":
+        if model.head == "stock" and model.head_start != "random":
             raise UserError(
-                f"params: models.{name}.head_start is 'probe', which needs head: linear "
+                f"params: models.{name}.head_start is {model.head_start!r}, which needs head: linear "
                 "(the stock head is not one linear layer)"
             )
         if model.loss == "focal" and model.label_smoothing:
@@ -206,6 +261,23 @@ def _check_models(models: dict[str, ModelParams]) -> None:
             raise UserError(
                 f"params: models.{name} evens out its classes more than once; "
                 "take one of class_weights, sampling and loss: logit_adjusted"
+            )
+        if model.head == "stock" and model.trains_head_alone:
+            raise UserError(f"params: models.{name}.train is {model.train!r}, which needs head: linear")
+        if model.train == "frozen" and model.head_start != "probe":
+            raise UserError(
+                f"params: models.{name}.train is 'frozen', whose head is the probe; set head_start: probe, "
+                "or train: head to train it from another start"
+            )
+        if model.freeze_layers and model.train != "full":
+            raise UserError(
+                f"params: models.{name}.freeze_layers is {model.freeze_layers}, but train: {model.train} leaves the "
+                "whole encoder as it is; set one of them back"
+            )
+        if model.layer_decay != 1 and model.trains_head_alone:
+            raise UserError(
+                f"params: models.{name}.layer_decay is {model.layer_decay:g}, but train: {model.train} trains no layer "
+                "of the encoder; set it to 1.0"
             )
 
 
@@ -279,7 +351,14 @@ def load_model(name: str) -> ModelParams:
     return models[name]
 
 
-def load_tokenizer(name: str) -> TokenizerParams:
-    """Return the part of the entry `name` of `models:` that decides its tokens."""
+Part = TypeVar("Part", TokenizerParams, PretrainParams, EmbedParams)
+
+
+def load_part(name: str, kind: type[Part]) -> Part:
+    """Return the part of the entry `name` of `models:` that `kind` has fields for, which one stage depends on.
+
+    Raises:
+        UserError: as `load_model` does.
+    """
     model = load_model(name)
-    return TokenizerParams(backbone=model.backbone, max_length=model.max_length)
+    return kind(**{field.name: getattr(model, field.name) for field in fields(kind)})

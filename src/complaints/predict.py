@@ -50,14 +50,14 @@ class Predictor:
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits, float32 [texts, classes]; a blank text is read as it is."""
-        ids = self.tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
+        ids = tokens.encode(self.tokenizer, texts, self.max_length)["input_ids"]
         rows = tokens.TokenSet(
             row_ids=[],
             ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),
             offsets=np.cumsum([0] + [len(row) for row in ids]),
             labels=np.zeros(len(ids), dtype=np.int64),
         )
-        return infer(self.accelerator, self.model, rows, self.tokenizer.pad_token_id or 0, "predict")
+        return infer(self.accelerator, self.model, rows, self.tokenizer.pad_token_id, "predict")
 
     def predict(self, texts: list[str]) -> list[dict[str, Any]]:
         """Return for each text its three likeliest labels: label, probability, label_2, probability_2, and so on."""

@@ -48,7 +48,7 @@ def fit_probe(features: np.ndarray, labels: np.ndarray, classes: int, c: float) 
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
-def start_head(head: nn.Linear, features: np.ndarray, labels: np.ndarray, c: float) -> None:
+def start_from_probe(head: nn.Linear, features: np.ndarray, labels: np.ndarray, c: float) -> None:
     """Set a linear layer to the probe of these features."""
     weight, bias = fit_probe(features, labels, head.out_features, c)
     with torch.no_grad():

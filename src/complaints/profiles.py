@@ -53,8 +53,8 @@ def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _set(document: Any, key: str, value: Any) -> None:
     *sections, last = key.split(".")
-    for depth, section in enumerate(sections):
-        if section not in document and not _is_model(".".join(sections[: depth + 1])):
+    for section in sections:
+        if section not in document and not key.startswith("models."):
             raise UserError(f"params.yaml has no section {section} for the profile's key {key}")
         document = document.setdefault(section, {})
     if value is None and _is_model(key):
@@ -103,9 +103,13 @@ def as_flags(name: str) -> list[str]:
         entry = key.split(".")[1] if key.startswith("models.") else None
         if entry is None or entry in present:
             flags.append(f"~{key}" if value is None and _is_model(key) else f"{key}={_flag_value(value)}")
-        elif value is not None:
-            entries.setdefault(entry, {})[key.split(".", 2)[2]] = value
-    flags += [f"+models.{entry}={_flag_value(values)}" for entry, values in entries.items()]
+        elif not _is_model(key):
+            *sections, last = key.split(".")[2:]
+            node = entries.setdefault(entry, {})
+            for section in sections:
+                node = node.setdefault(section, {})
+            node[last] = value
+    flags += [f"+models.{entry}={_flag_value(tree)}" for entry, tree in entries.items()]
     return [argument for flag in flags for argument in ("-S", flag)]
 
 

@@ -37,10 +37,13 @@ class TokenSet:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Load the fast tokenizer of a model folder.
+    """Load the fast tokenizer of a model folder, padding on the right.
+
+    Where no token is for padding (decoders), the one that ends a text or the unknown one fills up rows, so that no
+    embedding is added; the attention mask alone says what is padding, never the id.
 
     Raises:
-        UserError: if there is none, or only a slow one, whose ids may differ.
+        UserError: if there is none, only a slow one, whose ids may differ, or none of these tokens.
     """
     from transformers import AutoTokenizer
 
@@ -50,7 +53,22 @@ def load_tokenizer(folder: Path) -> Any:
         raise UserError(f"no tokenizer can be loaded from {folder.name}: {str(error).splitlines()[0]}") from None
     if not tokenizer.is_fast:
         raise UserError(f"{folder.name} has no fast tokenizer (tokenizer.json)")
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+        if tokenizer.pad_token is None:
+            raise UserError(f"the tokenizer in {folder.name} has no token to pad with: no pad, eos or unk token")
     return tokenizer
+
+
+def encode(tokenizer: Any, texts: list[str], max_length: int) -> Any:
+    """Return the tokenizer's output for `texts`, cut to `max_length` tokens and not padded.
+
+    A text without any token (a blank one, where the tokenizer adds no special tokens) becomes one padding token.
+    """
+    output = tokenizer(texts, truncation=True, max_length=max_length)
+    output["input_ids"] = [ids or [tokenizer.pad_token_id] for ids in output["input_ids"]]
+    return output
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
@@ -76,7 +94,7 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) 
     def tables() -> Iterator[pa.Table]:
         nonlocal truncated
         for batch in pq.ParquetFile(source).iter_batches(BATCH_ROWS, columns=["row_id", "text", "label_id"]):
-            output = tokenizer(batch["text"].to_pylist(), truncation=True, max_length=max_length)
+            output = encode(tokenizer, batch["text"].to_pylist(), max_length)
             truncated += sum(1 for encoding in output.encodings if encoding.overflowing)
             lengths.append(np.array([len(ids) for ids in output["input_ids"]]))
             ids = pa.array(output["input_ids"], pa.list_(pa.int32()))

@@ -11,19 +11,17 @@ from accelerate import Accelerator
 from torch import nn
 from tqdm.auto import tqdm
 
-from complaints.batches import epoch_batches, inference_batches, padded
+from complaints.batches import Examples, epoch_batches, inference_batches, inputs_of
 from complaints.checkpoints import Checkpoints, Progress
-from complaints.classifier import Classifier, LinearClassifier, is_head
+from complaints.classifier import is_head
 from complaints.errors import UserError
 from complaints.guards import Guard
 from complaints.layers import depth_factors
 from complaints.losses import Objective, make_objective
 from complaints.metrics import accuracy, class_scores, macro_f1
 from complaints.params import ModelParams
-from complaints.probe import start_head
 from complaints.sampling import draw_rows
 from complaints.schedules import learning_rate_factor
-from complaints.tokens import TokenSet
 
 INFERENCE_ROWS = 64
 
@@ -32,8 +30,8 @@ INFERENCE_ROWS = 64
 class Data:
     """What a model is trained and validated on, the id that fills up short rows, and the number of classes."""
 
-    train: TokenSet
-    validation: TokenSet
+    train: Examples
+    validation: Examples
     pad_id: int
     classes: int
 
@@ -65,23 +63,23 @@ def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
 
 @torch.inference_mode()
 def infer(
-    accelerator: Accelerator, forward: Callable[..., torch.Tensor], tokens: TokenSet, pad_id: int, what: str
+    accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, what: str
 ) -> np.ndarray:
     """Return `forward` of every row in order, float32 [rows, width]; the model is left in evaluation mode by callers.
 
     Args:
         accelerator: Decides device and precision.
-        forward: Takes `input_ids` and `attention_mask`, gives [rows, width].
-        tokens: The rows.
+        forward: Takes what `inputs_of` gives for the rows, and gives [rows, width].
+        examples: The rows.
         pad_id: Id that fills up short rows.
         what: Name for the progress bar.
     """
     result: np.ndarray | None = None
-    for rows in tqdm(inference_batches(tokens.lengths, INFERENCE_ROWS), desc=what, leave=False, disable=None):
+    for rows in tqdm(inference_batches(examples.lengths, INFERENCE_ROWS), desc=what, leave=False, disable=None):
         with accelerator.autocast():
-            output = forward(**padded(tokens, rows, pad_id, accelerator.device))
+            output = forward(**inputs_of(examples, rows, pad_id, accelerator.device))
         if result is None:
-            result = np.empty((len(tokens), output.shape[1]), dtype=np.float32)
+            result = np.empty((len(examples), output.shape[1]), dtype=np.float32)
         result[rows] = output.float().cpu().numpy()
     if result is None:
         raise UserError(f"no rows for {what}")
@@ -91,24 +89,14 @@ def infer(
 def validate(accelerator: Accelerator, model: nn.Module, data: Data) -> dict[str, float]:
     """Return loss, accuracy and macro-F1 on the validation split."""
     model.eval()
-    logits = torch.from_numpy(infer(accelerator, model, data.validation, data.pad_id, "validate"))
+    logits = infer(accelerator, model, data.validation, data.pad_id, "validate")
     truth = data.validation.labels
-    loss = nn.functional.cross_entropy(logits, torch.from_numpy(truth)).item()
-    predicted = logits.argmax(1).numpy()
+    predicted = logits.argmax(1)
     return {
-        "loss": loss,
+        "loss": nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(truth)).item(),
         "accuracy": accuracy(truth, predicted),
         "macro_f1": macro_f1(class_scores(truth, predicted, logits.shape[1])),
     }
-
-
-def _start(accelerator: Accelerator, model: Classifier, data: Data, params: ModelParams, objective: Objective) -> None:
-    """Give the head its start."""
-    if params.head_start == "probe" and isinstance(model, LinearClassifier):
-        model.eval()
-        features = infer(accelerator, model.features, data.train, data.pad_id, "features for the probe")
-        start_head(model.head, features, data.train.labels, params.probe_c)
-        model.head.bias.data += objective.start_shift
 
 
 def _set_rates(optimizer: Any, factor: float) -> None:
@@ -141,10 +129,11 @@ def _train_step(
 
 def train(
     accelerator: Accelerator,
-    model: Classifier,
+    model: nn.Module,
     data: Data,
     params: ModelParams,
     checkpoints: Checkpoints,
+    start: Callable[[Objective], None],
     on_epoch: Callable[[Progress], None],
 ) -> Progress:
     """Fine-tune `model` in place and leave it at its best epoch, by validation macro-F1.
@@ -155,10 +144,11 @@ def train(
 
     Args:
         accelerator: Decides device and precision.
-        model: The classifier, moved to the device.
-        data: Tokens of train and validation.
+        model: A classifier of tokens, or a head of features, moved to the device.
+        data: Train and validation.
         params: The model's entry in params.yaml.
         checkpoints: Where states are kept.
+        start: Gives the head its start for an objective; called when there is no state to resume from.
         on_epoch: Called after each validation.
 
     Raises:
@@ -169,11 +159,12 @@ def train(
     guard = Guard(params, objective.chance(), scaled=accelerator.scaler is not None)
     optimizer = accelerator.prepare(make_optimizer(model, params))
     prepared = accelerator.prepare(model)
+    peak = params.head_learning_rate if params.trains_head_alone else params.learning_rate
     lengths = data.train.lengths
     steps = params.epochs * math.ceil(len(lengths) / params.batch_size)
     progress = checkpoints.resume(model, optimizer, accelerator.scaler)
     if progress is None:
-        _start(accelerator, model, data, params, objective)
+        start(objective)
         progress = Progress()
         _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model, guard)
         on_epoch(progress)
@@ -186,13 +177,13 @@ def train(
             torch.manual_seed(step_seed(params.seed, progress.epoch, number))
             factor = learning_rate_factor(progress.step, steps, params.warmup_fraction, params.schedule)
             _set_rates(optimizer, factor)
-            inputs = padded(data.train, batches[number], data.pad_id, accelerator.device)
+            inputs = inputs_of(data.train, batches[number], data.pad_id, accelerator.device)
             labels = torch.from_numpy(data.train.labels[batches[number]]).to(accelerator.device)
             loss, norm = _train_step(accelerator, prepared, optimizer, objective, inputs, labels, params.max_grad_norm)
             progress.step += 1
             progress.batch = number + 1
             row: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
-            row |= {"learning_rate": params.learning_rate * factor, "gradient_norm": norm}
+            row |= {"learning_rate": peak * factor, "gradient_norm": norm}
             progress.steps.append(row)
             _stop_at(guard.step_fault(progress.steps), checkpoints)
             bar.update()

@@ -1,0 +1,29 @@
+"""Compute the features of one entry's encoder before any training of its own, where its head needs them.
+
+Reads data/tokens/<model>/ and the weights that the entry begins with.
+Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (the pooling and precision
+that ran). An entry whose head needs no features gets features.json alone.
+"""
+
+import sys
+from pathlib import Path
+
+from complaints import params, stage
+from complaints.files import replacing_folder, write_json
+
+
+def main() -> None:
+    """Embed for the model named on the command line."""
+    name = sys.argv[1]
+    p = params.load_part(name, params.EmbedParams)
+    if p.uses_features:
+        from complaints import features  # brings torch, which a stage with nothing to do should not wait for
+
+        features.write_features(name, p)
+        return
+    with replacing_folder(Path("data/features") / name) as folder:
+        write_json(folder / "features.json", {"rows": {}})
+
+
+if __name__ == "__main__":
+    stage.run(main)

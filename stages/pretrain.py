@@ -1,0 +1,34 @@
+"""Go on with the masked-language-model training of one entry's backbone, on the training texts.
+
+Reads data/tokens/<model>/train.parquet.
+Writes models/pretrained/<model>/: encoder and tokenizer, and pretraining.json (the record). With pretrain.epochs: 0
+pretraining.json alone, which says that the backbone is used as it is.
+
+Checkpoints lie in scratch/pretrain/ until the stage is done; after a crash or a kill, running it again goes on from
+the newest one and ends with the same bytes.
+"""
+
+import sys
+from pathlib import Path
+
+from complaints import backbones, params, stage
+from complaints.files import replacing_folder, write_json
+
+
+def main() -> None:
+    """Pretrain for the model named on the command line."""
+    name = sys.argv[1]
+    p = params.load_part(name, params.PretrainParams)
+    backbone = backbones.resolve(p.backbone)
+    if p.pretrain.epochs:
+        from complaints import pretraining  # brings torch, which a stage with nothing to do should not wait for
+
+        pretraining.pretrain(name, backbone, p, stage.SCRATCH)
+        return
+    with replacing_folder(Path("models/pretrained") / name) as folder:
+        record = {"backbone": p.backbone, "backbone_sha256": backbone.digest, "epochs": []}
+        write_json(folder / "pretraining.json", record)
+
+
+if __name__ == "__main__":
+    stage.run(main)
