@@ -1,0 +1,151 @@
+"""Encoders that compute no padding: rows are laid end to end before the first layer and set apart after the last."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AttentionInterface
+
+PADDING_FREE = "padding_free"
+
+# Kinds of encoder that packed and padded batches were compared on; with others, batches stay padded.
+PACKABLE = frozenset({"albert", "bert", "distilbert", "llama", "modernbert", "olmo2", "qwen2", "roberta"})
+# These count the positions of a row's tokens from the one after the padding id.
+POSITIONS_AFTER_PAD = frozenset({"roberta"})
+
+
+@functools.cache
+def varlen_kernel() -> Callable[..., torch.Tensor] | None:
+    """Return torch's attention over rows of any length, or None where this torch has none with windows."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn if "window_size" in inspect.signature(varlen_attn).parameters else None
+
+
+def _rows_apart(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    starts: torch.Tensor,
+    _starts: torch.Tensor,
+    longest: int,
+    _longest: int,
+    *,
+    scale: float | None,
+    window_size: tuple[int, int],
+    enable_gqa: bool,
+) -> torch.Tensor:
+    """Compute what `varlen_attn` does, called like it, where its kernel does not run: with padding in here alone."""
+    places = torch.arange(longest, device=query.device)
+    real = places < starts.diff()[:, None]
+
+    def padded(packed: torch.Tensor) -> torch.Tensor:
+        apart = packed.new_zeros(*real.shape, *packed.shape[1:])
+        apart[real] = packed
+        return apart.transpose(1, 2)
+
+    before, after = (longest if side < 0 else side for side in window_size)
+    distance = places - places[:, None]
+    near = (distance >= -before) & (distance <= after)
+    # A place without a token sees itself: a softmax over nothing would be no number, also in the gradients.
+    mask = (real[:, None, None, :] & near) | (distance == 0)
+    output = nn.functional.scaled_dot_product_attention(
+        padded(query), padded(key), padded(value), mask, scale=scale, enable_gqa=enable_gqa
+    )
+    return output.transpose(1, 2)[real]
+
+
+def _attention_for(value: torch.Tensor) -> Callable[..., torch.Tensor]:
+    kernel = varlen_kernel() if value.is_cuda and value.dtype != torch.float32 else None
+    return kernel or _rows_apart
+
+
+def padding_free_attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    cu_seq_lens_q: torch.Tensor | None = None,
+    max_length_q: int = 0,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend within each of the rows that lie end to end in one sequence, in the form that transformers calls.
+
+    Args:
+        module: The attention layer; its `is_causal` decides whether tokens see those after them.
+        query: [1, heads, tokens, width]; key and value may have fewer heads, each shared by several of the query's.
+        key: See query.
+        value: See query.
+        attention_mask: None, since there is no padding.
+        scaling: Factor of the scores; None for one over the root of the width.
+        sliding_window: Tokens see those at most `sliding_window - 1` away; None for all of the row.
+        cu_seq_lens_q: Where each row begins, and the end of the last, int32 [rows + 1].
+        max_length_q: An upper bound of the rows' lengths.
+
+    Returns:
+        [1, tokens, heads, width], and None for the weights.
+    """
+    assert cu_seq_lens_q is not None and attention_mask is None, "padding-free attention got a padded batch"
+    reach = -1 if sliding_window is None else sliding_window - 1
+    # Rotary embeddings may have left query and key in float32 under autocast, which the kernel does not take.
+    q, k, v = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
+    output = _attention_for(value)(
+        *(q, k, v, cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q),
+        scale=scaling,
+        window_size=(reach, 0 if getattr(module, "is_causal", False) else reach),
+        enable_gqa=q.shape[1] != k.shape[1],
+    )
+    return output[None], None
+
+
+def can_skip_padding(encoder: Any) -> bool:
+    """Tell whether this kind of encoder gives packed rows the states that it gives padded ones."""
+    return encoder.config.model_type in PACKABLE
+
+
+def skip_padding(encoder: Any, compiled: bool = False) -> None:
+    """Let `encoder` compute real tokens alone; it is called, and answers, as before.
+
+    It takes input_ids and attention_mask [rows, tokens] (padded on the right) and returns `last_hidden_state`
+    [rows, tokens, width], in which the states of padding are zero. In between every layer sees one sequence of all
+    real tokens, with positions that start anew in each row.
+
+    Args:
+        encoder: A base model of transformers; it is changed in place, its parameters and their names are not.
+        compiled: true compiles the layers.
+    """
+    AttentionInterface.register(PADDING_FREE, padding_free_attention)
+    encoder.set_attn_implementation(PADDING_FREE)
+    layers = torch.compile(encoder.forward, dynamic=True) if compiled else encoder.forward
+    config = encoder.config
+    first = config.pad_token_id + 1 if config.model_type in POSITIONS_AFTER_PAD else 0
+
+    def forward(input_ids: torch.Tensor, attention_mask: torch.Tensor, **others: Any) -> Any:
+        real = attention_mask.bool()
+        places = real.flatten().nonzero().squeeze(1)
+        starts = nn.functional.pad(real.sum(1).cumsum(0), (1, 0)).int()
+        # A model around this one may hand on the names of all it could have been given.
+        given = {name: value for name, value in others.items() if value is not None}
+        output = layers(
+            input_ids=input_ids.flatten()[places][None],
+            position_ids=(places % real.shape[1] + first)[None],
+            cu_seq_lens_q=starts,
+            max_length_q=real.shape[1],
+            **given,
+        )
+        states = output.last_hidden_state[0]
+        apart = states.new_zeros(real.numel(), states.shape[1]).index_copy(0, places, states)
+        output.last_hidden_state = apart.view(*real.shape, -1)
+        if getattr(output, "pooler_output", None) is not None:
+            output.pooler_output = encoder.pooler(output.last_hidden_state)
+        return output
+
+    encoder.forward = forward
