@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import AttentionInterface
 
+from complaints.errors import UserError
+
 PADDING_FREE = "padding_free"
 
 # Kinds of encoder that packed and padded batches were compared on; with others, batches stay padded.
@@ -18,7 +20,7 @@ POSITIONS_AFTER_PAD = frozenset({"roberta"})
 
 
 @functools.cache
-def varlen_kernel() -> Callable[..., torch.Tensor] | None:
+def varlen_kernel() -> Callable[..., Any] | None:
     """Return torch's attention over rows of any length, or None where this torch has none with windows."""
     try:
         from torch.nn.attention.varlen import varlen_attn
@@ -60,7 +62,7 @@ def _rows_apart(
     return output.transpose(1, 2)[real]
 
 
-def _attention_for(value: torch.Tensor) -> Callable[..., torch.Tensor]:
+def _attention_for(value: torch.Tensor) -> Callable[..., Any]:
     kernel = varlen_kernel() if value.is_cuda and value.dtype != torch.float32 else None
     return kernel or _rows_apart
 
@@ -93,7 +95,7 @@ def padding_free_attention(
     Returns:
         [1, tokens, heads, width], and None for the weights.
     """
-    assert cu_seq_lens_q is not None and attention_mask is None, "padding-free attention got a padded batch"
+    assert cu_seq_lens_q is not None, "padding-free attention got a padded batch"
     reach = -1 if sliding_window is None else sliding_window - 1
     # Rotary embeddings may have left query and key in float32 under autocast, which the kernel does not take.
     q, k, v = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
@@ -106,9 +108,11 @@ def padding_free_attention(
     return output[None], None
 
 
-def can_skip_padding(encoder: Any) -> bool:
-    """Tell whether this kind of encoder gives packed rows the states that it gives padded ones."""
-    return encoder.config.model_type in PACKABLE
+def _pooled(encoder: Any, states: torch.Tensor) -> torch.Tensor:
+    """Return what the encoder's own pooler, which some stock heads read, makes of each row's first token."""
+    if isinstance(encoder.pooler, nn.Linear):  # ALBERT
+        return encoder.pooler_activation(encoder.pooler(states[:, 0]))
+    return encoder.pooler(states)
 
 
 def skip_padding(encoder: Any, compiled: bool = False) -> None:
@@ -145,7 +149,32 @@ def skip_padding(encoder: Any, compiled: bool = False) -> None:
         apart = states.new_zeros(real.numel(), states.shape[1]).index_copy(0, places, states)
         output.last_hidden_state = apart.view(*real.shape, -1)
         if getattr(output, "pooler_output", None) is not None:
-            output.pooler_output = encoder.pooler(output.last_hidden_state)
+            output.pooler_output = _pooled(encoder, output.last_hidden_state)
         return output
 
     encoder.forward = forward
+
+
+def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool) -> bool:
+    """Make `encoder` skip padding, or compile it, as parameters ask; return whether it skips padding.
+
+    Args:
+        encoder: A base model of transformers, changed in place.
+        packing: `always`, `never`, or `auto`, which packs where `kernel_runs` and the encoder is of a kind that can.
+        kernel_runs: Whether torch's attention over rows of any length runs on this device, in this precision.
+        compiled: true compiles the layers.
+
+    Raises:
+        UserError: if packing is asked for that this kind of encoder cannot do.
+    """
+    kind = encoder.config.model_type
+    if packing == "always" and kind not in PACKABLE:
+        raise UserError(
+            f"params: packing is 'always', which is not known to be right for {kind}; take 'auto' or 'never'"
+        )
+    packs = packing == "always" or (packing == "auto" and kernel_runs and kind in PACKABLE)
+    if packs:
+        skip_padding(encoder, compiled)
+    elif compiled:
+        encoder.forward = torch.compile(encoder.forward, dynamic=True)
+    return packs

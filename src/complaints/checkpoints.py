@@ -56,13 +56,19 @@ class Checkpoints:
     A run with other inputs looks into another folder, so that it can never resume from this one.
     """
 
-    def __init__(self, root: Path, identity: str) -> None:
-        """Keep the checkpoints of the run `identity` under `root`; those of other runs are left alone."""
+    def __init__(self, root: Path, identity: str, writes: bool = True) -> None:
+        """Keep the checkpoints of the run `identity` under `root`; those of other runs are left alone.
+
+        Of several processes that train together all read and one writes.
+        """
         self.folder = root / identity[:32]
+        self.writes = writes
         self.best_weights = self.folder / "best.safetensors"
 
     def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> None:
         """Write a checkpoint as a whole, then drop all but the newest two."""
+        if not self.writes:
+            return
         with replacing_folder(self.folder / f"step-{progress.step:08d}") as folder:
             save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model")
             save_file(_flat_optimizer(optimizer), folder / "optimizer")
@@ -96,6 +102,8 @@ class Checkpoints:
 
     def keep_best(self, model: nn.Module) -> None:
         """Remember the present weights as the best so far."""
+        if not self.writes:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.best_weights.with_suffix(".partial")
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
@@ -107,4 +115,5 @@ class Checkpoints:
 
     def discard(self) -> None:
         """Remove the checkpoints of this run, once its outputs are complete."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.writes:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -65,6 +65,11 @@ class StockClassifier(nn.Module):
         super().__init__()
         self.model: Any = model
 
+    @property
+    def encoder(self) -> Any:
+        """The part under the head, a base model of transformers."""
+        return self.model.base_model
+
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits [rows, classes]."""
         return self.model(input_ids=input_ids, attention_mask=attention_mask).logits

@@ -7,10 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from complaints import backbones, classifier, hardware, tokens
+from complaints import attention, backbones, classifier, hardware, processes, tokens
 from complaints.checkpoints import Checkpoints, Progress, fingerprint
 from complaints.files import file_digest, read_json, replacing_file, replacing_folder, write_json
 from complaints.params import ModelParams
@@ -39,12 +38,16 @@ def _code_digest() -> str:
     return backbones.hash_files(sorted(Path(__file__).parent.glob("*.py")))
 
 
+def _silent(progress: Progress) -> None:
+    """Report nothing: the first process does."""
+
+
 def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) -> dict[str, Any]:
     """Train the model `name` and write its folder, predictions and history.
 
     Reads data/tokens/<name>/ and data/interim/labels.json; writes models/<name>/, predictions/<name>.parquet and
     reports/training/<name>/{steps,epochs}.csv, relative to the working directory. Checkpoints are kept under `scratch`
-    until all of these are complete.
+    until all of these are complete. Of several processes that train together the first one writes and reports.
 
     Returns:
         The record that stands in models/<name>/training.json.
@@ -54,11 +57,16 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     """
     device = hardware.device_name()
     precision = hardware.resolve_precision(params.precision, device)
+    accelerator = processes.make_accelerator(device, precision)
     backbone = backbones.resolve(params.backbone)
     tokenizer = tokens.load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     tokens.check_tokenizer(folder / "meta.json", tokenizer)
     labels = read_json("data/interim/labels.json")
+    set_seed(params.seed)
+    model = classifier.build(backbone, params.head, params.pooling, labels)
+    kernel_runs = hardware.runs_varlen(device, precision)
+    packed = attention.prepare(model.encoder, params.packing, kernel_runs, params.compile)
     inputs = {
         "params": asdict(params),
         "backbone_sha256": backbone.digest,
@@ -66,22 +74,22 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         "labels": labels,
         "device": hardware.describe_device(device),
         "precision": precision,
+        "packed": packed,
+        "processes": accelerator.num_processes,
         "versions": {package: version(package) for package in VERSIONED},
         "code": _code_digest(),
     }
-    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(inputs))
+    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(inputs), writes=accelerator.is_main_process)
 
-    set_seed(params.seed)
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
-    model = classifier.build(backbone, params.head, params.pooling, labels)
     pad_id = tokenizer.pad_token_id or 0
     held_out = {split: tokens.read_tokens(folder / f"{split}.parquet") for split in HELD_OUT}
-    data = Data(tokens.read_tokens(folder / "train.parquet"), held_out["validation"], pad_id)
-    progress = train(accelerator, model, data, params, checkpoints, on_epoch)
+    data = Data(tokens.read_tokens(folder / "train.parquet"), held_out["validation"], pad_id, packed)
+    report = on_epoch if accelerator.is_main_process else _silent
+    progress = train(accelerator, model, data, params, checkpoints, report)
 
     record = {
         "backbone": params.backbone,
-        **{key: inputs[key] for key in ("backbone_sha256", "device", "precision", "versions")},
+        **{key: inputs[key] for key in ("backbone_sha256", "device", "precision", "packed", "processes", "versions")},
         "tokenizer_sha256": read_json(folder / "meta.json")["tokenizer_sha256"],
         "classes": len(labels),
         "train_rows": len(data.train),
@@ -94,8 +102,9 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         "params": asdict(params),
     }
     logits = {s: infer(accelerator, model, held_out[s], pad_id, f"predict {s}") for s in HELD_OUT}
+    if not accelerator.is_main_process:
+        return record
     with replacing_folder(Path("models") / name) as target:
-        model = accelerator.unwrap_model(model)
         classifier.save(model, tokenizer, target, params.pooling, params.max_length)
         write_json(target / "training.json", record)
     write_predictions(Path("predictions") / f"{name}.parquet", {s: held_out[s].row_ids for s in HELD_OUT}, logits)

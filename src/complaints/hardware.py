@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from complaints.attention import varlen_kernel
 from complaints.errors import UserError
 
 
@@ -41,6 +42,13 @@ def resolve_precision(asked: str, device: str) -> str:
     if device == "cpu":
         return "bf16" if _cpu_multiplies_bf16() else "fp32"
     return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
+
+
+def runs_varlen(device: str, precision: str) -> bool:
+    """Tell whether torch's attention over rows of any length runs: compute capability 8 and up, half precision."""
+    if device == "cpu" or precision == "fp32" or varlen_kernel() is None:
+        return False
+    return torch.cuda.get_device_capability()[0] >= 8
 
 
 def describe_device(device: str) -> str:

@@ -132,12 +132,16 @@ class ModelParams(TokenizerParams):
     probe_c: Positive
     epochs: Count
     batch_size: Count
+    batch_tokens: Annotated[int, Range(16)] | None
+    accumulation: Count
     learning_rate: Positive
     head_learning_rate: Positive
     weight_decay: NotNegative
     warmup_fraction: Share
     max_grad_norm: Positive
     patience: Count
+    packing: Literal["auto", "always", "never"]
+    compile: bool
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     seed: Seed
     checkpoint_steps: Count
@@ -171,6 +175,7 @@ class Params:
     models: dict[str, ModelParams]
     evaluate: EvaluateParams
     tracking: TrackingParams
+    launcher: str
 
 
 RESERVED_NAMES = frozenset({"majority", "tfidf"})
@@ -188,6 +193,12 @@ def _check_models(models: dict[str, ModelParams]) -> None:
             raise UserError(
                 f"params: models.{name}.head_start is 'probe', which needs head: linear "
                 "(the stock head is not one linear layer)"
+            )
+        # Widths are rounded up to multiples of 16, so that the longest row needs as many.
+        if model.batch_tokens is not None and model.batch_tokens < model.max_length + 15:
+            raise UserError(
+                f"params: models.{name}.batch_tokens is {model.batch_tokens}; it must hold at least one text, "
+                f"max_length + 15 = {model.max_length + 15} tokens"
             )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,15 @@ from accelerate import Accelerator
 from torch import nn
 from tqdm.auto import tqdm
 
-from complaints.batches import epoch_batches, inference_batches, padded
+from complaints.batches import inference_batches, padded
+from complaints.budgets import WIDTH_MULTIPLE, batch_weight, draw_batches
 from complaints.checkpoints import Checkpoints, Progress
 from complaints.classifier import Classifier, LinearClassifier, is_head
 from complaints.errors import UserError
 from complaints.metrics import accuracy, class_scores, macro_f1
 from complaints.params import ModelParams
 from complaints.probe import start_head
+from complaints.processes import fill_rows, pieces, share_batches
 from complaints.tokens import TokenSet
 
 INFERENCE_ROWS = 64
@@ -25,11 +28,12 @@ INFERENCE_ROWS = 64
 
 @dataclass(frozen=True)
 class Data:
-    """What a model is trained and validated on, and the id that fills up short rows."""
+    """What a model is trained and validated on, the id that fills up short rows, and whether the model skips them."""
 
     train: TokenSet
     validation: TokenSet
     pad_id: int
+    packed: bool = False
 
 
 def learning_rate_factor(step: int, steps: int, warmup_fraction: float) -> float:
@@ -40,9 +44,9 @@ def learning_rate_factor(step: int, steps: int, warmup_fraction: float) -> float
     return (steps - step) / max(1, steps - warmup)
 
 
-def step_seed(seed: int, epoch: int, batch: int) -> int:
-    """Return the seed of the draws (dropout) made at one step, a pure function of its place in the run."""
-    return int(np.random.SeedSequence([seed, epoch, batch]).generate_state(1, np.uint64)[0] >> 1)
+def step_seed(seed: int, epoch: int, batch: int, piece: int = 0) -> int:
+    """Return the seed of the draws (dropout) made for one piece of a step, a pure function of its place in the run."""
+    return int(np.random.SeedSequence([seed, epoch, batch, piece]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
@@ -67,11 +71,18 @@ def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
     )
 
 
+def _hidden(accelerator: Accelerator) -> bool | None:
+    """Return what tells tqdm to draw a bar on the first process's terminal alone."""
+    return None if accelerator.is_main_process else True
+
+
 @torch.inference_mode()
 def infer(
     accelerator: Accelerator, forward: Callable[..., torch.Tensor], tokens: TokenSet, pad_id: int, what: str
 ) -> np.ndarray:
     """Return `forward` of every row in order, float32 [rows, width]; the model is left in evaluation mode by callers.
+
+    Several processes share the rows, and each returns all.
 
     Args:
         accelerator: Decides device and precision.
@@ -81,7 +92,8 @@ def infer(
         what: Name for the progress bar.
     """
     result: np.ndarray | None = None
-    for rows in tqdm(inference_batches(tokens.lengths, INFERENCE_ROWS), desc=what, leave=False, disable=None):
+    batches = share_batches(accelerator, inference_batches(tokens.lengths, INFERENCE_ROWS))
+    for rows in tqdm(batches, desc=what, leave=False, disable=_hidden(accelerator)):
         with accelerator.autocast():
             output = forward(**padded(tokens, rows, pad_id, accelerator.device))
         if result is None:
@@ -89,6 +101,7 @@ def infer(
         result[rows] = output.float().cpu().numpy()
     if result is None:
         raise UserError(f"no rows for {what}")
+    fill_rows(accelerator, result, batches)
     return result
 
 
@@ -111,7 +124,8 @@ def _start(accelerator: Accelerator, model: Classifier, data: Data, params: Mode
     if params.head_start == "probe" and isinstance(model, LinearClassifier):
         model.eval()
         features = infer(accelerator, model.features, data.train, data.pad_id, "features for the probe")
-        start_head(model.head, features, data.train.labels, params.probe_c)
+        if accelerator.is_main_process:
+            start_head(model.head, features, data.train.labels, params.probe_c)
 
 
 def _set_rates(optimizer: Any, factor: float) -> None:
@@ -126,22 +140,54 @@ def _check_loss(loss: float, step: int) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one process computes of a step at one go."""
+
+    inputs: dict[str, torch.Tensor]
+    labels: torch.Tensor
+    weight: float
+    """Factor of its rows' losses, whose sum over all parts is the loss of the step."""
+    seed: int
+    """Of its dropout."""
+
+
+def _parts(
+    accelerator: Accelerator, data: Data, params: ModelParams, epoch: int, batches: list[np.ndarray], number: int
+) -> list[Part]:
+    """Return this process's parts of a step."""
+    process, processes = accelerator.process_index, accelerator.num_processes
+    weight = batch_weight(batches, number, params) / len(batches[number])
+    multiple = 1 if params.batch_tokens is None and not params.compile else WIDTH_MULTIPLE
+    return [
+        Part(
+            padded(data.train, piece.rows, data.pad_id, accelerator.device, multiple),
+            torch.from_numpy(data.train.labels[piece.rows]).to(accelerator.device),
+            weight if piece.counts else 0.0,
+            step_seed(params.seed, epoch, number, piece.number),
+        )
+        for piece in pieces(batches[number], process, processes, params.accumulation)
+    ]
+
+
 def _train_step(
-    accelerator: Accelerator,
-    model: nn.Module,
-    optimizer: Any,
-    inputs: dict[str, torch.Tensor],
-    labels: torch.Tensor,
-    max_norm: float,
+    accelerator: Accelerator, model: nn.Module, optimizer: Any, parts: list[Part], max_norm: float
 ) -> tuple[float, float]:
     """Do one step of descent; return the loss and the norm of the gradients before clipping."""
-    logits = model(**inputs)
-    loss = nn.functional.cross_entropy(logits.float(), labels)
-    accelerator.backward(loss)
+    total = torch.zeros((), device=accelerator.device)
+    for part in parts:
+        torch.manual_seed(part.seed)
+        # Gradients are added up here, and between processes once, with the last part.
+        with accelerator.no_sync(model) if part is not parts[-1] else nullcontext():
+            logits = model(**part.inputs)
+            loss = nn.functional.cross_entropy(logits.float(), part.labels, reduction="sum") * part.weight
+            # Between processes gradients are averaged; the step is their sum.
+            accelerator.backward(loss * accelerator.num_processes)
+        total += loss.detach()
     norm = accelerator.clip_grad_norm_(model.parameters(), max_norm)
     optimizer.step()
     optimizer.zero_grad()
-    return loss.item(), float(norm)
+    return accelerator.reduce(total, "sum").item(), float(norm)
 
 
 def train(
@@ -158,6 +204,8 @@ def train(
     depends on the weights, the optimizer and the step's number alone: batches and dropout are drawn from
     (seed, epoch, batch). A run that is killed and started again therefore ends with the same bytes.
 
+    Several processes each compute their part of every step and hold the same weights; one writes.
+
     Args:
         accelerator: Decides device and precision.
         model: The classifier, moved to the device.
@@ -171,26 +219,28 @@ def train(
     """
     model.to(accelerator.device)
     optimizer = accelerator.prepare(make_optimizer(model, params))
-    prepared = accelerator.prepare(model)
     lengths = data.train.lengths
-    steps = params.epochs * math.ceil(len(lengths) / params.batch_size)
+    steps = sum(len(draw_batches(lengths, params, epoch, data.packed)) for epoch in range(params.epochs))
     progress = checkpoints.resume(model, optimizer, accelerator.scaler)
-    if progress is None:
+    resumed = progress is not None
+    if not resumed:
         _start(accelerator, model, data, params)
-        progress = Progress()
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
+    # Other processes take the weights of the first one here.
+    prepared = accelerator.prepare(model)
+    progress = progress or Progress()
+    if not resumed:
+        _close_epoch(progress, validate(accelerator, model, data), checkpoints, model)
         on_epoch(progress)
-    bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=None)
+    bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=_hidden(accelerator))
     while progress.epoch < params.epochs and progress.epoch - progress.best_epoch < params.patience:
-        batches = epoch_batches(lengths, params.batch_size, params.seed, progress.epoch)
+        batches = draw_batches(lengths, params, progress.epoch, data.packed)
         model.train()
         for number in range(progress.batch, len(batches)):
-            torch.manual_seed(step_seed(params.seed, progress.epoch, number))
             factor = learning_rate_factor(progress.step, steps, params.warmup_fraction)
             _set_rates(optimizer, factor)
-            inputs = padded(data.train, batches[number], data.pad_id, accelerator.device)
-            labels = torch.from_numpy(data.train.labels[batches[number]]).to(accelerator.device)
-            loss, norm = _train_step(accelerator, prepared, optimizer, inputs, labels, params.max_grad_norm)
+            parts = _parts(accelerator, data, params, progress.epoch, batches, number)
+            loss, norm = _train_step(accelerator, prepared, optimizer, parts, params.max_grad_norm)
+            loss /= batch_weight(batches, number, params)
             progress.step += 1
             progress.batch = number + 1
             _check_loss(loss, progress.step)
@@ -202,10 +252,11 @@ def train(
                 checkpoints.save(progress, model, optimizer, accelerator.scaler)
         progress.epoch += 1
         progress.batch = 0
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model)
+        _close_epoch(progress, validate(accelerator, model, data), checkpoints, model)
         checkpoints.save(progress, model, optimizer, accelerator.scaler)
         on_epoch(progress)
     bar.close()
+    accelerator.wait_for_everyone()
     checkpoints.load_best(model)
     model.eval()
     return progress

@@ -52,7 +52,7 @@ def build(kind: Any, value: Any, key: str) -> Any:
         if value not in arguments:
             raise UserError(f"params: {key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
         return value
-    if origin is types.UnionType:
+    if origin in (types.UnionType, typing.Union):  # Annotated[...] | None is the latter
         return None if value is None else build(arguments[0], value, key)
     if origin is tuple:
         if not isinstance(value, list) or not value:

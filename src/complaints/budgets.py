@@ -1,0 +1,82 @@
+"""Batches of as many rows as a number of tokens allows, whose order is a pure function of seed and epoch."""
+
+import itertools
+
+import numpy as np
+
+from complaints.batches import POOL_BATCHES, epoch_batches
+from complaints.params import ModelParams
+
+# Padded batches are as wide as the next multiple of this: few shapes to compile for, and good ones for tensor cores.
+WIDTH_MULTIPLE = 16
+
+
+def _cut_padded(lengths: np.ndarray, batch_tokens: int) -> list[int]:
+    """Return where batches of rows in ascending length begin, so that rows x width stays within the budget."""
+    widths = -(-lengths // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+    starts = [0]
+    while starts[-1] < len(widths):
+        ahead = widths[starts[-1] : starts[-1] + batch_tokens // int(widths[starts[-1]]) + 1]
+        fits = np.arange(1, len(ahead) + 1) * ahead <= batch_tokens
+        starts.append(starts[-1] + max(1, int(fits.sum())))
+    return starts
+
+
+def _cut_packed(lengths: np.ndarray, batch_tokens: int) -> list[int]:
+    """Return where batches of rows in any order begin, so that their tokens stay within the budget."""
+    ends = np.cumsum(lengths)
+    starts = [0]
+    while starts[-1] < len(lengths):
+        before = int(ends[starts[-1] - 1]) if starts[-1] else 0
+        starts.append(max(starts[-1] + 1, int(np.searchsorted(ends, before + batch_tokens, side="right"))))
+    return starts
+
+
+def budget_batches(
+    lengths: np.ndarray, batch_tokens: int, seed: int, epoch: int, packed: bool, drawn: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
+
+    The result depends on the arguments alone. Padded batches hold rows of like length, from pools as in
+    `batches.epoch_batches`; packed ones have no padding to save and are cut from the shuffled rows as they come.
+
+    Args:
+        lengths: Number of tokens of each row, int [rows].
+        batch_tokens: Most tokens of a batch, padding included where there is any; a row that is longer stands alone.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+        packed: Whether batches are computed without padding.
+        drawn: Row numbers of the epoch, int, in any order; None for all rows.
+    """
+    random = np.random.Generator(np.random.Philox([seed, epoch]))
+    order = random.permutation(len(lengths) if drawn is None else drawn)
+    if packed:
+        starts = _cut_packed(lengths[order], batch_tokens)
+        return [order[start:end] for start, end in itertools.pairwise(starts)]
+    pool = POOL_BATCHES * max(1, int(batch_tokens / lengths[order].mean()))
+    batches = []
+    for start in range(0, len(order), pool):
+        rows = order[start : start + pool]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        starts = _cut_padded(lengths[rows], batch_tokens)
+        batches += [rows[first:end] for first, end in itertools.pairwise(starts)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def draw_batches(lengths: np.ndarray, params: ModelParams, epoch: int, packed: bool) -> list[np.ndarray]:
+    """Return the row numbers of each batch of an epoch, by number of rows or by tokens as `params` says."""
+    if params.batch_tokens is None:
+        return epoch_batches(lengths, params.batch_size, params.seed, epoch)
+    return budget_batches(lengths, params.batch_tokens, params.seed, epoch, packed)
+
+
+def batch_weight(batches: list[np.ndarray], number: int, params: ModelParams) -> float:
+    """Return the factor of a batch's mean loss that makes each row count the same.
+
+    Batches of so many rows are as they are, 1. Under a budget of tokens a batch of short rows holds many and one of
+    long rows few; the mean loss of each would let a long row count for several short ones. With the factor, rows of
+    the batch over rows of the average batch, the gradient of a step is the sum over its rows, on the scale of a mean.
+    """
+    if params.batch_tokens is None:
+        return 1.0
+    return len(batches[number]) * len(batches) / sum(map(len, batches))
