@@ -1,0 +1,60 @@
+"""A task that one word decides, small enough to be learned in a second, and the stages that train on it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from complaints import backbones, finetuning, params, tokens
+from complaints.files import write_json, write_parquet
+from complaints.schema import SPLIT_SCHEMA, SPLITS
+
+ROOT = Path(__file__).parents[1]
+LABELS = ["Card trouble", "Loan trouble", "Late fee"]
+HINTS = ["card", "loan", "late fee"]
+
+
+def resolve(folder: Path) -> backbones.Backbone:
+    return backbones.resolve(f"path:{folder}@{backbones.folder_digest(folder)}")
+
+
+def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
+    entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
+    small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
+    return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
+
+
+def write_splits() -> None:
+    """Write splits and labels into the working directory."""
+    random = np.random.default_rng(0)
+    write_json("data/interim/labels.json", LABELS)
+    for split, rows in zip(SPLITS, (60, 24, 24), strict=True):
+        label_ids = random.integers(0, 3, rows)
+        noise = [" ".join(random.choice(["the", "bank", "report", "wrong", "call"], 6)) for _ in range(rows)]
+        texts = [f"{words} {HINTS[label]}" for words, label in zip(noise, label_ids, strict=True)]
+        ids = [f"{split}{i}" for i in range(rows)]
+        blank = pa.nulls(rows)
+        seen = pa.array([False] * rows)
+        columns = [ids, texts, pa.array(label_ids, pa.int32()), ids, seen, blank, blank]
+        write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
+
+
+def tokenize(name: str, backbone: backbones.Backbone) -> None:
+    tokenizer = tokens.load_tokenizer(backbone.folder)
+    folder = Path("data/tokens") / name
+    counts = {
+        split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
+        for split in SPLITS
+    }
+    write_json(folder / "meta.json", {"tokenizer_sha256": tokens.tokenizer_digest(tokenizer), "splits": counts})
+
+
+def digests(name: str = "net") -> dict[str, str]:
+    files = [*Path("models", name).iterdir(), Path(f"predictions/{name}.parquet")]
+    files += Path("reports/training", name).iterdir()
+    return {str(file): backbones.file_digest(file) for file in sorted(files)}
+
+
+def run(settings: params.ModelParams, name: str = "net") -> dict:
+    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
