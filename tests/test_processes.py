@@ -69,7 +69,7 @@ def test_two_processes_train_what_one_does_and_resume_with_the_same_bytes(tmp_pa
     backbone = resolve(save_bert(tmp_path / "bert"))
     write_splits()
     tokenize("net", backbone)
-    settings = model_params(backbone, head_start="random", accumulation=2)
+    settings = model_params(backbone, head_start="random", accumulation=2, precision="bf16")
     values = YAML(typ="safe").load(ROOT / "params.yaml")
     values["models"] = {"net": asdict(settings)}
     YAML().dump(values, Path("params.yaml"))
@@ -93,7 +93,7 @@ def test_two_processes_train_what_one_does_and_resume_with_the_same_bytes(tmp_pa
     assert digests() == two
 
     # The same four pieces of each step, dropout included, in one process.
-    run(model_params(backbone, head_start="random", accumulation=4))
+    run(model_params(backbone, head_start="random", accumulation=4, precision="bf16"))
     alone = pd.read_csv("reports/training/net/steps.csv")
     alone_logits = read_predictions("predictions/net.parquet")["test"]
     np.testing.assert_allclose(steps["loss"], alone["loss"], atol=1e-4)

@@ -8,7 +8,7 @@ from complaints.batches import POOL_BATCHES, epoch_batches
 from complaints.params import ModelParams
 
 # Padded batches are as wide as the next multiple of this: few shapes to compile for, and good ones for tensor cores.
-WIDTH_MULTIPLE = 16
+WIDTH_MULTIPLE = 8
 
 
 def _cut_padded(lengths: np.ndarray, batch_tokens: int) -> list[int]:

@@ -194,11 +194,11 @@ def _check_models(models: dict[str, ModelParams]) -> None:
                 f"params: models.{name}.head_start is 'probe', which needs head: linear "
                 "(the stock head is not one linear layer)"
             )
-        # Widths are rounded up to multiples of 16, so that the longest row needs as many.
-        if model.batch_tokens is not None and model.batch_tokens < model.max_length + 15:
+        # Widths are rounded up to multiples of 8, so that the longest row needs as many.
+        if model.batch_tokens is not None and model.batch_tokens < model.max_length + 7:
             raise UserError(
                 f"params: models.{name}.batch_tokens is {model.batch_tokens}; it must hold at least one text, "
-                f"max_length + 15 = {model.max_length + 15} tokens"
+                f"max_length + 7 = {model.max_length + 7} tokens"
             )
 
 
