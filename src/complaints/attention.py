@@ -1,4 +1,4 @@
-"""Encoders that compute no padding: rows are laid end to end before the first layer and set apart after the last."""
+"""Attention other than transformers' own: over rows of any length without padding, and in float32 on a processor."""
 
 import functools
 import inspect
@@ -7,11 +7,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 from complaints.errors import UserError
 
 PADDING_FREE = "padding_free"
+FLOAT32 = "sdpa_float32"
 
 # Kinds of encoder that packed and padded batches were compared on; with others, batches stay padded.
 PACKABLE = frozenset({"albert", "bert", "distilbert", "llama", "modernbert", "olmo2", "qwen2", "roberta"})
@@ -56,10 +59,12 @@ def _rows_apart(
     near = (distance >= -before) & (distance <= after)
     # A place without a token sees itself: a softmax over nothing would be no number, also in the gradients.
     mask = (real[:, None, None, :] & near) | (distance == 0)
-    output = nn.functional.scaled_dot_product_attention(
-        padded(query), padded(key), padded(value), mask, scale=scale, enable_gqa=enable_gqa
-    )
-    return output.transpose(1, 2)[real]
+    states = (padded(query), padded(key), padded(value))
+    if not query.is_cuda:
+        states = tuple(each.float() for each in states)  # for the reason that `float32_attention` gives
+    with torch.autocast(query.device.type, enabled=False):
+        output = nn.functional.scaled_dot_product_attention(*states, mask, scale=scale, enable_gqa=enable_gqa)
+    return output.transpose(1, 2)[real].to(value.dtype)
 
 
 def _attention_for(value: torch.Tensor) -> Callable[..., Any]:
@@ -106,6 +111,19 @@ def padding_free_attention(
         enable_gqa=q.shape[1] != k.shape[1],
     )
     return output[None], None
+
+
+def float32_attention(
+    module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *arguments: Any, **named: Any
+) -> tuple[torch.Tensor, None]:
+    """Attend as transformers' `sdpa` does, in float32, and answer in the type of `value`.
+
+    On a processor the backward pass of torch's attention takes five times as long in bfloat16 as in float32: more
+    than bfloat16 saves in the matrices of the other layers. See benchmarks/precision.py.
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        output, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), *arguments, **named)
+    return output.to(value.dtype), None
 
 
 def _pooled(encoder: Any, states: torch.Tensor) -> torch.Tensor:
@@ -155,7 +173,7 @@ def skip_padding(encoder: Any, compiled: bool = False) -> None:
     encoder.forward = forward
 
 
-def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool) -> bool:
+def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool, slow_half: bool = False) -> bool:
     """Make `encoder` skip padding, or compile it, as parameters ask; return whether it skips padding.
 
     Args:
@@ -163,6 +181,7 @@ def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool) -> bo
         packing: `always`, `never`, or `auto`, which packs where `kernel_runs` and the encoder is of a kind that can.
         kernel_runs: Whether torch's attention over rows of any length runs on this device, in this precision.
         compiled: true compiles the layers.
+        slow_half: Whether attention is slower in half precision than in float32, as it is on processors.
 
     Raises:
         UserError: if packing is asked for that this kind of encoder cannot do.
@@ -175,6 +194,11 @@ def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool) -> bo
     packs = packing == "always" or (packing == "auto" and kernel_runs and kind in PACKABLE)
     if packs:
         skip_padding(encoder, compiled)
-    elif compiled:
+        return True
+    if slow_half and encoder.config._attn_implementation == "sdpa":
+        AttentionInterface.register(FLOAT32, float32_attention)
+        AttentionMaskInterface.register(FLOAT32, sdpa_mask)
+        encoder.set_attn_implementation(FLOAT32)
+    if compiled:
         encoder.forward = torch.compile(encoder.forward, dynamic=True)
-    return packs
+    return False

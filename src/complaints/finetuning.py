@@ -66,7 +66,8 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     set_seed(params.seed)
     model = classifier.build(backbone, params.head, params.pooling, labels)
     kernel_runs = hardware.runs_varlen(device, precision)
-    packed = attention.prepare(model.encoder, params.packing, kernel_runs, params.compile)
+    slow_half = device == "cpu" and precision == "bf16"
+    packed = attention.prepare(model.encoder, params.packing, kernel_runs, params.compile, slow_half)
     inputs = {
         "params": asdict(params),
         "backbone_sha256": backbone.digest,

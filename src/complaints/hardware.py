@@ -14,23 +14,23 @@ def device_name() -> str:
 
 
 def _cpu_multiplies_bf16() -> bool:
-    """Tell whether the processor has bf16 tiles (AMX).
+    """Tell whether the processor trains faster in bf16: it has AMX, or is AMD's with avx512_bf16.
 
-    avx512_bf16 alone does not count: there, bf16 matrices were measured 1.5 to 1.7 times slower than fp32 ones
-    (benchmarks/precision.py).
+    On Intel's without AMX, avx512_bf16 does not count: a step was measured to take 1.96 times as long as in fp32; on
+    AMD's it takes 0.6 times as long (benchmarks/precision.py, docs/decisions/0004).
     """
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
-    return "amx_bf16" in flags
+    return "amx_bf16" in flags or ("AuthenticAMD" in flags and "avx512_bf16" in flags)
 
 
 def resolve_precision(asked: str, device: str) -> str:
     """Return `fp32`, `bf16` or `fp16` for a `precision` parameter.
 
     `auto` takes bf16 on GPUs of compute capability 8 and up (a T4, 7.5, says that it supports bf16 and runs it
-    several times slower), fp16 on older ones, bf16 on processors with AMX, and fp32 on the others.
+    several times slower), fp16 on older ones, bf16 on processors that are fast in it, and fp32 on the others.
 
     Raises:
         UserError: if fp16 is asked for on a processor.
