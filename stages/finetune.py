@@ -5,7 +5,7 @@ Writes models/<model>/ (weights, tokenizer, training.json), predictions/<model>.
 splits) and reports/training/<model>/{steps,epochs}.csv. Logs the curves to MLflow as they grow.
 
 Checkpoints lie in scratch/finetune/ until the stage is done; after a crash or a kill, running it again goes on from
-the newest one and ends with the same bytes.
+the newest one and ends with the same bytes. Several processes (params.yaml: launcher) train one model together.
 """
 
 import sys
@@ -18,7 +18,8 @@ def main() -> None:
     """Fine-tune the model named on the command line."""
     name = sys.argv[1]
     settings = params.load("tracking")
-    run = tracking.start_run(settings)
+    # Of several processes the first one reports.
+    run = tracking.start_run(settings) if stage.is_first() else None
 
     def report(progress: Progress) -> None:
         epoch = progress.epochs[-1]
@@ -30,7 +31,8 @@ def main() -> None:
         tracking.log_history(run, progress.steps + progress.epochs)
 
     finetuning.finetune(name, params.load_model(name), stage.SCRATCH, report)
-    tracking.log_stage(settings, run)
+    if stage.is_first():
+        tracking.log_stage(settings, run)
 
 
 if __name__ == "__main__":

@@ -241,7 +241,7 @@ def test_class_names_are_a_sensible_start_on_real_labels(tmp_path, monkeypatch):
     assert set(asked.values()) <= set(names)
     model = classifier.build(backbone, "linear", "mean", names).eval()
     tokenizer = tokens.load_tokenizer(backbone.folder)
-    from complaints.hardware import make_accelerator
+    from complaints.processes import make_accelerator
 
     heads.start_from_names(model, make_accelerator("cpu", "fp32"), tokenizer, names, 64)
     batch = tokenizer(list(asked), padding=True, return_tensors="pt")

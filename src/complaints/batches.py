@@ -62,20 +62,29 @@ def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
-def padded(tokens: TokenSet, rows: np.ndarray, pad_id: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Return `input_ids` and `attention_mask`, int64 [rows, longest], padded on the right."""
-    lengths = tokens.lengths[rows]
-    mask = np.arange(lengths.max())[None, :] < lengths[:, None]
+def padded(
+    tokens: TokenSet, rows: np.ndarray, pad_id: int, device: torch.device, multiple: int = 1
+) -> dict[str, torch.Tensor]:
+    """Return `input_ids` and `attention_mask`, int64 [rows, width], padded on the right.
+
+    The width is the least multiple of `multiple` that holds the longest row.
+    """
+    starts = tokens.offsets[rows]
+    lengths = tokens.offsets[rows + 1] - starts
+    places = np.arange(-(-lengths.max() // multiple) * multiple)
+    mask = places < lengths[:, None]
     ids = np.full(mask.shape, pad_id, dtype=np.int64)
-    ids[mask] = np.concatenate([tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]] for row in rows])
+    ids[mask] = tokens.ids[(starts[:, None] + places)[mask]]
     return {
         "input_ids": torch.from_numpy(ids).to(device),
         "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(device),
     }
 
 
-def inputs_of(examples: Examples, rows: np.ndarray, pad_id: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Return what a model's forward takes for some rows: `features`, or what `padded` gives."""
+def inputs_of(
+    examples: Examples, rows: np.ndarray, pad_id: int, device: torch.device, multiple: int = 1
+) -> dict[str, torch.Tensor]:
+    """Return what a model's forward takes for some rows: `features` [rows, width], or what `padded` gives."""
     if isinstance(examples, FeatureSet):
         return {"features": torch.from_numpy(np.array(examples.features[rows])).to(device)}
-    return padded(examples, rows, pad_id, device)
+    return padded(examples, rows, pad_id, device, multiple)

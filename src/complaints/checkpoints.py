@@ -100,9 +100,13 @@ class Checkpoints:
     A run with other inputs looks into another folder, so that it can never resume from this one.
     """
 
-    def __init__(self, root: Path, identity: str) -> None:
-        """Keep the checkpoints of the run `identity` under `root`; those of other runs are left alone."""
+    def __init__(self, root: Path, identity: str, writes: bool = True) -> None:
+        """Keep the checkpoints of the run `identity` under `root`; those of other runs are left alone.
+
+        Of several processes that train together all read and one writes.
+        """
         self.folder = root / identity[:32]
+        self.writes = writes
         self.best_weights = self.folder / "best.safetensors"
 
     def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> None:
@@ -111,6 +115,8 @@ class Checkpoints:
         Raises:
             UserError: if the disk takes no more; the checkpoints before stay.
         """
+        if not self.writes:
+            return
         self._sweep()
         name = f"step-{progress.step:08d}"
         with writing(f"checkpoint {name}"), replacing_folder(self.folder / name) as folder:
@@ -157,6 +163,8 @@ class Checkpoints:
 
     def keep_best(self, model: nn.Module) -> None:
         """Remember the present weights as the best so far."""
+        if not self.writes:
+            return
         with writing("the best weights"), replacing_file(self.best_weights) as temporary:
             _save(model, temporary)
 
@@ -166,4 +174,5 @@ class Checkpoints:
 
     def discard(self) -> None:
         """Remove the checkpoints of this run, once its outputs are complete."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.writes:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from complaints import backbones, classifier, encoders, hardware, tokens
+from complaints import backbones, classifier, encoders, hardware, processes, tokens
 from complaints.checkpoints import writing
 from complaints.errors import UserError
 from complaints.files import replacing_folder, write_json
@@ -36,8 +36,9 @@ def write_features(name: str, params: EmbedParams) -> None:
     tokenizer = tokens.load_tokenizer(backbone.folder)
     source = Path("data/tokens") / name
     tokens.check_tokenizer(source / "meta.json", tokenizer)
-    accelerator = hardware.make_accelerator(device, precision)
+    accelerator = processes.make_accelerator(device, precision)
     encoder = classifier.load_pretrained(start.folder, AutoModel)
+    hardware.prepare_attention(encoder, "never", False, precision)
     model = classifier.LinearClassifier(encoder, pooling, 1).eval().to(accelerator.device)
     rows = {}
     with writing("features"), replacing_folder(Path("data/features") / name) as folder:

@@ -8,10 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import nn
 
-from complaints import backbones, classifier, encoders, guards, hardware, heads, tokens, trained
+from complaints import backbones, classifier, encoders, guards, hardware, heads, processes, tokens, trained
 from complaints.backbones import Backbone
 from complaints.batches import Examples, FeatureSet
 from complaints.checkpoints import Checkpoints, Progress, code_digest, fingerprint, writing
@@ -25,9 +27,8 @@ from complaints.tokens import TokenSet
 from complaints.training import Data, infer, train
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
-RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "versions")
+RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "packed", "processes", "versions")
 Report = Callable[[Progress], None]
-
 
 STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "gradient_norm")
 EPOCH_COLUMNS = ("epoch", "step", "train_loss", "validation_loss", "validation_accuracy", "validation_macro_f1")
@@ -41,7 +42,9 @@ def write_rows(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]])
         writer.writerows(rows)
 
 
-def _identity(params: ModelParams, backbone: Backbone, begin: Backbone, name: str) -> dict[str, Any]:
+def _identity(
+    name: str, params: ModelParams, backbone: Backbone, begin: Backbone, accelerator: Accelerator, packed: bool
+) -> dict[str, Any]:
     """Describe everything that the result depends on; a run is resumed where all of it is the same."""
     device = hardware.device_name()
     data = [*Path("data/tokens", name).glob("*.parquet"), *Path("data/features", name).glob("*.npy")]
@@ -54,9 +57,37 @@ def _identity(params: ModelParams, backbone: Backbone, begin: Backbone, name: st
         "labels": read_json("data/interim/labels.json"),
         "device": hardware.describe_device(device),
         "precision": hardware.resolve_precision(params.precision, device),
+        "packed": packed,
+        "processes": accelerator.num_processes,
         "versions": {package: version(package) for package in VERSIONED},
         "code": code_digest(),
     }
+
+
+def _write(
+    name: str,
+    model: classifier.Classifier,
+    tokenizer: Any,
+    adapter: trained.Adapter | None,
+    record: dict[str, Any],
+    progress: Progress,
+    row_ids: dict[str, list[str]],
+    logits: dict[str, np.ndarray],
+) -> None:
+    """Write all that a training leaves behind."""
+    with writing("a result"):
+        with replacing_folder(Path("models") / name) as target:
+            classifier.save(model, tokenizer, target, record["pooling"], record["params"]["max_length"])
+            if adapter is not None:
+                adapter.save(target / trained.ADAPTER_FOLDER)
+            write_json(target / "training.json", record)
+        write_predictions(Path("predictions") / f"{name}.parquet", row_ids, logits)
+        write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
+        write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
+
+
+def _silent(progress: Progress) -> None:
+    """Report nothing: the first process does."""
 
 
 def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) -> dict[str, Any]:
@@ -64,7 +95,8 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
 
     Reads data/tokens/<name>/, data/features/<name>/, data/interim/labels.json and the folder that `weights` names;
     writes models/<name>/, predictions/<name>.parquet and reports/training/<name>/{steps,epochs}.csv, relative to the
-    working directory. Checkpoints are kept under `scratch` until all of these are complete.
+    working directory. Checkpoints are kept under `scratch` until all of these are complete. Of several processes that
+    train together the first one writes and reports.
 
     Returns:
         The record that stands in models/<name>/training.json.
@@ -72,24 +104,29 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     Raises:
         UserError: if the backbone cannot be loaded, the tokens are not its own, training diverges, or the disk is full.
     """
+    device = hardware.device_name()
+    precision = hardware.resolve_precision(params.precision, device)
+    accelerator = processes.make_accelerator(device, precision)
     backbone = backbones.resolve(params.backbone)
     begin = encoders.starting_weights(params.weights, backbone)
     tokenizer = tokens.load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     tokens.check_tokenizer(folder / "meta.json", tokenizer)
-    features = Features(Path("data/features") / name)
-    identity = _identity(params, backbone, begin, name)
-    labels, pooling = identity["labels"], identity["pooling"]
-    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(identity))
-
-    for warning in guards.unusual_rates(params.train, params):
-        print(f"warning: models.{name}.{warning}", file=sys.stderr)
+    labels: list[str] = read_json("data/interim/labels.json")
     set_seed(params.seed)
-    accelerator = hardware.make_accelerator(hardware.device_name(), identity["precision"])
+    pooling = encoders.resolve_pooling(params.pooling, backbone, begin)
     model = classifier.build(begin, params.head, pooling, labels).to(accelerator.device)
+    packed = hardware.prepare_attention(model.encoder, params.packing, params.compile, precision)
     adapted = trained.choose_trained(model, params)
     parameters = trained.count_parameters(model)
+    identity = _identity(name, params, backbone, begin, accelerator, packed)
+    first = accelerator.is_main_process
+    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(identity), writes=first)
+    for warning in guards.unusual_rates(params.train, params) if first else ():
+        print(f"warning: models.{name}.{warning}", file=sys.stderr)
+
     splits: dict[str, TokenSet] = {split: tokens.read_tokens(folder / f"{split}.parquet") for split in SPLITS}
+    features = Features(Path("data/features") / name)
     examples: Mapping[str, Examples] = splits
     learner: nn.Module = model
     if params.trains_head_alone:
@@ -99,10 +136,10 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     def start(objective: Objective) -> None:
         heads.start_head(model, params, features, splits["train"].labels, accelerator, tokenizer, labels, objective)
 
-    data = Data(examples["train"], examples["validation"], tokenizer.pad_token_id, len(labels))
+    data = Data(examples["train"], examples["validation"], tokenizer.pad_token_id, len(labels), packed)
     # A frozen model's head is the probe: epoch 0.
     recipe = replace(params, epochs=0) if params.train == "frozen" else params
-    progress = train(accelerator, learner, data, recipe, checkpoints, start, on_epoch)
+    progress = train(accelerator, learner, data, recipe, checkpoints, start, on_epoch if first else _silent)
     base = params.backbone if begin == backbone else params.weights
     adapter = trained.merge_adapters(adapted, base) if adapted is not None else None
     logits = {s: infer(accelerator, learner, examples[s], data.pad_id, f"predict {s}") for s in HELD_OUT}
@@ -117,14 +154,8 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         "parameters": parameters,
         "params": asdict(params),
     }
-    with writing("a result"):
-        with replacing_folder(Path("models") / name) as target:
-            classifier.save(model, tokenizer, target, pooling, params.max_length)
-            if adapter is not None:
-                adapter.save(target / trained.ADAPTER_FOLDER)
-            write_json(target / "training.json", record)
-        write_predictions(Path("predictions") / f"{name}.parquet", {s: splits[s].row_ids for s in HELD_OUT}, logits)
-        write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
-        write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
-    checkpoints.discard()
+    if first:
+        row_ids = {split: splits[split].row_ids for split in HELD_OUT}
+        _write(name, model, tokenizer, adapter, record, progress, row_ids, logits)
+        checkpoints.discard()
     return record

@@ -1,10 +1,12 @@
 """Which device trains, and in which precision."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate import Accelerator
 
+from complaints import attention
+from complaints.attention import varlen_kernel
 from complaints.errors import UserError
 
 
@@ -14,23 +16,23 @@ def device_name() -> str:
 
 
 def _cpu_multiplies_bf16() -> bool:
-    """Tell whether the processor has bf16 tiles (AMX).
+    """Tell whether the processor trains faster in bf16: it has AMX, or is AMD's with avx512_bf16.
 
-    avx512_bf16 alone does not count: there, bf16 matrices were measured 1.5 to 1.7 times slower than fp32 ones
-    (benchmarks/precision.py).
+    On Intel's without AMX, avx512_bf16 does not count: a step was measured to take 1.96 times as long as in fp32; on
+    AMD's it takes 0.6 times as long (benchmarks/precision.py, docs/decisions/0004).
     """
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
-    return "amx_bf16" in flags
+    return "amx_bf16" in flags or ("AuthenticAMD" in flags and "avx512_bf16" in flags)
 
 
 def resolve_precision(asked: str, device: str) -> str:
     """Return `fp32`, `bf16` or `fp16` for a `precision` parameter.
 
     `auto` takes bf16 on GPUs of compute capability 8 and up (a T4, 7.5, says that it supports bf16 and runs it
-    several times slower), fp16 on older ones, bf16 on processors with AMX, and fp32 on the others.
+    several times slower), fp16 on older ones, bf16 on processors that are fast in it, and fp32 on the others.
 
     Raises:
         UserError: if fp16 is asked for on a processor.
@@ -44,11 +46,24 @@ def resolve_precision(asked: str, device: str) -> str:
     return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
 
 
+def runs_varlen(device: str, precision: str) -> bool:
+    """Tell whether torch's attention over rows of any length runs: compute capability 8 and up, half precision."""
+    if device == "cpu" or precision == "fp32" or varlen_kernel() is None:
+        return False
+    return torch.cuda.get_device_capability()[0] >= 8
+
+
 def describe_device(device: str) -> str:
     """Name the device as far as it decides bits: `cpu`, or the GPU's name."""
     return "cpu" if device == "cpu" else torch.cuda.get_device_name()
 
 
-def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Return accelerate's handle on `device` in `precision`, as the functions above name them."""
-    return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
+def prepare_attention(encoder: Any, packing: str, compiled: bool, precision: str) -> bool:
+    """Let `attention.prepare` choose how `encoder` attends on this machine; return whether it skips padding.
+
+    Raises:
+        UserError: as it does.
+    """
+    device = device_name()
+    slow_half = device == "cpu" and precision == "bf16"
+    return attention.prepare(encoder, packing, runs_varlen(device, precision), compiled, slow_half)

@@ -68,6 +68,8 @@ def start_head(
 ) -> None:
     """Give a head the start that `head_start` names; a random one it has already.
 
+    Of several processes the first one fits the probe, and the others take their weights from it.
+
     A probe holds the prior of the training rows, which the objective may put another in place of. The names hold none,
     and no more does a random head.
 
@@ -81,7 +83,7 @@ def start_head(
         names: The class names, by id.
         objective: What the head will be trained for.
     """
-    if params.head_start == "probe":
+    if params.head_start == "probe" and accelerator.is_main_process:
         start_from_probe(model.head, features.read("train", len(labels)), labels, params.probe_c)
         model.head.bias.data += objective.start_shift
     elif params.head_start == "names":

@@ -74,6 +74,7 @@ class Objective:
     The loss of a step is the mean of its rows' losses, each counted as often as its class weighs:
     sum of weight x loss over the rows, divided by the sum of their weights. Where a step is spread over several
     forward passes or processes, each divides its own sum by the total of all the step's rows, and the parts add up.
+    What the total is under a budget of tokens, `budgets.step_divisor` says.
     """
 
     params: ModelParams
@@ -95,12 +96,13 @@ class Objective:
         return cross_entropy(logits, labels, self.params.label_smoothing)
 
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the sum of weight x loss over rows, a scalar; to be divided by `total` of the whole step."""
+        """Return the sum of weight x loss over rows, a scalar; to be divided by the total of the whole step."""
         return (self.weights[labels] * self.rows(logits, labels)).sum()
 
-    def total(self, labels: torch.Tensor) -> torch.Tensor:
-        """Return the sum of the weights of rows with these labels, a scalar."""
-        return self.weights[labels].sum()
+    def totals(self, labels: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the sum of the weights of each batch's rows, float64 [batches], from the class ids of all rows."""
+        weights = self.weights.cpu().numpy().astype(np.float64)[labels]
+        return np.array([weights[rows].sum() for rows in batches])
 
     def chance(self) -> float:
         """Return the expected loss of a model that holds all classes for equally likely: ln(classes) if plain."""

@@ -189,6 +189,8 @@ class ModelParams(TokenizerParams, EmbedParams):
     probe_c: Positive
     epochs: Count
     batch_size: Count
+    batch_tokens: Annotated[int, Range(16)] | None
+    accumulation: Count
     learning_rate: Positive
     head_learning_rate: Positive
     weight_decay: NotNegative
@@ -204,6 +206,8 @@ class ModelParams(TokenizerParams, EmbedParams):
     sampling: Literal["shuffled", "sqrt", "class_aware"]
     schedule: Literal["linear", "cosine", "constant"]
     layer_decay: Annotated[float, Range(0, 1, above=True)]
+    packing: Literal["auto", "always", "never"]
+    compile: bool
     seed: Seed
     checkpoint_steps: Count
 
@@ -236,6 +240,7 @@ class Params:
     models: dict[str, ModelParams]
     evaluate: EvaluateParams
     tracking: TrackingParams
+    launcher: str
 
 
 RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf"})
@@ -278,6 +283,17 @@ def _check_models(models: dict[str, ModelParams]) -> None:
             raise UserError(
                 f"params: models.{name}.layer_decay is {model.layer_decay:g}, but train: {model.train} trains no layer "
                 "of the encoder; set it to 1.0"
+            )
+        if model.batch_tokens is not None and model.trains_head_alone:
+            raise UserError(
+                f"params: models.{name}.batch_tokens is {model.batch_tokens}, but train: {model.train} works on "
+                "features, not tokens; set it to null"
+            )
+        # Widths are rounded up to multiples of 8, so that the longest row needs as many.
+        if model.batch_tokens is not None and model.batch_tokens < model.max_length + 7:
+            raise UserError(
+                f"params: models.{name}.batch_tokens is {model.batch_tokens}; it must hold at least one text, "
+                f"max_length + 7 = {model.max_length + 7} tokens"
             )
 
 

@@ -14,7 +14,7 @@ from accelerate.utils import set_seed
 from torch import nn
 from tqdm.auto import tqdm
 
-from complaints import classifier, hardware, tokens
+from complaints import classifier, hardware, processes, tokens
 from complaints.backbones import Backbone
 from complaints.batches import epoch_batches, padded
 from complaints.checkpoints import Checkpoints, Progress, code_digest, fingerprint, writing
@@ -190,8 +190,9 @@ def pretrain(name: str, backbone: Backbone, params: PretrainParams, scratch: Pat
     }
     checkpoints = Checkpoints(scratch / "pretrain" / name, fingerprint(inputs))
     set_seed(params.seed)
-    accelerator = hardware.make_accelerator(device, precision)
+    accelerator = processes.make_accelerator(device, precision)
     model, loading = classifier.load_pretrained(backbone.folder, AutoModelForMaskedLM, output_loading_info=True)
+    hardware.prepare_attention(model.base_model, "never", False, precision)
     wrapped = MaskedLanguageModel(model).to(accelerator.device)
     data = tokens.read_tokens(source / "train.parquet")
     progress = train(accelerator, wrapped, data, tokenizer, params.pretrain, params.seed, checkpoints)

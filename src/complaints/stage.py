@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from complaints.errors import UserError
@@ -19,6 +20,14 @@ PR_SET_PDEATHSIG = 1
 WATCH_SECONDS = 0.5
 
 
+def _environment_of(process: int) -> bytes:
+    """Return the environment that a process was started with, empty when it is gone or another user's."""
+    try:
+        return Path(f"/proc/{process}/environ").read_bytes()
+    except OSError:
+        return b""
+
+
 def _parent_of(process: int) -> int:
     """Return the id of a process's parent, 0 when the process is gone."""
     try:
@@ -27,9 +36,19 @@ def _parent_of(process: int) -> int:
         return 0
 
 
-def _watch(process: int, parent: int) -> None:
-    """End this process when `process` is no longer a child of `parent`."""
-    while _parent_of(process) == parent:
+def _links_to_dvc() -> list[tuple[int, int]]:
+    """Return (process, parent) from this process's parent up to DVC, the first that no DVC has started."""
+    links = []
+    process = os.getppid()
+    while b"DVC_STAGE=" in _environment_of(process):
+        links.append((process, _parent_of(process)))
+        process = links[-1][1]
+    return links
+
+
+def _watch(links: list[tuple[int, int]]) -> None:
+    """End this process when one of `links` is no longer a process and its parent."""
+    while all(_parent_of(process) == parent for process, parent in links):
         time.sleep(WATCH_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -37,8 +56,8 @@ def _watch(process: int, parent: int) -> None:
 def _die_with_dvc() -> None:
     """End this process when `dvc repro` is killed: it must not leave a stage behind that writes on.
 
-    DVC starts a shell, which starts this process or becomes it. Linux is asked to end us with our parent; where that
-    is a shell, a thread also watches whether the shell is still DVC's child.
+    DVC starts a shell, which starts this process, or a launcher that does, or becomes it. Linux is asked to end us
+    with our parent; where that is not DVC itself, a thread also watches the processes between.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -46,8 +65,9 @@ def _die_with_dvc() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         raise UserError("the process that started this stage is gone")
-    if "DVC_STAGE" in os.environ and Path(f"/proc/{parent}/comm").read_text().strip().endswith("sh"):
-        threading.Thread(target=_watch, args=(parent, _parent_of(parent)), daemon=True).start()
+    links = _links_to_dvc()
+    if "DVC_STAGE" in os.environ and links:
+        threading.Thread(target=_watch, args=(links,), daemon=True).start()
 
 
 def _restore_outputs(name: str) -> None:
@@ -65,22 +85,37 @@ def _restore_outputs(name: str) -> None:
                         print(f"note: {out} could not be restored from DVC's cache: {error}", file=sys.stderr)
 
 
+def is_first() -> bool:
+    """Tell whether this process is the first of those that a launcher has started, or alone."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def _lock(name: str) -> Iterator[None]:
+    """Hold the stage's lock; the first of several processes holds it for all."""
+    if not is_first():
+        yield
+        return
+    locks = SCRATCH / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with open(locks / name, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"stage {name} is already running in this folder; wait for it to end") from None
+        yield
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main` under a lock of its own and exit with status 1 and one line on a UserError."""
     name = os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem
     name = name.rpartition(":")[2]
-    locks = SCRATCH / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
     try:
         _die_with_dvc()
-        with open(locks / name, "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"stage {name} is already running in this folder; wait for it to end") from None
+        with _lock(name):
             main()
     except UserError as error:
         print(f"error: {name}: {error}", file=sys.stderr)
-        if "DVC_STAGE" in os.environ:
+        if "DVC_STAGE" in os.environ and is_first():
             _restore_outputs(name)
         sys.exit(1)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from accelerate import Accelerator
 from torch import nn
 from tqdm.auto import tqdm
 
-from complaints.batches import Examples, epoch_batches, inference_batches, inputs_of
+from complaints.batches import Examples, inference_batches, inputs_of
+from complaints.budgets import WIDTH_MULTIPLE, count_steps, draw_batches, step_divisor
 from complaints.checkpoints import Checkpoints, Progress
 from complaints.classifier import is_head
 from complaints.errors import UserError
@@ -20,7 +22,7 @@ from complaints.layers import depth_factors
 from complaints.losses import Objective, make_objective
 from complaints.metrics import accuracy, class_scores, macro_f1
 from complaints.params import ModelParams
-from complaints.sampling import draw_rows
+from complaints.processes import fill_rows, pieces, share_batches
 from complaints.schedules import learning_rate_factor
 
 INFERENCE_ROWS = 64
@@ -28,17 +30,47 @@ INFERENCE_ROWS = 64
 
 @dataclass(frozen=True)
 class Data:
-    """What a model is trained and validated on, the id that fills up short rows, and the number of classes."""
+    """What a model is trained and validated on."""
 
     train: Examples
     validation: Examples
     pad_id: int
+    """Fills up short rows."""
     classes: int
+    packed: bool = False
+    """Whether the model skips padding."""
 
 
-def step_seed(seed: int, epoch: int, batch: int) -> int:
-    """Return the seed of the draws (dropout) made at one step, a pure function of its place in the run."""
-    return int(np.random.SeedSequence([seed, epoch, batch]).generate_state(1, np.uint64)[0] >> 1)
+@dataclass(frozen=True)
+class Run:
+    """What stays the same from the first step of a run to the last."""
+
+    accelerator: Accelerator
+    model: nn.Module
+    optimizer: Any
+    data: Data
+    params: ModelParams
+    objective: Objective
+    guard: Guard
+    checkpoints: Checkpoints
+    steps: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one process computes of a step at one go."""
+
+    inputs: dict[str, torch.Tensor]
+    labels: torch.Tensor
+    factor: float
+    """Of the sum of its rows' losses; the loss of the step is the sum over all parts."""
+    seed: int
+    """Of its dropout."""
+
+
+def step_seed(seed: int, epoch: int, batch: int, piece: int = 0) -> int:
+    """Return the seed of the draws (dropout) made for one piece of a step, a pure function of its place in the run."""
+    return int(np.random.SeedSequence([seed, epoch, batch, piece]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
@@ -61,11 +93,18 @@ def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
     )
 
 
+def _hidden(accelerator: Accelerator) -> bool | None:
+    """Return what tells tqdm to draw a bar on the first process's terminal alone."""
+    return None if accelerator.is_main_process else True
+
+
 @torch.inference_mode()
 def infer(
     accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, what: str
 ) -> np.ndarray:
     """Return `forward` of every row in order, float32 [rows, width]; the model is left in evaluation mode by callers.
+
+    Several processes share the rows, and each returns all.
 
     Args:
         accelerator: Decides device and precision.
@@ -75,7 +114,8 @@ def infer(
         what: Name for the progress bar.
     """
     result: np.ndarray | None = None
-    for rows in tqdm(inference_batches(examples.lengths, INFERENCE_ROWS), desc=what, leave=False, disable=None):
+    batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
+    for rows in tqdm(batches, desc=what, leave=False, disable=_hidden(accelerator)):
         with accelerator.autocast():
             output = forward(**inputs_of(examples, rows, pad_id, accelerator.device))
         if result is None:
@@ -83,6 +123,7 @@ def infer(
         result[rows] = output.float().cpu().numpy()
     if result is None:
         raise UserError(f"no rows for {what}")
+    fill_rows(accelerator, result, batches)
     return result
 
 
@@ -99,9 +140,38 @@ def validate(accelerator: Accelerator, model: nn.Module, data: Data) -> dict[str
     }
 
 
-def _set_rates(optimizer: Any, factor: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"] * factor
+def _parts(run: Run, rows: np.ndarray, divisor: float, place: tuple[int, int]) -> list[Part]:
+    """Return this process's parts of the step on some rows; `place` is its epoch and its number in there."""
+    accelerator, data, params = run.accelerator, run.data, run.params
+    process, processes = accelerator.process_index, accelerator.num_processes
+    multiple = 1 if params.batch_tokens is None and not params.compile else WIDTH_MULTIPLE
+    return [
+        Part(
+            inputs_of(data.train, piece.rows, data.pad_id, accelerator.device, multiple),
+            torch.from_numpy(data.train.labels[piece.rows]).to(accelerator.device),
+            1 / divisor if piece.counts else 0.0,
+            step_seed(params.seed, *place, piece.number),
+        )
+        for piece in pieces(rows, process, processes, params.accumulation)
+    ]
+
+
+def _train_step(run: Run, prepared: nn.Module, parts: list[Part]) -> tuple[float, float | None]:
+    """Do one step of descent; return the loss and the norm of the gradients before clipping, None if not finite."""
+    accelerator = run.accelerator
+    total = torch.zeros((), device=accelerator.device)
+    for part in parts:
+        torch.manual_seed(part.seed)
+        # Gradients are added up here, and between processes once, with the last part.
+        with accelerator.no_sync(prepared) if part is not parts[-1] else nullcontext():
+            loss = run.objective(prepared(**part.inputs).float(), part.labels) * part.factor
+            # Between processes gradients are averaged; the step is their sum.
+            accelerator.backward(loss * accelerator.num_processes)
+        total += loss.detach()
+    norm = float(accelerator.clip_grad_norm_(prepared.parameters(), run.params.max_grad_norm))
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    return accelerator.reduce(total, "sum").item(), norm if math.isfinite(norm) else None
 
 
 def _stop_at(fault: str | None, checkpoints: Checkpoints) -> None:
@@ -109,22 +179,53 @@ def _stop_at(fault: str | None, checkpoints: Checkpoints) -> None:
         raise UserError(f"{fault}; the states before it stay in {checkpoints.folder}")
 
 
-def _train_step(
-    accelerator: Accelerator,
-    model: nn.Module,
-    optimizer: Any,
-    objective: Objective,
-    inputs: dict[str, torch.Tensor],
-    labels: torch.Tensor,
-    max_norm: float,
-) -> tuple[float, float | None]:
-    """Do one step of descent; return the loss and the norm of the gradients before clipping, None if not finite."""
-    loss = objective(model(**inputs).float(), labels) / objective.total(labels)
-    accelerator.backward(loss)
-    norm = float(accelerator.clip_grad_norm_(model.parameters(), max_norm))
-    optimizer.step()
-    optimizer.zero_grad()
-    return loss.item(), norm if math.isfinite(norm) else None
+def _save(run: Run, progress: Progress) -> None:
+    if run.guard.is_sound(progress.steps):
+        run.checkpoints.save(progress, run.model, run.optimizer, run.accelerator.scaler)
+
+
+def _train_epoch(run: Run, prepared: nn.Module, progress: Progress, bar: Any) -> None:
+    """Do the steps of an epoch that are left."""
+    params, train = run.params, run.data.train
+    peak = params.head_learning_rate if params.trains_head_alone else params.learning_rate
+    batches = draw_batches(train, params, progress.epoch, run.data.packed)
+    totals = run.objective.totals(train.labels, batches)
+    run.model.train()
+    for number in range(progress.batch, len(batches)):
+        factor = learning_rate_factor(progress.step, run.steps, params.warmup_fraction, params.schedule)
+        for group in run.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+        divisor = step_divisor(totals, number, params)
+        parts = _parts(run, batches[number], divisor, (progress.epoch, number))
+        loss, norm = _train_step(run, prepared, parts)
+        progress.step += 1
+        progress.batch = number + 1
+        loss *= divisor / totals[number]
+        row: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
+        progress.steps.append(row | {"learning_rate": peak * factor, "gradient_norm": norm})
+        _stop_at(run.guard.step_fault(progress.steps), run.checkpoints)
+        bar.update()
+        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        if progress.step % params.checkpoint_steps == 0 and progress.batch < len(batches):
+            _save(run, progress)
+
+
+def _close_epoch(run: Run, progress: Progress) -> None:
+    """Validate and record it, and keep the weights when they are the best so far."""
+    scores = validate(run.accelerator, run.model, run.data)
+    losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
+    progress.epochs.append(
+        {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "train_loss": float(np.mean(losses)) if losses else None,
+            **{f"validation_{name}": value for name, value in scores.items()},
+        }
+    )
+    _stop_at(run.guard.validation_fault(progress.epoch, scores["loss"]), run.checkpoints)
+    if scores["macro_f1"] > progress.best_score:
+        progress.best_score, progress.best_epoch = scores["macro_f1"], progress.epoch
+        run.checkpoints.keep_best(run.model)
 
 
 def train(
@@ -142,6 +243,8 @@ def train(
     depends on the weights, the optimizer and the step's number alone: batches and dropout are drawn from
     (seed, epoch, batch). A run that is killed and started again therefore ends with the same bytes.
 
+    Several processes each compute their part of every step and hold the same weights; one writes.
+
     Args:
         accelerator: Decides device and precision.
         model: A classifier of tokens, or a head of features, moved to the device.
@@ -158,65 +261,27 @@ def train(
     objective = make_objective(params, data.train.labels, data.classes, accelerator.device)
     guard = Guard(params, objective.chance(), scaled=accelerator.scaler is not None)
     optimizer = accelerator.prepare(make_optimizer(model, params))
-    prepared = accelerator.prepare(model)
-    peak = params.head_learning_rate if params.trains_head_alone else params.learning_rate
-    lengths = data.train.lengths
-    steps = params.epochs * math.ceil(len(lengths) / params.batch_size)
-    progress = checkpoints.resume(model, optimizer, accelerator.scaler)
-    if progress is None:
+    steps = count_steps(data.train, params, data.packed)
+    run = Run(accelerator, model, optimizer, data, params, objective, guard, checkpoints, steps)
+    resumed = checkpoints.resume(model, optimizer, accelerator.scaler)
+    if resumed is None:
         start(objective)
-        progress = Progress()
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model, guard)
+    # Other processes take the weights of the first one here.
+    prepared = accelerator.prepare(model)
+    progress = resumed or Progress()
+    if resumed is None:
+        _close_epoch(run, progress)
         on_epoch(progress)
-    bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=None)
+    bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=_hidden(accelerator))
     while progress.epoch < params.epochs and progress.epoch - progress.best_epoch < params.patience:
-        drawn = draw_rows(data.train.labels, params.sampling, params.seed, progress.epoch)
-        batches = epoch_batches(lengths, params.batch_size, params.seed, progress.epoch, drawn)
-        model.train()
-        for number in range(progress.batch, len(batches)):
-            torch.manual_seed(step_seed(params.seed, progress.epoch, number))
-            factor = learning_rate_factor(progress.step, steps, params.warmup_fraction, params.schedule)
-            _set_rates(optimizer, factor)
-            inputs = inputs_of(data.train, batches[number], data.pad_id, accelerator.device)
-            labels = torch.from_numpy(data.train.labels[batches[number]]).to(accelerator.device)
-            loss, norm = _train_step(accelerator, prepared, optimizer, objective, inputs, labels, params.max_grad_norm)
-            progress.step += 1
-            progress.batch = number + 1
-            row: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
-            row |= {"learning_rate": peak * factor, "gradient_norm": norm}
-            progress.steps.append(row)
-            _stop_at(guard.step_fault(progress.steps), checkpoints)
-            bar.update()
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            due = progress.step % params.checkpoint_steps == 0 and progress.batch < len(batches)
-            if due and guard.is_sound(progress.steps):
-                checkpoints.save(progress, model, optimizer, accelerator.scaler)
+        _train_epoch(run, prepared, progress, bar)
         progress.epoch += 1
         progress.batch = 0
-        _close_epoch(progress, validate(accelerator, prepared, data), checkpoints, model, guard)
-        if guard.is_sound(progress.steps):
-            checkpoints.save(progress, model, optimizer, accelerator.scaler)
+        _close_epoch(run, progress)
+        _save(run, progress)
         on_epoch(progress)
     bar.close()
+    accelerator.wait_for_everyone()
     checkpoints.load_best(model)
     model.eval()
     return progress
-
-
-def _close_epoch(
-    progress: Progress, scores: dict[str, float], checkpoints: Checkpoints, model: nn.Module, guard: Guard
-) -> None:
-    """Record an epoch's validation, and its weights when they are the best so far."""
-    losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
-    progress.epochs.append(
-        {
-            "epoch": progress.epoch,
-            "step": progress.step,
-            "train_loss": float(np.mean(losses)) if losses else None,
-            **{f"validation_{name}": value for name, value in scores.items()},
-        }
-    )
-    _stop_at(guard.validation_fault(progress.epoch, scores["loss"]), checkpoints)
-    if scores["macro_f1"] > progress.best_score:
-        progress.best_score, progress.best_epoch = scores["macro_f1"], progress.epoch
-        checkpoints.keep_best(model)

@@ -92,7 +92,7 @@ def _build(kind: Any, value: Any, key: str) -> Any:
         if value not in arguments:
             raise _Mismatch(f"{key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
         return value
-    if origin in (types.UnionType, typing.Union):
+    if origin in (types.UnionType, typing.Union):  # Annotated[...] | None is the latter
         return None if value is None else _build(arguments[0], value, key)
     if origin is tuple:
         if not isinstance(value, list) or not value:

@@ -1,0 +1,192 @@
+"""Batches by tokens hold every row once and no more than their budget, and train like others."""
+
+import itertools
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from test_attention import CONFIGS
+from tiny_models import save_bert, save_modernbert
+from tiny_task import ROOT, digests, model_params, resolve, run, tokenize, write_splits
+from transformers import AutoModel, GPT2Config
+
+from complaints import attention, hardware, params, training
+from complaints.batches import padded
+from complaints.budgets import WIDTH_MULTIPLE, batch_weight, budget_batches
+from complaints.errors import UserError
+from complaints.predictions import read_predictions
+from complaints.tokens import TokenSet
+
+LENGTHS = st.lists(st.integers(1, 130), min_size=1, max_size=300)
+
+
+@given(LENGTHS, st.integers(144, 900), st.integers(0, 9), st.integers(0, 9), st.booleans())
+def test_every_row_is_in_one_batch_within_the_budget(lengths, budget, seed, epoch, packed):
+    lengths = np.array(lengths)
+    drawn = budget_batches(lengths, budget, seed, epoch, packed)
+    assert sorted(np.concatenate(drawn).tolist()) == list(range(len(lengths)))
+    for rows in drawn:
+        width = -(-lengths[rows].max() // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+        assert (lengths[rows].sum() if packed else width * len(rows)) <= budget
+    again = budget_batches(lengths, budget, seed, epoch, packed)
+    assert all((a == b).all() for a, b in zip(drawn, again, strict=True))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_budgets_are_used_up_in_an_order_that_changes(packed):
+    lengths = np.random.default_rng(0).integers(5, 128, 4000)
+    first = budget_batches(lengths, 4096, 1, 0, packed)
+    used = [
+        lengths[rows].sum() if packed else -(-lengths[rows].max() // WIDTH_MULTIPLE) * WIDTH_MULTIPLE * len(rows)
+        for rows in first
+    ]
+    assert np.mean(used) > 0.95 * 4096
+    assert lengths.sum() > 0.9 * sum(used)
+    for other in (budget_batches(lengths, 4096, 1, 1, packed), budget_batches(lengths, 4096, 2, 0, packed)):
+        assert not np.array_equal(np.concatenate(first), np.concatenate(other))
+    sizes = [len(rows) for rows in first]
+    halves = np.mean(sizes[: len(sizes) // 2]), np.mean(sizes[len(sizes) // 2 :])
+    assert max(halves) < 1.3 * min(halves)  # short and long batches come mixed
+
+
+def test_row_longer_than_the_budget_stands_alone():
+    lengths = np.array([10, 300, 20, 500, 30])
+    for packed in (True, False):
+        batches = budget_batches(lengths, 100, 0, 0, packed)
+        assert sorted(np.concatenate(batches).tolist()) == [0, 1, 2, 3, 4]
+        assert {len(rows) for rows in batches if lengths[rows].max() > 100} == {1}
+
+
+def test_each_row_weighs_the_same_in_an_epoch(backbone):
+    lengths = np.random.default_rng(0).integers(5, 128, 500)
+    settings = model_params(backbone, batch_tokens=512)
+    batches = budget_batches(lengths, 512, 0, 0, False)
+    weights = [batch_weight(batches, number, settings) / len(rows) for number, rows in enumerate(batches)]
+    np.testing.assert_allclose(weights, len(batches) / len(lengths))
+    assert batch_weight(batches, 0, model_params(backbone)) == 1.0
+
+
+def test_widths_are_multiples_and_ids_stay():
+    offsets = np.array([0, 3, 4, 9])
+    tokens = TokenSet(["a", "b", "c"], np.arange(1, 10, dtype=np.int32), offsets, np.zeros(3, dtype=np.int64))
+    batch = padded(tokens, np.array([2, 0]), 99, torch.device("cpu"), 4)
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9, 99, 99, 99], [1, 2, 3, 99, 99, 99, 99, 99]]
+    assert batch["attention_mask"].tolist() == [[1] * 5 + [0] * 3, [1] * 3 + [0] * 5]
+    assert padded(tokens, np.array([2, 0]), 99, torch.device("cpu"))["input_ids"].shape == (2, 5)
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    return resolve(save_bert(tmp_path_factory.mktemp("bert")))
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch, backbone) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_splits()
+    tokenize("net", backbone)
+    return tmp_path
+
+
+def trained(settings: params.ModelParams) -> tuple[np.ndarray, np.ndarray]:
+    """Train and return the loss of each step and the logits of the test rows."""
+    run(settings)
+    losses = pd.read_csv("reports/training/net/steps.csv")["loss"].to_numpy()
+    return losses, read_predictions("predictions/net.parquet")["test"][1]
+
+
+@pytest.fixture
+def steady(tmp_path):
+    """A backbone without dropout, whose steps do not depend on how a batch is laid out."""
+    return resolve(save_modernbert(tmp_path / "modernbert"))
+
+
+@pytest.mark.parametrize("head", ["linear", "stock"])
+def test_training_without_padding_is_training_with_it(workspace, steady, head):
+    settings = model_params(steady, head=head, head_start="random", precision="fp32", packing="never")
+    padded_losses, padded_logits = trained(settings)
+    losses, logits = trained(replace(settings, packing="always"))
+    np.testing.assert_allclose(losses, padded_losses, atol=1e-5)
+    np.testing.assert_allclose(logits, padded_logits, atol=1e-4)
+
+
+def test_pieces_add_up_to_the_step(workspace, steady):
+    settings = model_params(steady, head_start="random", precision="fp32")
+    whole_losses, whole_logits = trained(settings)
+    losses, logits = trained(replace(settings, accumulation=3))
+    np.testing.assert_allclose(losses, whole_losses, atol=1e-5)
+    np.testing.assert_allclose(logits, whole_logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("packing", ["always", "never"])
+def test_stopped_under_a_budget_it_ends_with_the_same_bytes(workspace, monkeypatch, backbone, packing):
+    settings = model_params(backbone, head_start="random", batch_tokens=100, packing=packing, epochs=2)
+    losses, _ = trained(settings)
+    whole = digests()
+    step = training._train_step
+    calls = itertools.count(1)
+
+    def dying(*arguments):
+        if next(calls) == len(losses) - 2:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_train_step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(settings)
+    assert list(Path("scratch/finetune/net").glob("*/step-*"))
+    run(settings)
+    assert digests() == whole
+
+
+def test_compiled_model_trains_like_another_and_saves_the_same_names(workspace, steady, monkeypatch):
+    # All of torch.compile but its code generator, which takes a minute.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    settings = model_params(steady, head_start="random", precision="fp32", epochs=1, batch_tokens=160)
+    losses, logits = trained(settings)
+    names = set(load_file("models/net/model.safetensors"))
+    compiled_losses, compiled_logits = trained(replace(settings, compile=True))
+    np.testing.assert_allclose(compiled_losses, losses, atol=1e-4)
+    np.testing.assert_allclose(compiled_logits, logits, atol=1e-3)
+    assert set(load_file("models/net/model.safetensors")) == names
+
+
+def test_padding_is_skipped_where_that_is_asked_for_or_fast():
+    encoder = AutoModel.from_config(CONFIGS["bert"])
+    assert not attention.prepare(encoder, "auto", kernel_runs=False, compiled=False)
+    assert not attention.prepare(encoder, "never", kernel_runs=True, compiled=False)
+    assert encoder.config._attn_implementation != attention.PADDING_FREE
+    assert attention.prepare(encoder, "auto", kernel_runs=True, compiled=False)
+    assert encoder.config._attn_implementation == attention.PADDING_FREE
+    unknown = AutoModel.from_config(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9))
+    assert not attention.prepare(unknown, "auto", kernel_runs=True, compiled=False)
+    with pytest.raises(UserError, match="packing is 'always', which is not known to be right for gpt2"):
+        attention.prepare(unknown, "always", kernel_runs=True, compiled=False)
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision", "expected"),
+    [((7, 5), "fp16", False), ((8, 0), "bf16", True), ((9, 0), "fp16", True), ((9, 0), "fp32", False)],
+)
+def test_kernel_runs_on_new_gpus_in_half_precision(monkeypatch, capability, precision, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(hardware, "varlen_kernel", lambda: len)
+    assert hardware.runs_varlen("cuda", precision) is expected
+    assert not hardware.runs_varlen("cpu", precision)
+
+
+def test_budget_that_holds_no_text_is_refused():
+    tree = params.read_yaml(ROOT / "params.yaml")
+    tree["models"]["minilm"]["batch_tokens"] = 134
+    with pytest.raises(UserError, match=r"models\.minilm\.batch_tokens is 134; it must hold at least one text"):
+        params.parse(tree)
+    tree["models"]["minilm"]["batch_tokens"] = 135
+    assert params.parse(tree).models["minilm"].batch_tokens == 135
