@@ -2,23 +2,17 @@
 
 Three loops train the same model on the same examples, with lengths as in the canonical data set: a plain loop as in
 the course (all rows padded to 128 tokens, fp32), transformers' own Trainer (each batch padded to its longest row), and
-this project's. Each is a process of its own; they are stopped and continued in turn, a few seconds each, so that
-whatever else the machine does hits all alike. Prints a table of examples per second, validation loss and peak memory;
---write puts it into benchmarks/speed_cpu.md.
+this project's. Each is a process of its own; they run in turns of a few seconds. Prints a table of examples per second,
+validation loss and peak memory; --write puts it into benchmarks/speed_cpu.md.
 """
 
 import argparse
 import math
-import multiprocessing
-import os
 import platform
 import resource
-import signal
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +21,9 @@ import torch
 from lengths import CLASSES, draw_tokens
 from torch import nn
 from transformers import AutoModel, ModernBertConfig, Trainer, TrainingArguments, get_linear_schedule_with_warmup
+from turns import Clock, take_turns
 
-from complaints import backbones, classifier, hardware, params, processes, training
+from complaints import attention, backbones, classifier, hardware, params, processes, training
 from complaints.batches import inference_batches, padded
 from complaints.budgets import draw_batches
 from complaints.checkpoints import Checkpoints, Progress
@@ -36,10 +31,8 @@ from complaints.files import write_text
 from complaints.params import ModelParams
 from complaints.tokens import TokenSet
 
-MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM = 128, 32, 1e-4, 0.1, 0.01, 1.0
-SLICE_SECONDS = 3.0
+MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM = 128, 32, 3e-4, 0.1, 0.01, 1.0
 CPU = torch.device("cpu")
-Clock = Callable[[], None]
 
 
 def make_minilm(attention_dropout: bool) -> classifier.LinearClassifier:
@@ -58,23 +51,24 @@ def make_modernbert(attention_dropout: bool) -> classifier.LinearClassifier:
     return classifier.LinearClassifier(encoder, "mean", CLASSES)
 
 
-MODELS = {"MiniLM-L6": (make_minilm, 30_000, 512), "ModernBERT, 4 layers": (make_modernbert, 50_000, 256)}
+MODELS = {"MiniLM-L6": (make_minilm, 30_000, 384), "ModernBERT, 4 layers": (make_modernbert, 50_000, 128)}
 
 
 def settings() -> ModelParams:
     """Return the common recipe as this project's parameters."""
     entry = params.parse(params.read_yaml("params.yaml")).models["minilm"]
-    rates = {"learning_rate": RATE, "head_learning_rate": RATE, "warmup_fraction": WARMUP, "weight_decay": DECAY}
-    return replace(entry, epochs=1, batch_size=ROWS, head_start="random", max_grad_norm=NORM, seed=0, **rates)
+    rates: dict[str, Any] = {"learning_rate": RATE, "head_learning_rate": RATE, "warmup_fraction": WARMUP}
+    rates |= {"weight_decay": DECAY, "max_grad_norm": NORM}
+    return replace(entry, epochs=1, batch_size=ROWS, head_start="random", seed=0, **rates)
 
 
-def course_loop(model: classifier.LinearClassifier, tokens: TokenSet, begin: Clock, end: Clock) -> None:
+def course_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
     """Train with every row padded to the longest input, in fp32."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
     steps = math.ceil(len(tokens) / ROWS)
     schedule = get_linear_schedule_with_warmup(optimizer, math.ceil(WARMUP * steps), steps)
     order = np.random.default_rng(0).permutation(len(tokens))
-    begin()
+    clock.begin()
     for start in range(0, len(order), ROWS):
         rows = order[start : start + ROWS]
         logits = model(**padded(tokens, rows, 0, CPU, MAX_LENGTH))
@@ -83,7 +77,7 @@ def course_loop(model: classifier.LinearClassifier, tokens: TokenSet, begin: Clo
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-    end()
+    clock.end()
 
 
 class ForTrainer(nn.Module):
@@ -100,7 +94,7 @@ class ForTrainer(nn.Module):
         return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
-def trainer_loop(model: classifier.LinearClassifier, tokens: TokenSet, begin: Clock, end: Clock) -> None:
+def trainer_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
     """Train with transformers' Trainer, each batch padded to its longest row, in fp32."""
 
     def collate(rows: list[int]) -> dict[str, torch.Tensor]:
@@ -126,37 +120,41 @@ def trainer_loop(model: classifier.LinearClassifier, tokens: TokenSet, begin: Cl
         )
         rows: Any = list(range(len(tokens)))
         trainer = Trainer(ForTrainer(model), arguments, train_dataset=rows, data_collator=collate)
-        begin()
+        clock.begin()
         trainer.train()
-        end()
+        clock.end()
 
 
-def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, begin: Clock, end: Clock) -> None:
+def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
     """Train with this project's loop, in the precision that `auto` takes."""
-    accelerator = processes.make_accelerator("cpu", hardware.resolve_precision("auto", "cpu"))
-    data = training.Data(tokens, draw_tokens(1, 2000, 8, 1), 0)
+    precision = hardware.resolve_precision("auto", "cpu")
+    accelerator = processes.make_accelerator("cpu", precision)
+    attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
+    data = training.Data(tokens, draw_tokens(1, 2000, 8, 1), pad_id=0, classes=CLASSES)
 
     class Done(Exception):
         """The epoch is over."""
 
     def on_epoch(progress: Progress) -> None:
         if progress.epoch == 0:
-            begin()
+            clock.begin()
         else:
-            end()
+            clock.end()
             raise Done
 
     try:
-        training.train(accelerator, model, data, settings(), Checkpoints(Path("none"), "x", writes=False), on_epoch)
+        nowhere = Checkpoints(Path("none"), "x", writes=False)
+        training.train(accelerator, model, data, settings(), nowhere, lambda objective: None, on_epoch)
     except Done:
         return
 
 
+NO_DROPOUT, PROJECT = "the same without attention dropout", "this project"
 LOOPS = {
     "plain loop, padded to 128, fp32": (course_loop, True),
-    "the same without attention dropout": (course_loop, False),
+    NO_DROPOUT: (course_loop, False),
     "transformers' Trainer, dynamic padding, fp32": (trainer_loop, True),
-    "this project": (project_loop, False),
+    PROJECT: (project_loop, False),
 }
 
 
@@ -171,76 +169,22 @@ def validation_loss(model: nn.Module, tokens: TokenSet) -> float:
     return total / len(tokens)
 
 
-def work(connection: Connection, loop: str, model_name: str, examples: int) -> None:
-    """Train in a process of its own, which stops itself before the first step; send loss and peak memory."""
-    make, vocabulary, _ = MODELS[model_name]
-    tokens = draw_tokens(examples, vocabulary, MAX_LENGTH, 0)
+def work(clock: Clock, loop: str, model_name: str) -> tuple[float, float]:
+    """Train in a process of its own; return validation loss and the most memory it held while training, in GiB."""
+    make, vocabulary, examples = MODELS[model_name]
     run, attention_dropout = LOOPS[loop]
     torch.manual_seed(0)
     model = make(attention_dropout).train()
-    peak = 0.0
-
-    def begin() -> None:
-        connection.send("ready")
-        os.kill(os.getpid(), signal.SIGSTOP)
-
-    def end() -> None:
-        nonlocal peak
-        connection.send("trained")
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-    run(model, tokens, begin, end)
-    connection.send((validation_loss(model, draw_tokens(256, vocabulary, MAX_LENGTH, 2)), peak))
-
-
-@dataclass
-class Run:
-    """A loop's process, and how long it has trained."""
-
-    process: Any
-    connection: Connection
-    seconds: float = 0.0
-    trained: bool = False
-
-    def go_on(self) -> None:
-        """Let the process train for one slice, or to its end if that comes first."""
-        start = time.perf_counter()
-        os.kill(self.process.pid, signal.SIGCONT)
-        self.trained = self.connection.poll(SLICE_SECONDS)
-        self.seconds += time.perf_counter() - start
-        if self.trained:
-            self.connection.recv()
-        else:
-            os.kill(self.process.pid, signal.SIGSTOP)
-
-
-def measure(model_name: str, examples: int) -> dict[str, tuple[float, float, float]]:
-    """Return (seconds, validation loss, peak GiB) of each loop."""
-    context = multiprocessing.get_context("spawn")
-    runs: dict[str, Run] = {}
-    for loop in LOOPS:
-        here, there = context.Pipe()
-        process = context.Process(target=work, args=(there, loop, model_name, examples), daemon=True)
-        process.start()
-        there.close()
-        here.recv()
-        runs[loop] = Run(process, here)
-    results = {}
-    while len(results) < len(runs):
-        for loop, run in runs.items():
-            if not run.trained:
-                run.go_on()
-                if run.trained:
-                    results[loop] = (run.seconds, *run.connection.recv())
-                    run.process.join()
-    return {loop: results[loop] for loop in LOOPS}
+    run(model, draw_tokens(examples, vocabulary, MAX_LENGTH, 0), clock)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return validation_loss(model, draw_tokens(256, vocabulary, MAX_LENGTH, 2)), peak
 
 
 def batches_seconds(vocabulary: int, examples: int) -> float:
     """Return the seconds that drawing and padding an epoch's batches takes: the work between the model's steps."""
     tokens = draw_tokens(examples, vocabulary, MAX_LENGTH, 0)
     start = time.perf_counter()
-    for rows in draw_batches(tokens.lengths, settings(), 0, packed=False):
+    for rows in draw_batches(tokens, settings(), 0, packed=False):
         padded(tokens, rows, 0, CPU)
     return time.perf_counter() - start
 
@@ -248,20 +192,19 @@ def batches_seconds(vocabulary: int, examples: int) -> float:
 def main() -> None:
     """Print the table, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--examples", type=float, default=1.0, help="factor on the number of examples")
     parser.add_argument("--write", action="store_true", help="write benchmarks/speed_cpu.md")
     arguments = parser.parse_args()
     lines = ["| model | loop | examples/s | times the plain loop | validation loss | peak memory |"]
     lines.append("|---|---|--:|--:|--:|--:|")
     notes = []
-    for model_name, (_, vocabulary, examples) in MODELS.items():
-        examples = int(examples * arguments.examples)
-        results = measure(model_name, examples)
-        slowest = results[next(iter(LOOPS))][0]
-        for loop, (seconds, loss, peak) in results.items():
+    for model_name, (make, vocabulary, examples) in MODELS.items():
+        loops = [loop for loop in LOOPS if make is make_minilm or loop != NO_DROPOUT]
+        results = take_turns(work, {loop: (loop, model_name) for loop in loops})
+        slowest = results[loops[0]][0]
+        for loop, (seconds, (loss, peak)) in results.items():
             cells = [f"{examples / seconds:.1f}", f"{slowest / seconds:.2f}", f"{loss:.3f}", f"{peak:.2f} GiB"]
             lines.append(f"| {model_name}, {examples} examples | {loop} | {' | '.join(cells)} |")
-        share = batches_seconds(vocabulary, examples) / results["this project"][0]
+        share = batches_seconds(vocabulary, examples) / results[PROJECT][0]
         notes.append(f"{model_name}: drawing and padding batches takes {share:.2%} of this project's time.")
     precision = hardware.resolve_precision("auto", "cpu")
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"

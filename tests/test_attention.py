@@ -94,6 +94,28 @@ def test_logits_do_not_depend_on_the_rows_beside(pooling):
         torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("name", ["bert", "modernbert", "llama"])
+def test_attention_in_float32_is_that_of_transformers(name):
+    plain = build(hf.AutoModel, CONFIGS[name])
+    other = copy.deepcopy(plain)
+    attention.prepare(other, "never", kernel_runs=False, compiled=False, slow_half=True)
+    inputs = rows(plain.config)
+    real = inputs["attention_mask"].bool()
+    torch.testing.assert_close(other(**inputs).last_hidden_state[real], plain(**inputs).last_hidden_state[real])
+    kinds = set()
+    attend = torch.nn.functional.scaled_dot_product_attention
+
+    def watched(query, *arguments, **named):
+        kinds.add(query.dtype)
+        return attend(query, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
+        patch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+        half = other(**inputs).last_hidden_state
+    assert kinds == {torch.float32}
+    torch.testing.assert_close(half[real].float(), plain(**inputs).last_hidden_state[real], atol=0.1, rtol=0.1)
+
+
 def test_saved_encoder_does_not_ask_for_padding_free_attention(tmp_path):
     encoder = build(hf.AutoModel, CONFIGS["bert"])
     names = list(encoder.state_dict())
@@ -128,7 +150,7 @@ def test_window_reaches_as_far_as_the_kernel_says():
     random = np.random.default_rng(0)
     q, k, v = (torch.from_numpy(random.normal(size=(7, 1, 4)).astype("f4")) for _ in range(3))
     starts = torch.tensor([0, 3, 7])
-    output = attention._rows_apart(q, k, v, starts, starts, 5, 5, scale=1.0, window_size=(2, 0), enable_gqa=False)
+    output = attention._rows_apart(q, k, v, starts, starts, 5, 5, scale=1.0, window_size=(2, 0))
     for place in range(7):
         first = max(place - 2, 0 if place < 3 else 3)
         weights = (k[first : place + 1, 0] @ q[place, 0]).softmax(0)

@@ -19,12 +19,17 @@ from transformers import AutoModel, GPT2Config
 
 from complaints import attention, hardware, params, training
 from complaints.batches import padded
-from complaints.budgets import WIDTH_MULTIPLE, batch_weight, budget_batches
+from complaints.budgets import WIDTH_MULTIPLE, budget_batches, count_steps, draw_batches, step_divisor
 from complaints.errors import UserError
 from complaints.predictions import read_predictions
+from complaints.sampling import draw_rows
 from complaints.tokens import TokenSet
 
 LENGTHS = st.lists(st.integers(1, 130), min_size=1, max_size=300)
+
+
+def settings_of(**changes) -> params.ModelParams:
+    return replace(params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
 
 
 @given(LENGTHS, st.integers(144, 900), st.integers(0, 9), st.integers(0, 9), st.booleans())
@@ -64,13 +69,32 @@ def test_row_longer_than_the_budget_stands_alone():
         assert {len(rows) for rows in batches if lengths[rows].max() > 100} == {1}
 
 
-def test_each_row_weighs_the_same_in_an_epoch(backbone):
-    lengths = np.random.default_rng(0).integers(5, 128, 500)
-    settings = model_params(backbone, batch_tokens=512)
-    batches = budget_batches(lengths, 512, 0, 0, False)
-    weights = [batch_weight(batches, number, settings) / len(rows) for number, rows in enumerate(batches)]
-    np.testing.assert_allclose(weights, len(batches) / len(lengths))
-    assert batch_weight(batches, 0, model_params(backbone)) == 1.0
+@given(LENGTHS, st.integers(0, 5))
+def test_under_a_budget_each_row_counts_as_its_weight_says_and_a_step_is_a_mean(lengths, seed):
+    weights = np.random.default_rng(seed).uniform(0.2, 3, len(lengths))
+    by_tokens, by_rows = settings_of(batch_tokens=512), settings_of()
+    batches = budget_batches(np.array(lengths), 512, seed, 0, False)
+    totals = np.array([weights[rows].sum() for rows in batches])
+    assert len({step_divisor(totals, number, by_tokens) for number in range(len(batches))}) == 1
+    shares = [totals[number] / step_divisor(totals, number, by_tokens) for number in range(len(batches))]
+    assert np.mean(shares) == pytest.approx(1)
+    assert [step_divisor(totals, number, by_rows) for number in range(len(batches))] == totals.tolist()
+
+
+@pytest.mark.parametrize("changes", [{}, {"batch_tokens": 512}, {"sampling": "class_aware", "batch_tokens": 300}])
+@pytest.mark.parametrize("packed", [True, False])
+def test_number_of_steps_is_that_of_the_batches_of_all_epochs_and_rows_are_those_drawn(changes, packed):
+    random = np.random.default_rng(0)
+    lengths = random.integers(5, 128, 500)
+    offsets = np.concatenate([[0], lengths.cumsum()])
+    labels = np.sort(random.geometric(0.4, 500)) - 1
+    tokens = TokenSet([""] * 500, np.zeros(offsets[-1], dtype=np.int32), offsets, labels)
+    settings = settings_of(epochs=3, **changes)
+    epochs = [draw_batches(tokens, settings, epoch, packed) for epoch in range(3)]
+    assert count_steps(tokens, settings, packed) == sum(map(len, epochs))
+    for epoch, batches in enumerate(epochs):
+        drawn = draw_rows(labels, settings.sampling, settings.seed, epoch)
+        assert sorted(np.concatenate(batches)) == sorted(drawn)
 
 
 def test_widths_are_multiples_and_ids_stay():
@@ -110,15 +134,21 @@ def steady(tmp_path):
 
 @pytest.mark.parametrize("head", ["linear", "stock"])
 def test_training_without_padding_is_training_with_it(workspace, steady, head):
-    settings = model_params(steady, head=head, head_start="random", precision="fp32", packing="never")
+    settings = model_params(steady, head=head, head_start="random", packing="never")
     padded_losses, padded_logits = trained(settings)
     losses, logits = trained(replace(settings, packing="always"))
     np.testing.assert_allclose(losses, padded_losses, atol=1e-5)
     np.testing.assert_allclose(logits, padded_logits, atol=1e-4)
 
 
-def test_pieces_add_up_to_the_step(workspace, steady):
-    settings = model_params(steady, head_start="random", precision="fp32")
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"class_weights": "inverse"}, {"sampling": "class_aware", "batch_tokens": 100, "train": "lora"}],
+    ids=["plain", "weighted", "budget"],
+)
+def test_pieces_add_up_to_the_step(workspace, steady, changes):
+    lora = params.LoraParams(rank=2, alpha=8, dropout=0.0, targets=None)
+    settings = model_params(steady, head_start="random", lora=lora, **changes)
     whole_losses, whole_logits = trained(settings)
     losses, logits = trained(replace(settings, accumulation=3))
     np.testing.assert_allclose(losses, whole_losses, atol=1e-5)
@@ -150,7 +180,7 @@ def test_stopped_under_a_budget_it_ends_with_the_same_bytes(workspace, monkeypat
 def test_compiled_model_trains_like_another_and_saves_the_same_names(workspace, steady, monkeypatch):
     # All of torch.compile but its code generator, which takes a minute.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    settings = model_params(steady, head_start="random", precision="fp32", epochs=1, batch_tokens=160)
+    settings = model_params(steady, head_start="random", epochs=1, batch_tokens=160)
     losses, logits = trained(settings)
     names = set(load_file("models/net/model.safetensors"))
     compiled_losses, compiled_logits = trained(replace(settings, compile=True))
@@ -183,6 +213,13 @@ def test_kernel_runs_on_new_gpus_in_half_precision(monkeypatch, capability, prec
     assert not hardware.runs_varlen("cpu", precision)
 
 
+def test_budget_without_tokens_to_count_is_refused():
+    tree = params.read_yaml(ROOT / "params.yaml")
+    tree["models"]["minilm"] |= {"batch_tokens": 4096, "train": "head"}
+    with pytest.raises(UserError, match="batch_tokens is 4096, but train: head works on features"):
+        params.parse(tree)
+
+
 def test_budget_that_holds_no_text_is_refused():
     tree = params.read_yaml(ROOT / "params.yaml")
     tree["models"]["minilm"]["batch_tokens"] = 134
@@ -190,3 +227,17 @@ def test_budget_that_holds_no_text_is_refused():
         params.parse(tree)
     tree["models"]["minilm"]["batch_tokens"] = 135
     assert params.parse(tree).models["minilm"].batch_tokens == 135
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("vendor_id : GenuineIntel\nflags : avx512f avx512_bf16 amx_bf16 amx_tile", True),
+        ("vendor_id : GenuineIntel\nflags : avx512f avx512_bf16", False),
+        ("vendor_id : AuthenticAMD\nflags : avx512f avx512_bf16", True),
+        ("vendor_id : AuthenticAMD\nflags : avx2", False),
+        ("", False),
+    ],
+)
+def test_processors_that_were_measured_faster_train_in_bf16(cpuinfo, expected):
+    assert hardware.is_fast_in_bf16(cpuinfo) is expected

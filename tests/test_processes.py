@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from tiny_models import save_bert
-from tiny_task import ROOT, digests, model_params, resolve, run, tokenize, write_splits
+from tiny_task import ROOT, digests, embed, model_params, resolve, tokenize, write_splits
 
+from complaints import backbones, params
 from complaints.predictions import read_predictions
 from complaints.processes import pieces
 
@@ -58,30 +59,49 @@ def launch(launcher: list[str], **environment: str) -> subprocess.CompletedProce
     return subprocess.run(command, env=os.environ | path | environment, text=True, capture_output=True, check=False)
 
 
+def write_params(settings: params.ModelParams) -> None:
+    values = YAML(typ="safe").load(ROOT / "params.yaml")
+    values["models"] = {"net": asdict(settings)}
+    YAML().dump(values, Path("params.yaml"))
+
+
 TORCHRUN = ["torchrun", "--standalone", "--nproc-per-node", "2"]
 # The flag stands for torch's own launcher, on processors too; with --cpu several processes need MPI.
 ACCELERATE = ["accelerate", "launch", "--multi_gpu", "--num_processes", "2"]
 
 
-@pytest.mark.slow
-def test_two_processes_train_what_one_does_and_resume_with_the_same_bytes(tmp_path, monkeypatch):
+def read_run() -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the history of the steps and the logits of the test rows."""
+    return pd.read_csv("reports/training/net/steps.csv"), read_predictions("predictions/net.parquet")["test"][1]
+
+
+def assert_alike(one: tuple[pd.DataFrame, np.ndarray], other: tuple[pd.DataFrame, np.ndarray]) -> None:
+    np.testing.assert_allclose(one[0]["loss"], other[0]["loss"], atol=1e-4)
+    np.testing.assert_allclose(one[0]["gradient_norm"], other[0]["gradient_norm"], rtol=1e-3)
+    np.testing.assert_allclose(one[1], other[1], atol=1e-3)
+
+
+@pytest.fixture
+def backbone(tmp_path, monkeypatch) -> backbones.Backbone:
     monkeypatch.chdir(tmp_path)
-    backbone = resolve(save_bert(tmp_path / "bert"))
+    made = resolve(save_bert(tmp_path / "bert"))
     write_splits()
-    tokenize("net", backbone)
-    settings = model_params(backbone, head_start="random", accumulation=2, precision="bf16")
-    values = YAML(typ="safe").load(ROOT / "params.yaml")
-    values["models"] = {"net": asdict(settings)}
-    YAML().dump(values, Path("params.yaml"))
+    tokenize("net", made)
     Path("driver.py").write_text(DRIVER)
+    return made
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_does_and_resume_with_the_same_bytes(backbone):
+    recipe = {"head_start": "random", "class_weights": "inverse", "precision": "bf16"}
+    write_params(model_params(backbone, accumulation=2, **recipe))
+    embed("net", model_params(backbone, **recipe))
 
     done = launch(TORCHRUN)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("epoch 3: validation loss") == 1  # one of them reports
     assert not list(Path("scratch/finetune/net").glob("*"))
-    two = digests()
-    steps = pd.read_csv("reports/training/net/steps.csv")
-    logits = read_predictions("predictions/net.parquet")["test"]
+    two, run_of_two = digests(), read_run()
 
     killed = launch(TORCHRUN, KILL_AT="13")
     assert killed.returncode != 0
@@ -93,10 +113,30 @@ def test_two_processes_train_what_one_does_and_resume_with_the_same_bytes(tmp_pa
     assert digests() == two
 
     # The same four pieces of each step, dropout included, in one process.
-    run(model_params(backbone, head_start="random", accumulation=4, precision="bf16"))
-    alone = pd.read_csv("reports/training/net/steps.csv")
-    alone_logits = read_predictions("predictions/net.parquet")["test"]
-    np.testing.assert_allclose(steps["loss"], alone["loss"], atol=1e-4)
-    np.testing.assert_allclose(steps["gradient_norm"], alone["gradient_norm"], rtol=1e-3)
-    assert logits[0] == alone_logits[0]
-    np.testing.assert_allclose(logits[1], alone_logits[1], atol=1e-3)
+    write_params(model_params(backbone, accumulation=4, **recipe))
+    alone = launch([sys.executable])
+    assert alone.returncode == 0, alone.stderr
+    assert_alike(run_of_two, read_run())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"train": "lora", "batch_tokens": 100, "sampling": "class_aware", "loss": "focal"},
+        {"train": "head", "loss": "logit_adjusted", "head_start": "names"},
+        {"freeze_layers": 1, "packing": "always", "batch_tokens": 100, "class_weights": "sqrt_inverse"},
+    ],
+    ids=lambda recipe: "-".join(map(str, recipe.values())),
+)
+def test_every_way_to_train_goes_with_two_processes(backbone, recipe):
+    settings = model_params(backbone, epochs=2, **recipe)
+    embed("net", settings)
+    write_params(replace(settings, accumulation=2))
+    alone = launch([sys.executable])
+    assert alone.returncode == 0, alone.stderr
+    run_of_one = read_run()
+    write_params(settings)
+    together = launch(TORCHRUN)
+    assert together.returncode == 0, together.stderr
+    assert_alike(run_of_one, read_run())

@@ -43,15 +43,17 @@ def _rows_apart(
     *,
     scale: float | None,
     window_size: tuple[int, int],
-    enable_gqa: bool,
 ) -> torch.Tensor:
     """Compute what `varlen_attn` does, called like it, where its kernel does not run: with padding in here alone."""
     places = torch.arange(longest, device=query.device)
     real = places < starts.diff()[:, None]
 
+    # In float32 on a processor, for the reason that `float32_attention` gives.
+    kind = value.dtype if value.is_cuda else torch.float32
+
     def padded(packed: torch.Tensor) -> torch.Tensor:
-        apart = packed.new_zeros(*real.shape, *packed.shape[1:])
-        apart[real] = packed
+        apart = packed.new_zeros(*real.shape, *packed.shape[1:], dtype=kind)
+        apart[real] = packed.to(kind)
         return apart.transpose(1, 2)
 
     before, after = (longest if side < 0 else side for side in window_size)
@@ -59,11 +61,10 @@ def _rows_apart(
     near = (distance >= -before) & (distance <= after)
     # A place without a token sees itself: a softmax over nothing would be no number, also in the gradients.
     mask = (real[:, None, None, :] & near) | (distance == 0)
-    states = (padded(query), padded(key), padded(value))
-    if not query.is_cuda:
-        states = tuple(each.float() for each in states)  # for the reason that `float32_attention` gives
     with torch.autocast(query.device.type, enabled=False):
-        output = nn.functional.scaled_dot_product_attention(*states, mask, scale=scale, enable_gqa=enable_gqa)
+        output = nn.functional.scaled_dot_product_attention(
+            padded(query), padded(key), padded(value), mask, scale=scale
+        )
     return output.transpose(1, 2)[real].to(value.dtype)
 
 
@@ -104,11 +105,12 @@ def padding_free_attention(
     reach = -1 if sliding_window is None else sliding_window - 1
     # Rotary embeddings may have left query and key in float32 under autocast, which the kernel does not take.
     q, k, v = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
+    if q.shape[1] != k.shape[1]:  # not every version of the kernel takes fewer heads
+        k, v = (states.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for states in (k, v))
     output = _attention_for(value)(
         *(q, k, v, cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q),
         scale=scaling,
         window_size=(reach, 0 if getattr(module, "is_causal", False) else reach),
-        enable_gqa=q.shape[1] != k.shape[1],
     )
     return output[None], None
 

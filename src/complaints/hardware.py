@@ -15,17 +15,20 @@ def device_name() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _cpu_multiplies_bf16() -> bool:
-    """Tell whether the processor trains faster in bf16: it has AMX, or is AMD's with avx512_bf16.
+def is_fast_in_bf16(cpuinfo: str) -> bool:
+    """Tell from /proc/cpuinfo whether a processor trains faster in bf16: it has AMX, or is AMD's with avx512_bf16.
 
-    On Intel's without AMX, avx512_bf16 does not count: a step was measured to take 1.96 times as long as in fp32; on
-    AMD's it takes 0.6 times as long (benchmarks/precision.py, docs/decisions/0004).
+    On Intel's without AMX, avx512_bf16 does not count: a step was measured to take 1.96 times as long as in fp32. On
+    AMD's it takes 0.56 times as long (benchmarks/precision.py).
     """
+    return "amx_bf16" in cpuinfo or ("AuthenticAMD" in cpuinfo and "avx512_bf16" in cpuinfo)
+
+
+def _cpu_info() -> str:
     try:
-        flags = Path("/proc/cpuinfo").read_text()
+        return Path("/proc/cpuinfo").read_text()
     except OSError:
-        return False
-    return "amx_bf16" in flags or ("AuthenticAMD" in flags and "avx512_bf16" in flags)
+        return ""
 
 
 def resolve_precision(asked: str, device: str) -> str:
@@ -42,7 +45,7 @@ def resolve_precision(asked: str, device: str) -> str:
     if asked != "auto":
         return asked
     if device == "cpu":
-        return "bf16" if _cpu_multiplies_bf16() else "fp32"
+        return "bf16" if is_fast_in_bf16(_cpu_info()) else "fp32"
     return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
 
 
