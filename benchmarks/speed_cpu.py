@@ -28,7 +28,7 @@ from complaints.batches import inference_batches, padded
 from complaints.budgets import draw_batches
 from complaints.checkpoints import Checkpoints, Progress
 from complaints.files import write_text
-from complaints.params import ModelParams
+from complaints.model_params import ModelParams
 from complaints.tokens import TokenSet
 
 MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM = 128, 32, 3e-4, 0.1, 0.01, 1.0

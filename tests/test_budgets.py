@@ -21,6 +21,7 @@ from complaints import attention, hardware, params, training
 from complaints.batches import padded
 from complaints.budgets import WIDTH_MULTIPLE, budget_batches, count_steps, draw_batches, step_divisor
 from complaints.errors import UserError
+from complaints.model_params import LoraParams
 from complaints.predictions import read_predictions
 from complaints.sampling import draw_rows
 from complaints.tokens import TokenSet
@@ -147,7 +148,7 @@ def test_training_without_padding_is_training_with_it(workspace, steady, head):
     ids=["plain", "weighted", "budget"],
 )
 def test_pieces_add_up_to_the_step(workspace, steady, changes):
-    lora = params.LoraParams(rank=2, alpha=8, dropout=0.0, targets=None)
+    lora = LoraParams(rank=2, alpha=8, dropout=0.0, targets=None)
     settings = model_params(steady, head_start="random", lora=lora, **changes)
     whole_losses, whole_logits = trained(settings)
     losses, logits = trained(replace(settings, accumulation=3))

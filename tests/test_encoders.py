@@ -18,7 +18,7 @@ from tiny_models import (
 )
 from tiny_task import LABELS, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, batches, classifier, encoders, processes, tokens, training
+from complaints import backbones, batches, classifier, encoders, inference, processes, tokens
 from complaints.errors import UserError
 from complaints.files import read_parquet, write_json
 from complaints.predict import Predictor
@@ -54,7 +54,7 @@ def test_logits_do_not_depend_on_padding(tmp_path, make, head):
     rows = [random.integers(5, 15, length) for length in random.integers(1, 40, 100)]
     rows[7][-1] = rows[8][-1] = pad_id  # the id of padding within a text is a token like any other
     accelerator = processes.make_accelerator("cpu", "fp32")
-    bucketed = training.infer(accelerator, model, token_set(rows), pad_id, "logits")
+    bucketed = inference.infer(accelerator, model, token_set(rows), pad_id, "logits")
     together = batches.padded(token_set(rows), np.arange(100), pad_id, torch.device("cpu"))
     with torch.no_grad():
         padded = model(**together).numpy()

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import save_bert
 from tiny_task import LABELS, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, classifier, guards, probe, tokens, training
+from complaints import backbones, classifier, guards, inference, probe, tokens, training
 from complaints.errors import UserError
 from complaints.files import read_json
 
@@ -147,6 +147,6 @@ def test_validation_is_the_same_twice_and_without_the_dropout_of_training(backbo
     first = training.validate(accelerator, model, data)
     assert not any(module.training for module in model.modules())
     assert training.validate(accelerator, model, data) == first
-    logits = training.infer(accelerator, model, data.validation, 0, "validate")
+    logits = inference.infer(accelerator, model, data.validation, 0, "validate")
     model.train()
-    assert not np.array_equal(logits, training.infer(accelerator, model, data.validation, 0, "validate"))
+    assert not np.array_equal(logits, inference.infer(accelerator, model, data.validation, 0, "validate"))

@@ -16,7 +16,7 @@ from tiny_task import LABELS, Killed, model_params, resolve, run, tokenize, writ
 
 from complaints import backbones, classifier, pretraining, tokens
 from complaints.errors import UserError
-from complaints.params import MaskingParams, PretrainParams
+from complaints.model_params import MaskingParams, PretrainParams
 
 OUT = Path("models/pretrained/net")
 SPECIAL = range(5)

@@ -14,7 +14,7 @@ from tiny_task import LABELS, digests, finetune_until, model_params, resolve, ru
 from complaints import backbones, classifier, heads, tokens, trained
 from complaints.errors import UserError
 from complaints.files import read_parquet
-from complaints.params import LoraParams
+from complaints.model_params import LoraParams
 from complaints.predict import Predictor
 from complaints.predictions import read_predictions
 

@@ -1,4 +1,4 @@
-"""Batches of similar length, whose order is a pure function of seed and epoch, and what a model takes for them."""
+"""Batches of similar length, pure functions of seed and epoch, and what a model takes for them."""
 
 from dataclasses import dataclass
 
@@ -54,6 +54,11 @@ def epoch_batches(
         rows = rows[np.argsort(lengths[rows], kind="stable")]
         batches += [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
     return [batches[i] for i in random.permutation(len(batches))]
+
+
+def step_seed(seed: int, epoch: int, batch: int, piece: int = 0) -> int:
+    """Return the seed of the draws (dropout) made for one piece of a step, a pure function of its place in the run."""
+    return int(np.random.SeedSequence([seed, epoch, batch, piece]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:

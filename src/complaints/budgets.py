@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from complaints.batches import POOL_BATCHES, Examples, epoch_batches
-from complaints.params import ModelParams
+from complaints.model_params import ModelParams
 from complaints.sampling import draw_rows
 
 # Padded batches are as wide as the next multiple of this: few shapes to compile for, and good ones for tensor cores.

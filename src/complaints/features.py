@@ -9,9 +9,9 @@ from complaints import backbones, classifier, encoders, hardware, processes, tok
 from complaints.checkpoints import writing
 from complaints.errors import UserError
 from complaints.files import replacing_folder, write_json
-from complaints.params import EmbedParams
+from complaints.inference import infer
+from complaints.model_params import EmbedParams
 from complaints.schema import HELD_OUT
-from complaints.training import infer
 
 FEATURES_FILE = "features.json"
 

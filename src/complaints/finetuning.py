@@ -19,12 +19,13 @@ from complaints.batches import Examples, FeatureSet
 from complaints.checkpoints import Checkpoints, Progress, code_digest, fingerprint, writing
 from complaints.features import Features
 from complaints.files import file_digest, read_json, replacing_file, replacing_folder, write_json
+from complaints.inference import infer
 from complaints.losses import Objective
-from complaints.params import ModelParams
+from complaints.model_params import ModelParams
 from complaints.predictions import write_predictions
 from complaints.schema import HELD_OUT, SPLITS
 from complaints.tokens import TokenSet
-from complaints.training import Data, infer, train
+from complaints.training import Data, train
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
 RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "packed", "processes", "versions")

@@ -5,7 +5,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from complaints.params import ModelParams
+from complaints.model_params import ModelParams
 
 EXPLODED = 3.0
 """A loss of this many times that of a blind guess is one that no sound training has."""

@@ -10,10 +10,10 @@ from torch import nn
 from complaints import tokens
 from complaints.classifier import LinearClassifier
 from complaints.features import Features
+from complaints.inference import infer
 from complaints.losses import Objective
-from complaints.params import ModelParams
+from complaints.model_params import ModelParams
 from complaints.probe import start_from_probe
-from complaints.training import infer
 
 NAME_SCALE = 20.0
 """Logit of a text that lies exactly where a class's name does: the scale that sentence-transformers trains with."""

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from complaints.metrics import log_prior
-from complaints.params import ModelParams
+from complaints.model_params import ModelParams
 from complaints.sampling import class_shares
 
 

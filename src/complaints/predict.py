@@ -17,9 +17,9 @@ from accelerate import Accelerator
 from complaints import classifier, hardware, tokens
 from complaints.errors import UserError
 from complaints.files import replacing_file
+from complaints.inference import infer
 from complaints.params import ColumnParams, FileParams
 from complaints.readers import read_batches
-from complaints.training import infer
 
 TOP = 3
 

@@ -16,14 +16,13 @@ from tqdm.auto import tqdm
 
 from complaints import classifier, hardware, processes, tokens
 from complaints.backbones import Backbone
-from complaints.batches import epoch_batches, padded
+from complaints.batches import epoch_batches, padded, step_seed
 from complaints.checkpoints import Checkpoints, Progress, code_digest, fingerprint, writing
 from complaints.encoders import PRETRAINING_FILE, is_decoder
 from complaints.errors import UserError
 from complaints.files import file_digest, read_json, replacing_folder, write_json
-from complaints.params import MaskingParams, PretrainParams
+from complaints.model_params import MaskingParams, PretrainParams
 from complaints.schedules import learning_rate_factor
-from complaints.training import step_seed
 
 WARMUP_FRACTION = 0.1
 WEIGHT_DECAY = 0.01

@@ -12,7 +12,7 @@ from complaints.checkpoints import trained_parameters
 from complaints.classifier import Classifier
 from complaints.errors import UserError
 from complaints.files import write_json
-from complaints.params import LoraParams, ModelParams
+from complaints.model_params import LoraParams, ModelParams
 
 ADAPTER_FOLDER = "adapter"
 

@@ -12,20 +12,19 @@ from accelerate import Accelerator
 from torch import nn
 from tqdm.auto import tqdm
 
-from complaints.batches import Examples, inference_batches, inputs_of
+from complaints.batches import Examples, inputs_of, step_seed
 from complaints.budgets import WIDTH_MULTIPLE, count_steps, draw_batches, step_divisor
 from complaints.checkpoints import Checkpoints, Progress
 from complaints.classifier import is_head
 from complaints.errors import UserError
 from complaints.guards import Guard
+from complaints.inference import hidden_bar, infer
 from complaints.layers import depth_factors
 from complaints.losses import Objective, make_objective
 from complaints.metrics import accuracy, class_scores, macro_f1
-from complaints.params import ModelParams
-from complaints.processes import fill_rows, pieces, share_batches
+from complaints.model_params import ModelParams
+from complaints.processes import pieces
 from complaints.schedules import learning_rate_factor
-
-INFERENCE_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,6 @@ class Part:
     """Of its dropout."""
 
 
-def step_seed(seed: int, epoch: int, batch: int, piece: int = 0) -> int:
-    """Return the seed of the draws (dropout) made for one piece of a step, a pure function of its place in the run."""
-    return int(np.random.SeedSequence([seed, epoch, batch, piece]).generate_state(1, np.uint64)[0] >> 1)
-
-
 def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
     """Return AdamW (Loshchilov and Hutter 2019) with a learning rate for the head and one for the encoder.
 
@@ -91,40 +85,6 @@ def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
         ],
         fused=True,
     )
-
-
-def _hidden(accelerator: Accelerator) -> bool | None:
-    """Return what tells tqdm to draw a bar on the first process's terminal alone."""
-    return None if accelerator.is_main_process else True
-
-
-@torch.inference_mode()
-def infer(
-    accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, what: str
-) -> np.ndarray:
-    """Return `forward` of every row in order, float32 [rows, width]; the model is left in evaluation mode by callers.
-
-    Several processes share the rows, and each returns all.
-
-    Args:
-        accelerator: Decides device and precision.
-        forward: Takes what `inputs_of` gives for the rows, and gives [rows, width].
-        examples: The rows.
-        pad_id: Id that fills up short rows.
-        what: Name for the progress bar.
-    """
-    result: np.ndarray | None = None
-    batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
-    for rows in tqdm(batches, desc=what, leave=False, disable=_hidden(accelerator)):
-        with accelerator.autocast():
-            output = forward(**inputs_of(examples, rows, pad_id, accelerator.device))
-        if result is None:
-            result = np.empty((len(examples), output.shape[1]), dtype=np.float32)
-        result[rows] = output.float().cpu().numpy()
-    if result is None:
-        raise UserError(f"no rows for {what}")
-    fill_rows(accelerator, result, batches)
-    return result
 
 
 def validate(accelerator: Accelerator, model: nn.Module, data: Data) -> dict[str, float]:
@@ -272,7 +232,7 @@ def train(
     if resumed is None:
         _close_epoch(run, progress)
         on_epoch(progress)
-    bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=_hidden(accelerator))
+    bar = tqdm(total=steps, initial=progress.step, desc="train", unit="step", disable=hidden_bar(accelerator))
     while progress.epoch < params.epochs and progress.epoch - progress.best_epoch < params.patience:
         _train_epoch(run, prepared, progress, bar)
         progress.epoch += 1

@@ -45,6 +45,14 @@ class IsoDay:
         return "a day, as 'YYYY-MM-DD'"
 
 
+Positive = Annotated[float, Range(0, above=True)]
+NotNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+Count = Annotated[int, Range(1)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]
+Day = Annotated[str, IsoDay()]
+
+
 class PlainConstructor(SafeConstructor):
     """Makes plain values of YAML and refuses dates, as DVC does: in quotes a date is a string."""
 
