@@ -256,6 +256,18 @@ def test_full_disk_stops_with_one_line_and_loses_nothing(workspace, backbone, sm
     assert digests() == resumed
 
 
+@pytest.mark.parametrize("small_disk", [("data/features", 8)], indirect=True)
+def test_full_disk_stops_the_features_with_one_line_and_leaves_none(workspace, backbone, small_disk):
+    settings = model_params(backbone, train="frozen")
+    with pytest.raises(UserError) as error:
+        run(settings)
+    assert str(error.value).startswith("features cannot be written")
+    assert "\n" not in str(error.value)
+    assert not list(small_disk.folder.iterdir())
+    small_disk.grow()
+    assert run(settings)["best_epoch"] == 0
+
+
 def test_checkpoints_of_other_settings_are_neither_resumed_nor_removed(workspace, monkeypatch, backbone):
     finetune_until(14, monkeypatch, model_params(backbone))
     first = newest_checkpoint()
