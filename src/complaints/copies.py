@@ -83,7 +83,7 @@ def _word_hashes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     is_end[offsets[1:][np.diff(offsets) > 0]] = True
     ends = np.flatnonzero(is_end)
     # Powers are made once for all batches up to _BATCH_CHARACTERS, and anew for a longer text.
-    count = 1 << max(len(data), 2 * _BATCH_CHARACTERS).bit_length()
+    count = 1 << max(len(data), _BATCH_CHARACTERS).bit_length()
     sums = np.zeros(len(data) + 1, np.uint64)
     np.cumsum((data + np.uint64(1)) * _powers(int(_BASE), count)[: len(data)], out=sums[1:])
     # Dividing by the base's power at the start makes the hash independent of where the word stands.
