@@ -7,7 +7,7 @@ similar_labels, renames, map_defects, word_counts, cluster_sizes and findings (r
 
 from pathlib import Path
 
-from complaints import audit, audit_page, backbones, map_defects, params, renames, stage, tokens
+from complaints import audit, audit_page, backbones, lengths, map_defects, params, renames, stage
 from complaints.files import parquet_batches, read_json, replacing_folder, write_csv, write_json, write_text
 from complaints.label_evidence import EvidenceCollector
 from complaints.label_map import load_map
@@ -19,7 +19,7 @@ def main() -> None:
     """Read, measure, write."""
     p = params.load("audit")
     manifest = read_json("data/raw/source.json")
-    tokenizer = tokens.load_tokenizer(backbones.resolve(p.tokenizer).folder)
+    tokenizer = lengths.load_token_counter(backbones.resolve(p.tokenizer).folder)
     measured = audit.measure(RAW, p, tokenizer)
 
     collector = EvidenceCollector()

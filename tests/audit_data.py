@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
 
 from complaints import audit
 from complaints.files import write_parquet
@@ -23,12 +22,12 @@ MANIFEST = {"source": "file", "synthetic": False}
 
 
 @cache
-def word_tokenizer() -> PreTrainedTokenizerFast:
+def word_tokenizer() -> Tokenizer:
     """One token for each word, and one at each end of a text."""
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 1), ("[SEP]", 2)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]")
+    return tokenizer
 
 
 def complaint(

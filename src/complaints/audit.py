@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from complaints import duplicates, encoding, label_stats, lengths, personal
@@ -66,12 +67,12 @@ class Audit:
     findings: Findings
 
 
-def measure(path: Path, p: AuditParams, tokenizer: Any) -> Audit:
+def measure(path: Path, p: AuditParams, tokenizer: Tokenizer) -> Audit:
     """Measure complaints of RAW_SCHEMA in a Parquet file; shares are rounded to four digits.
 
     A text is blank if it has no word (a run of anything but white space) and short if it has one, but fewer than
     `p.short_words`. Labels are compared without the white space around them. All but the numbers of rows, labels and
-    dates speaks of the texts that are not blank. `tokenizer` is what `tokens.load_tokenizer` returns.
+    dates speaks of the texts that are not blank. `tokenizer` is what `lengths.load_token_counter` returns.
 
     Raises:
         UserError: if no complaint has both a text and a label, or the file cannot be read.

@@ -72,11 +72,14 @@ class AuditPass:
         self.findings.add(kind, row_ids.filter(found).to_pylist())
 
     def rows(self) -> Rows:
-        """Return what is known of all rows taken."""
+        """Return what is known of all rows taken, and let go of the parts."""
         names = [column.name for column in fields(Rows)]
         columns = {name: [getattr(part, name) for part in self._rows] for name in names}
+        self._rows = []
         return Rows(**{name: np.concatenate([np.empty(0, np.int32), *parts]) for name, parts in columns.items()})
 
     def clusters(self) -> Clusters:
-        """Return the copies among all rows taken."""
-        return self._copies.clusters()
+        """Return the copies among all rows taken, and let go of what they were found by."""
+        clusters = self._copies.clusters()
+        self._copies = CopyFinder()
+        return clusters

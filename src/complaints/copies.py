@@ -83,7 +83,7 @@ def _word_hashes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     is_end[offsets[1:][np.diff(offsets) > 0]] = True
     ends = np.flatnonzero(is_end)
     # Powers are made once for all batches up to _BATCH_CHARACTERS, and anew for a longer text.
-    count = 1 << max(len(data), 2 * _BATCH_CHARACTERS).bit_length()
+    count = 1 << max(len(data), _BATCH_CHARACTERS).bit_length()
     sums = np.zeros(len(data) + 1, np.uint64)
     np.cumsum((data + np.uint64(1)) * _powers(int(_BASE), count)[: len(data)], out=sums[1:])
     # Dividing by the base's power at the start makes the hash independent of where the word stands.
@@ -136,26 +136,24 @@ class CopyFinder:
 
     def __init__(self) -> None:
         """Begin without texts."""
-        self._keys: list[np.ndarray] = []
-        self._bands: list[np.ndarray] = []
-        self._sketches: list[np.ndarray] = []
-        self._long: list[np.ndarray] = []
+        # These grow in place; pieces of numpy's would be in memory a second time when they are joined.
+        self._keys, self._bands, self._sketches, self._long = bytearray(), bytearray(), bytearray(), bytearray()
         self._rows = 0
 
     def add(self, texts: pa.Array, row_ids: pa.Array) -> None:
         """Take the next rows: their texts and their ids, arrays of strings without nulls."""
         normals = [normalise(text) for text in texts.to_pylist()]
         pairs = zip(normals, row_ids.to_pylist(), strict=True)
-        self._keys.append(np.array([text_key(normal, row_id) for normal, row_id in pairs], np.uint64))
+        self._keys += np.array([text_key(normal, row_id) for normal, row_id in pairs], np.uint64).tobytes()
         for part in _slices(normals):
             signatures, long = _minhashes(pa.array(normals[part], pa.string()))
             bands = np.zeros((BANDS, len(long)), np.uint64)
             for row in range(BAND_ROWS):
                 bands = bands * _BASE + signatures[row * BANDS : (row + 1) * BANDS]
             # 32 bits name a bucket and 8 bits are kept of each hash: a chance meeting is found out by comparing.
-            self._bands.append((mix(bands) >> np.uint64(32)).astype(np.uint32))
-            self._sketches.append(signatures.astype(np.uint8).T.copy())
-            self._long.append(long + self._rows + (part.start or 0))
+            self._bands += (mix(bands) >> np.uint64(32)).astype(np.uint32).T.tobytes()
+            self._sketches += signatures.astype(np.uint8).T.tobytes()
+            self._long += (long + self._rows + part.start).tobytes()
         self._rows += len(normals)
 
     def clusters(self, order: np.ndarray | None = None) -> Clusters:
@@ -168,7 +166,7 @@ class CopyFinder:
         rank = np.arange(self._rows)
         if order is not None:
             rank[order] = np.arange(self._rows)
-        keys = np.concatenate([*self._keys, np.empty(0, np.uint64)])
+        keys = np.frombuffer(bytes(self._keys), np.uint64)
         exact = _first_of_equals(keys, rank)
         edges = self._edges(exact, rank)
         near, joins = _join(edges, rank)
@@ -176,13 +174,14 @@ class CopyFinder:
 
     def _edges(self, exact: np.ndarray, rank: np.ndarray) -> np.ndarray:
         """Return pairs of near-copies, int64 [2, n], the earlier one first; exact copies take part by one row."""
-        rows = np.concatenate([*self._long, np.empty(0, np.int64)])
-        sketches = self._all_sketches(len(rows))
+        rows = np.frombuffer(self._long, np.int64)
+        sketches = np.frombuffer(self._sketches, np.uint8).reshape(-1, HASHES)
+        bands = np.frombuffer(self._bands, np.uint32).reshape(-1, BANDS)
         chosen = np.flatnonzero(exact[rows] == rows)
         chosen = chosen[np.argsort(rank[rows[chosen]])]
         found = [np.empty((2, 0), np.int64)]
         for band in range(BANDS):
-            buckets = np.concatenate([part[band] for part in self._bands] or [np.empty(0, np.uint32)])[chosen]
+            buckets = bands[chosen, band]
             members = np.argsort(buckets, kind="stable")
             for _ in range(HEADS):
                 heads, members = _heads(buckets, members)
@@ -194,17 +193,6 @@ class CopyFinder:
         heads, members = np.concatenate(found, axis=1)
         pairs = np.unique(heads * max(len(chosen), 1) + members)
         return rows[chosen[np.stack(np.divmod(pairs, max(len(chosen), 1)))]]
-
-    def _all_sketches(self, count: int) -> np.ndarray:
-        """Return the sketches as one array, uint8 [count, HASHES], letting go of the parts: together they are large."""
-        sketches = np.empty((count, HASHES), np.uint8)
-        start = 0
-        for place, part in enumerate(self._sketches):
-            sketches[start : start + len(part)] = part
-            start += len(part)
-            self._sketches[place] = part[:0]
-        self._sketches = [sketches]
-        return sketches
 
 
 def _first_of_equals(keys: np.ndarray, rank: np.ndarray) -> np.ndarray:
