@@ -1,0 +1,188 @@
+"""Training speed on a GPU: `python benchmarks/speed_gpu.py [--write]`.
+
+Trains a ModernBERT-base with random weights on 57,846 rows of tokens, lengths as in the canonical data set, for three
+epochs with validation on 6,430 rows after each, through this project's loop: every batch padded to 128 tokens, padded
+to its longest row among rows of like length, or without padding at all; eager and compiled. Prints seconds, real
+tokens per second, what share of the GPU's measured peak they are, and peak memory. Needs torch, transformers,
+accelerate, peft and scikit-learn, of whatever version the machine has, and no installation of this project:
+PYTHONPATH=src will do.
+
+--small trains a tiny model on a few rows, so that the script itself can be tried where there is no GPU.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lengths import CLASSES, draw_tokens
+from torch import nn
+from transformers import AutoModel, ModernBertConfig
+
+from complaints import classifier, hardware, params, processes, training
+from complaints.budgets import draw_batches
+from complaints.checkpoints import Checkpoints, Progress
+from complaints.files import write_text
+from complaints.model_params import ModelParams
+from complaints.tokens import TokenSet
+
+MAX_LENGTH = 128
+PEAK = 790e12
+"""FLOP/s of a large bf16 matrix product on an H200, measured."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much work a measurement is."""
+
+    train_rows: int
+    validation_rows: int
+    epochs: int
+    batch_tokens: int
+    config: dict[str, Any]
+
+
+FULL = Size(57_846, 6_430, 3, 16_384, {})
+TINY = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
+SMALL = Size(400, 100, 1, 2_048, TINY | {"num_hidden_layers": 3})
+WAYS = ("padded to 128", "padded, by length", "no padding")
+
+
+class PaddedToTheLongest(nn.Module):
+    """A classifier whose every batch is as wide as the longest input can be."""
+
+    def __init__(self, model: classifier.LinearClassifier) -> None:
+        """Wrap `model`."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return logits [rows, classes]."""
+        width = (0, MAX_LENGTH - input_ids.shape[1])
+        return self.model(nn.functional.pad(input_ids, width), nn.functional.pad(attention_mask, width))
+
+
+def settings(size: Size, way: str, compiled: bool) -> ModelParams:
+    """Return the entry of params.yaml that a measurement stands for."""
+    entry = next(iter(params.parse(params.read_yaml("params.yaml")).models.values()))
+    budget: dict[str, Any] = {"batch_tokens": size.batch_tokens}
+    if way == WAYS[0]:
+        budget = {"batch_tokens": None, "batch_size": size.batch_tokens // MAX_LENGTH}
+    packing: Any = "always" if way == WAYS[2] else "never"
+    common: dict[str, Any] = {"head_start": "random", "learning_rate": 5e-5, "sampling": "shuffled", "train": "full"}
+    common |= {"loss": "cross_entropy", "class_weights": "none", "patience": size.epochs + 1}
+    return replace(entry, epochs=size.epochs, packing=packing, compile=compiled, accumulation=1, **common, **budget)
+
+
+def flops(model: nn.Module, tokens: int) -> float:
+    """Return the FLOP of training on so many tokens: six for each weight that is multiplied (Kaplan et al. 2020)."""
+    embeddings = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
+    return 6.0 * (sum(parameter.numel() for parameter in model.parameters()) - embeddings) * tokens
+
+
+def measure(size: Size, way: str, compiled: bool) -> dict[str, float]:
+    """Train once and return seconds, seconds before the first epoch, real tokens, FLOP, batches and GiB."""
+    device = hardware.device_name()
+    precision = hardware.resolve_precision("auto", device)
+    accelerator = processes.make_accelerator(device, precision)
+    torch.manual_seed(0)
+    config = ModernBertConfig(**size.config)
+    model = classifier.LinearClassifier(AutoModel.from_config(config), "mean", CLASSES).to(accelerator.device)
+    entry = settings(size, way, compiled)
+    packed = hardware.prepare_attention(model.encoder, entry.packing, compiled, precision)
+    learner: nn.Module = PaddedToTheLongest(model) if way == WAYS[0] else model
+
+    def data(rows: int, validation_rows: int) -> training.Data:
+        train = draw_tokens(rows, config.vocab_size, MAX_LENGTH, seed=0)
+        validation = draw_tokens(validation_rows, config.vocab_size, MAX_LENGTH, seed=1)
+        return training.Data(train, validation, pad_id=0, classes=CLASSES, packed=packed)
+
+    def run(epoch_data: training.Data, recipe: ModelParams) -> float:
+        nowhere = Checkpoints(Path("none"), "x", writes=False)
+        start = time.perf_counter()
+
+        class Done(Exception):
+            """All epochs are over."""
+
+        def on_epoch(progress: Progress) -> None:
+            if device == "cuda":
+                torch.cuda.synchronize()
+            if progress.epoch == recipe.epochs:
+                raise Done
+
+        with suppress(Done):
+            training.train(accelerator, learner, epoch_data, recipe, nowhere, lambda objective: None, on_epoch)
+        return time.perf_counter() - start
+
+    # Kernels are chosen and compiled here.
+    warm_up = run(data(max(64, size.train_rows // 50), 64), replace(entry, epochs=1))
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    whole = data(size.train_rows, size.validation_rows)
+    seconds = run(whole, entry)
+    train: TokenSet = whole.train  # type: ignore[assignment]
+    tokens = int(train.lengths.sum()) * size.epochs
+    ram = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "seconds": seconds,
+        "warm_up": warm_up,
+        "tokens": tokens,
+        "flops": flops(model, tokens),
+        "steps": len(draw_batches(train, entry, 0, packed)) * size.epochs,
+        "gib": (torch.cuda.max_memory_allocated() if device == "cuda" else ram) / 2**30,
+    }
+
+
+def machine() -> str:
+    """Return device, precision and versions."""
+    import transformers
+
+    device = hardware.device_name()
+    precision = hardware.resolve_precision("auto", device)
+    versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
+    kernel = "torch's varlen kernel" if hardware.runs_varlen(device, precision) else "the plain stand-in for its kernel"
+    return f"{hardware.describe_device(device)}, {precision}, {versions}; without padding: {kernel}."
+
+
+def main() -> None:
+    """Measure each way in a process of its own, print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="a tiny model and few rows: tries the script, no more")
+    parser.add_argument("--eager", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/speed_gpu.md")
+    parser.add_argument("--one", nargs=2, metavar=("WAY", "COMPILED"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    size = SMALL if arguments.small else FULL
+    if arguments.one:
+        way, compiled = arguments.one
+        print(json.dumps(measure(size, way, compiled == "compiled")))
+        return
+    lines = ["| batches | layers | seconds | real tokens/s | share of peak | steps | warm-up, s | peak memory |"]
+    lines.append("|---|---|--:|--:|--:|--:|--:|--:|")
+    print("\n".join(lines), flush=True)
+    for way in WAYS:
+        for mode in ("eager",) if arguments.eager else ("eager", "compiled"):
+            command = [sys.executable, __file__, "--one", way, mode, *(["--small"] if arguments.small else [])]
+            output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            result = json.loads(output.splitlines()[-1])
+            seconds = result["seconds"]
+            cells = [f"{seconds:.1f}", f"{result['tokens'] / seconds:,.0f}", f"{result['flops'] / seconds / PEAK:.1%}"]
+            cells += [str(result["steps"]), f"{result['warm_up']:.0f}", f"{result['gib']:.1f} GiB"]
+            lines.append(f"| {way} | {mode} | {' | '.join(cells)} |")
+            print(lines[-1], flush=True)
+    lines += ["", f"{size.train_rows:,} + {size.validation_rows:,} rows, {size.epochs} epochs. {machine()}"]
+    print("\n".join(lines[-2:]))
+    if arguments.write:
+        made = "# Training speed on a GPU\n\n`python benchmarks/speed_gpu.py --write`.\n\n"
+        write_text("benchmarks/speed_gpu.md", made + "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
