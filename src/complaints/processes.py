@@ -11,12 +11,16 @@ import numpy as np
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 
+from complaints import hardware
+
 # The others wait while the first one fits a probe or writes a checkpoint.
 PATIENCE = timedelta(hours=2)
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
     """Return the link to device, precision and the other processes."""
+    if device == "cpu":
+        hardware.keep_freed_memory()
     return Accelerator(
         cpu=device == "cpu",
         mixed_precision="no" if precision == "fp32" else precision,
