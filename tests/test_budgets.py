@@ -1,5 +1,6 @@
 """Batches by tokens hold every row once and no more than their budget, and train like others."""
 
+import copy
 import itertools
 from dataclasses import replace
 from functools import partial
@@ -191,7 +192,7 @@ def test_compiled_model_trains_like_another_and_saves_the_same_names(workspace, 
 
 
 def test_padding_is_skipped_where_that_is_asked_for_or_fast():
-    encoder = AutoModel.from_config(CONFIGS["bert"])
+    encoder = AutoModel.from_config(copy.deepcopy(CONFIGS["bert"]))
     assert not attention.prepare(encoder, "auto", kernel_runs=False, compiled=False)
     assert not attention.prepare(encoder, "never", kernel_runs=True, compiled=False)
     assert encoder.config._attn_implementation != attention.PADDING_FREE

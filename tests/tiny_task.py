@@ -60,9 +60,9 @@ def digests(name: str = "net") -> dict[str, str]:
 
 def embed(name: str, settings: params.ModelParams) -> None:
     """Do what the stages `pretrain`, with nothing to do, and `embed` do."""
-    own = Path("models/pretrained") / name
-    if not own.is_dir():
-        write_json(own / "pretraining.json", {"backbone": settings.backbone})
+    own = Path("models/pretrained") / name / "pretraining.json"
+    if not own.is_file():
+        write_json(own, {"backbone": settings.backbone})
     if settings.uses_features:
         features.write_features(name, settings)
 

@@ -159,6 +159,9 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
     """Write weights, tokenizer and the settings that inference needs, without any pickle."""
     model.encoder.config.pad_token_id = tokenizer.pad_token_id
     model.save(folder)
+    # Every call sets these as it needs them; left in place, the last call's would stand in the file.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     head = "linear" if isinstance(model, LinearClassifier) else "stock"
     write_json(folder / CLASSIFIER_FILE, {"head": head, "pooling": pooling, "max_length": max_length})
