@@ -6,11 +6,11 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup repro test lint ui
+.PHONY: help setup repro test test-slow lint ui
 .DEFAULT_GOAL := help
 
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -29,8 +29,11 @@ repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFI
 	@complaints track
 	@complaints show
 
-test: $(READY)  ## Run all tests
-	@python -m pytest
+test: $(READY)  ## Run the tests that take seconds
+	@python -m pytest -m "not slow"
+
+test-slow: $(READY)  ## Run the others: whole pipelines, trainings that are killed, servers
+	@python -m pytest -m slow
 
 lint: $(READY)  ## Check style and types
 	@ruff check .

@@ -10,6 +10,7 @@ with. Two rows of TF-IDF stand above: the usual recipe and the `baseline` stage'
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -27,13 +28,14 @@ from sklearn.linear_model import LogisticRegression
 
 from complaints import backbones, baseline, metrics, params, tokens
 from complaints.errors import UserError
-from complaints.files import read_json, write_json, write_text
+from complaints.files import read_json, replacing_folder, write_json, write_text
 from complaints.predictions import read_predictions, write_predictions
 from complaints.schema import HELD_OUT, SPLITS
 
 STAGES = ("tokenize_text", "pretrain", "embed", "finetune")
 SHORT = 128
 ROOT = Path.cwd()
+CODE = Path(__file__).parents[1]
 RECIPES = Path(__file__).with_suffix(".yaml")
 
 
@@ -106,13 +108,22 @@ def train(recipe: Recipe, place: Path, splits: Path, jobs: int) -> Path:
     prepare(folder, recipe, splits)
     environment = os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))}
     seconds = {}
+    features = folder / "data/features" / recipe.entry
+    kept = place / "features" / "-".join(str(recipe.changes.get(key)) for key in ("pooling", "max_length"))
+    shares = not {"backbone", "pretrain", "head_start", "train"} & set(recipe.changes)
     for stage in STAGES:
         start = time.perf_counter()
+        if stage == "embed" and shares and kept.exists():
+            shutil.copytree(kept, features, dirs_exist_ok=True)
+            continue
         with open(folder / f"{stage}.log", "w", encoding="utf-8") as log:
-            command = [sys.executable, str(ROOT / "stages" / f"{stage}.py"), recipe.entry]
+            command = [sys.executable, str(CODE / "stages" / f"{stage}.py"), recipe.entry]
             if subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False).returncode:
                 raise UserError(f"{recipe.name}: {stage} failed; see {log.name}")
         seconds[stage] = time.perf_counter() - start
+    if shares and not kept.exists():
+        with replacing_folder(kept) as target:
+            shutil.copytree(features, target, dirs_exist_ok=True)
     write_json(done, {"recipe": wanted, **seconds})
     return folder
 
@@ -150,7 +161,7 @@ def train_tfidf(folder: Path, splits: Path, usual: bool) -> None:
 
 
 def scores(folder: Path, splits: Path, grid: tuple[float, ...], shown: tuple[str, ...]) -> list[float]:
-    """Return accuracy and macro-F1, raw and adjusted, of each split in `shown`; then tau and the minutes it took."""
+    """Return accuracy and macro-F1, raw and adjusted, of each split in `shown`; then tau and the minutes."""
     classes = len(read_json(ROOT / "data/interim/labels.json"))
     labels = {s: pq.read_table(splits / f"{s}.parquet", columns=["label_id"])["label_id"].to_numpy() for s in SPLITS}
     logits = {
@@ -164,8 +175,8 @@ def scores(folder: Path, splits: Path, grid: tuple[float, ...], shown: tuple[str
             predicted = values.argmax(1)
             numbers.append(metrics.accuracy(labels[split], predicted))
             numbers.append(metrics.macro_f1(metrics.class_scores(labels[split], predicted, classes)))
-    seconds = [value for value in read_json(folder / "seconds.json").values() if isinstance(value, float)]
-    return [*numbers, tau, sum(seconds) / 60]
+    took = read_json(folder / "seconds.json")
+    return [*numbers, tau, sum(took.get(stage, 0) for stage in ("fit", "pretrain", "finetune")) / 60]
 
 
 def line(name: str, numbers: list[list[float]]) -> str:
@@ -200,9 +211,9 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
         if not (folder / "seconds.json").exists():
             train_tfidf(folder, splits, usual)
         yield line(name, [scores(folder, splits, grid, shown)])
-    sets = params.read_yaml(RECIPES)
+    sets = params.read_yaml(arguments.recipes)
     if arguments.set not in sets:
-        raise UserError(f"{RECIPES} has no set {arguments.set!r}; there are {', '.join(sets)}")
+        raise UserError(f"{arguments.recipes} has no set {arguments.set!r}; there are {', '.join(sets)}")
     recipes = sets[arguments.set]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         futures = {
@@ -220,6 +231,7 @@ def main() -> None:
     """Print the table, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("set", help="a set of recipes of benchmarks/recipes.yaml")
+    parser.add_argument("--recipes", type=Path, default=RECIPES, help="a file of yours in place of recipes.yaml")
     parser.add_argument("--short", action="store_true", help=f"only complaints of at most {SHORT} tokens")
     parser.add_argument("--test", action="store_true", help="show the test split too")
     parser.add_argument("--seeds", type=int, nargs="+", default=[13])

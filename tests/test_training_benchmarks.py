@@ -1,0 +1,76 @@
+"""The commands that measure training speed and what recipes are worth, run as a user would, at a small size."""
+
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from tiny_models import save_bert
+from tiny_task import ROOT, model_params, resolve, write_splits
+
+pytestmark = pytest.mark.slow
+
+
+def run(script: str, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
+
+
+def cells(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+
+
+def test_speed_on_a_gpu_is_measured_in_every_way_at_a_small_size():
+    done = run("speed_gpu.py", "--small", "--eager")
+    assert done.returncode == 0, done.stderr
+    rows = cells(done.stdout)[2:]
+    assert [row[0] for row in rows] == ["padded to 128", "padded, by length", "no padding"]
+    assert all(float(row[2]) > 0 and float(row[3].replace(",", "")) > 0 for row in rows)
+    steps = [int(row[5]) for row in rows]
+    assert steps[0] > steps[1] >= steps[2]  # a budget of tokens holds more rows the less of it is padding
+    assert "400 + 100 rows" in done.stdout
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_splits()
+    backbone = resolve(save_bert(tmp_path / "bert"))
+    values = YAML(typ="safe").load(ROOT / "params.yaml")
+    values["models"] = {"net": asdict(model_params(backbone))}
+    YAML().dump(values, Path("params.yaml"))
+    Path("recipes.yaml").write_text(
+        "two: {default: , the probe alone: {train: frozen}, slow: {learning_rate: 1.0e-5}}\n"
+    )
+    return tmp_path
+
+
+def test_recipes_are_trained_once_and_scored_on_validation_and_where_asked_on_test(project):
+    options = ("two", "--recipes", "recipes.yaml", "--seeds", "1", "2", "--jobs", "2")
+    done = run("recipes.py", *options, folder=project)
+    assert done.returncode == 0, done.stderr
+    head, _, *rows = cells(done.stdout)
+    assert "validation macro-F1" in head
+    assert "test macro-F1" not in head
+    assert [row[0] for row in rows][2:] == ["default", "the probe alone", "slow"]
+    assert all("±" in row[1] for row in rows[2:])
+    trained = Path("scratch/recipes/all/default-1/models/default-1/model.safetensors")
+    before = trained.stat().st_mtime_ns
+    again = run("recipes.py", *options, "--test", folder=project)
+    assert trained.stat().st_mtime_ns == before
+    assert "test macro-F1" in cells(again.stdout)[0]
+    assert cells(again.stdout)[2:][2][1:5] == rows[2][1:5]
+
+
+def test_a_recipe_that_fails_is_one_line_that_names_its_log(project):
+    Path("recipes.yaml").write_text("two: {diverging: {learning_rate: 1.0e+9, head_start: random}}\n")
+    done = run("recipes.py", "two", "--recipes", "recipes.yaml", folder=project)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: diverging: finetune failed; see ")
+    assert run("recipes.py", "three", "--recipes", "recipes.yaml", folder=project).stderr == (
+        "error: recipes.yaml has no set 'three'; there are two\n"
+    )
