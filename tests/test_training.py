@@ -150,6 +150,14 @@ def test_bad_training_does_not_lose_a_good_start(workspace, backbone):
     assert record["best_epoch"] == 0
 
 
+def test_a_random_head_is_never_the_best_epoch(workspace, backbone):
+    rates = {"learning_rate": 1e-12, "head_learning_rate": 1e-12}
+    record = run(model_params(backbone, head_start="random", epochs=2, **rates))
+    scores = [epoch["validation_macro_f1"] for epoch in record["epochs"]]
+    assert scores[0] >= max(scores[1:])
+    assert record["best_epoch"] == 1
+
+
 def test_training_stops_after_epochs_without_gain(workspace, backbone):
     settings = model_params(backbone, epochs=9, patience=2, learning_rate=1e-12, head_learning_rate=1e-12)
     assert [epoch["epoch"] for epoch in run(settings)["epochs"]] == [0, 1, 2]

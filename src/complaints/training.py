@@ -183,7 +183,9 @@ def _close_epoch(run: Run, progress: Progress) -> None:
         }
     )
     _stop_at(run.guard.validation_fault(progress.epoch, scores["loss"]), run.checkpoints)
-    if scores["macro_f1"] > progress.best_score:
+    # A random head is nothing to fall back on, though by chance it may name more classes than early training does.
+    counts = progress.epoch > 0 or run.params.head_start != "random"
+    if counts and scores["macro_f1"] > progress.best_score:
         progress.best_score, progress.best_epoch = scores["macro_f1"], progress.epoch
         run.checkpoints.keep_best(run.model)
 
@@ -199,9 +201,9 @@ def train(
 ) -> Progress:
     """Fine-tune `model` in place and leave it at its best epoch, by validation macro-F1.
 
-    Epoch 0 is the model before any step, so that a good start is never lost to bad training. What happens at a step
-    depends on the weights, the optimizer and the step's number alone: batches and dropout are drawn from
-    (seed, epoch, batch). A run that is killed and started again therefore ends with the same bytes.
+    Epoch 0 is the model before any step, so that a good start is never lost to bad training; a random head is no such
+    start. What happens at a step depends on the weights, the optimizer and the step's number alone: batches and dropout
+    are drawn from (seed, epoch, batch). A run that is killed and started again therefore ends with the same bytes.
 
     Several processes each compute their part of every step and hold the same weights; one writes.
 
