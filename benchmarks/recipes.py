@@ -51,7 +51,7 @@ class Recipe:
     def entry(self) -> str:
         """A name that `models:` and folders take."""
         letters = "".join(letter if letter.isalnum() else "_" for letter in self.name)
-        return f"{letters}-{self.seed}"
+        return f"recipe_{letters}-{self.seed}"
 
 
 def random_backbone(folder: Path) -> str:

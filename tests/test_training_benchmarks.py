@@ -58,7 +58,7 @@ def test_recipes_are_trained_once_and_scored_on_validation_and_where_asked_on_te
     assert "test macro-F1" not in head
     assert [row[0] for row in rows][2:] == ["default", "the probe alone", "slow"]
     assert all("±" in row[1] for row in rows[2:])
-    trained = Path("scratch/recipes/all/default-1/models/default-1/model.safetensors")
+    trained = Path("scratch/recipes/all/recipe_default-1/models/recipe_default-1/model.safetensors")
     before = trained.stat().st_mtime_ns
     again = run("recipes.py", *options, "--test", folder=project)
     assert trained.stat().st_mtime_ns == before
