@@ -6,10 +6,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from ruamel.yaml import YAML
 from tiny_models import save_bert
-from tiny_task import ROOT, model_params, resolve, write_splits
+from tiny_task import LABELS, ROOT, model_params, resolve, write_splits
+
+from complaints.files import read_parquet, write_json, write_parquet
+from complaints.hierarchy import hierarchy
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +43,8 @@ def test_speed_on_a_gpu_is_measured_in_every_way_at_a_small_size():
 def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_splits()
+    write_json("data/interim/hierarchy.json", hierarchy(LABELS, [{}] * len(LABELS), {}))
+    write_json("data/raw/source.json", {"synthetic": True})
     backbone = resolve(save_bert(tmp_path / "bert"))
     values = YAML(typ="safe").load(ROOT / "params.yaml")
     values["models"] = {"net": asdict(model_params(backbone))}
@@ -58,7 +64,7 @@ def test_recipes_are_trained_once_and_scored_on_validation_and_where_asked_on_te
     assert "test macro-F1" not in head
     assert [row[0] for row in rows][2:] == ["default", "the probe alone", "slow"]
     assert all("±" in row[1] for row in rows[2:])
-    trained = Path("scratch/recipes/all/recipe_default-1/models/recipe_default-1/model.safetensors")
+    [trained] = Path("scratch/recipes").glob("all-*/recipe_default-1/models/recipe_default-1/model.safetensors")
     before = trained.stat().st_mtime_ns
     again = run("recipes.py", *options, "--test", folder=project)
     assert trained.stat().st_mtime_ns == before
@@ -66,10 +72,45 @@ def test_recipes_are_trained_once_and_scored_on_validation_and_where_asked_on_te
     assert cells(again.stdout)[2:][2][1:5] == rows[2][1:5]
 
 
-def test_a_recipe_that_fails_is_one_line_that_names_its_log(project):
-    Path("recipes.yaml").write_text("two: {diverging: {learning_rate: 1.0e+9, head_start: random}}\n")
+def test_other_splits_are_trained_anew(project):
+    options = ("two", "--recipes", "recipes.yaml")
+    assert run("recipes.py", *options, folder=project).returncode == 0
+    validation = Path("data/splits/validation.parquet")
+    validation.write_bytes(Path("data/splits/test.parquet").read_bytes())
+    again = run("recipes.py", *options, folder=project)
+    assert again.returncode == 0, again.stderr
+    assert len(list(Path("scratch/recipes").glob("all-*/recipe_default-13/seconds.json"))) == 2
+
+
+def test_short_keeps_the_texts_of_at_most_128_tokens(project):
+    table = read_parquet("data/splits/train.parquet")
+    long = pa.array([f"{'the ' * 130}card", *table["text"].to_pylist()[1:]], pa.string())
+    column = table.schema.get_field_index("text")
+    write_parquet(
+        "data/splits/train.parquet", table.schema, [table.set_column(column, table.schema.field(column), long)]
+    )
+    done = run("recipes.py", "two", "--recipes", "recipes.yaml", "--short", folder=project)
+    assert done.returncode == 0, done.stderr
+    [kept] = Path("scratch/recipes").glob("short-*/splits/train.parquet")
+    assert read_parquet(kept)["row_id"].to_pylist() == table["row_id"].to_pylist()[1:]
+
+
+def test_a_recipe_that_is_not_valid_is_refused_before_any_is_trained(project):
+    Path("recipes.yaml").write_text("two: {default: , wrong: {epochs: 0}}\n")
     done = run("recipes.py", "two", "--recipes", "recipes.yaml", folder=project)
     assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: params: models.recipe_wrong-13.epochs")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_recipe_that_fails_is_one_line_that_names_its_log(project):
+    Path("recipes.yaml").write_text(
+        "two: {diverging: {learning_rate: 1.0e+9, head_start: random}, later: {epochs: 2}, last: {epochs: 1}}\n"
+    )
+    done = run("recipes.py", "two", "--recipes", "recipes.yaml", folder=project)
+    assert done.returncode == 1
+    assert not list(Path("scratch/recipes").glob("all-*/recipe_last-13/models"))
     assert done.stderr.splitlines()[-1].startswith("error: diverging: finetune failed; see ")
     assert run("recipes.py", "three", "--recipes", "recipes.yaml", folder=project).stderr == (
         "error: recipes.yaml has no set 'three'; there are two\n"
