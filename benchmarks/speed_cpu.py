@@ -13,7 +13,6 @@ import resource
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,12 @@ from lengths import CLASSES, draw_tokens
 from torch import nn
 from transformers import AutoModel, ModernBertConfig, Trainer, TrainingArguments, get_linear_schedule_with_warmup
 from turns import Clock, take_turns
+from unsaved import train_unsaved
 
 from complaints import attention, backbones, classifier, hardware, params, processes, training
 from complaints.batches import inference_batches, padded
 from complaints.budgets import draw_batches
-from complaints.checkpoints import Checkpoints, Progress
+from complaints.checkpoints import Progress
 from complaints.files import write_text
 from complaints.model_params import ModelParams
 from complaints.tokens import TokenSet
@@ -132,21 +132,13 @@ def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
     attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
     data = training.Data(tokens, draw_tokens(1, 2000, 8, 1), pad_id=0, classes=CLASSES)
 
-    class Done(Exception):
-        """The epoch is over."""
-
     def on_epoch(progress: Progress) -> None:
         if progress.epoch == 0:
             clock.begin()
         else:
             clock.end()
-            raise Done
 
-    try:
-        nowhere = Checkpoints(Path("none"), "x", writes=False)
-        training.train(accelerator, model, data, settings(), nowhere, lambda objective: None, on_epoch)
-    except Done:
-        return
+    train_unsaved(accelerator, model, data, settings(), on_epoch)
 
 
 NO_DROPOUT, PROJECT = "the same without attention dropout", "this project"
