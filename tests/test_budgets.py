@@ -2,6 +2,9 @@
 
 import copy
 import itertools
+import platform
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -243,3 +246,26 @@ def test_budget_that_holds_no_text_is_refused():
 )
 def test_processors_that_were_measured_faster_train_in_bf16(cpuinfo, expected):
     assert hardware.is_fast_in_bf16(cpuinfo) is expected
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has this option")
+@pytest.mark.parametrize("kept", [False, True])
+def test_freed_memory_is_kept_for_the_next_tensor(kept):
+    program = f"""
+import torch
+from pathlib import Path
+from complaints import hardware
+
+def pages():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+if {kept}:
+    hardware.keep_freed_memory()
+before = pages()
+block = torch.ones(50_000_000)
+held = pages() - before
+del block
+print((pages() - before) / held)
+"""
+    done = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
+    assert (float(done.stdout) > 0.9) == kept
