@@ -57,7 +57,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep the memory that it is given back, for the next tensor of the size.
 
     By default glibc returns large blocks to the system at once (mallopt(3)), and every step of training pays for all
-    its pages anew: a tenth of its time on a processor (benchmarks/precision.py). With another C library nothing changes.
+    its pages anew: a tenth of its time on a processor (benchmarks/precision.py). Other C libraries stay as they are.
     """
     try:
         set_option = ctypes.CDLL(None).mallopt
