@@ -111,15 +111,15 @@ def keep_short(splits: Path, bench: Bench) -> None:
             write_parquet(target / f"{split}.parquet", kept.schema, [kept])
 
 
-def random_backbone(spec: str, folder: Path) -> str:
+def random_backbone(spec: str, folder: Path, seed: int) -> str:
     """Return a backbone like `spec`, with random weights in place of the pretrained ones."""
     from transformers import AutoConfig, AutoModel, AutoTokenizer, set_seed
 
     source = backbones.resolve(spec).folder
-    set_seed(0)
+    set_seed(seed)
     AutoModel.from_config(AutoConfig.from_pretrained(source)).save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
-    return f"path:{folder}"
+    return f"path:{folder}@{backbones.folder_digest(folder)}"
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def prepare(bench: Bench, recipe: Recipe) -> None:
             (folder / "data" / name).symlink_to(target)
     changes = dict(recipe.changes)
     if changes.get("backbone") == "random":
-        changes["backbone"] = random_backbone(bench.entry["backbone"], folder / "random")
+        changes["backbone"] = random_backbone(bench.entry["backbone"], folder / "random", recipe.seed)
     entry = merged(bench.entry, changes) | {"seed": recipe.seed, "weights": f"models/pretrained/{recipe.entry}"}
     settings = bench.settings | {"models": {recipe.entry: entry}}
     settings["tracking"] = settings["tracking"] | {"enabled": False}

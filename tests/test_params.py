@@ -37,7 +37,7 @@ def put(tree: dict, key: str, value: object) -> None:
         ("models.minilm.epochs", 1.5, "models.minilm.epochs is 1.5; it must be of type int"),
         ("models.minilm.learning_rate", 0, "models.minilm.learning_rate is 0.0; it must be more than 0"),
         ("models.minilm.precision", "int8", "models.minilm.precision is 'int8'; it must be one of auto, fp32"),
-        ("models.minilm.head", "stock", "models.minilm.head_start is 'probe', which needs head: linear"),
+        ("models.minilm.head", "stock", "models.minilm.head_start is 'names', which needs head: linear"),
         ("models.minilm.train", "some", "models.minilm.train is 'some'; it must be one of full, lora, frozen, head"),
         ("models.minilm.pretrain.epochs", -1, "models.minilm.pretrain.epochs is -1; it must be at least 0"),
         ("models.minilm.lora.targets", [], "models.minilm.lora.targets is []; it must be a list"),

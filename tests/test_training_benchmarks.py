@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import torch
 from ruamel.yaml import YAML
+from safetensors.torch import load_file
 from tiny_models import save_bert
 from tiny_task import LABELS, ROOT, model_params, resolve, write_splits
 
@@ -51,6 +53,7 @@ def project(tmp_path, monkeypatch) -> Path:
     YAML().dump(values, Path("params.yaml"))
     Path("recipes.yaml").write_text(
         "two: {default: , the probe alone: {train: frozen}, slow: {learning_rate: 1.0e-5}}\n"
+        "one: {from scratch: {backbone: random, head_start: random}}\n"
     )
     return tmp_path
 
@@ -70,6 +73,17 @@ def test_recipes_are_trained_once_and_scored_on_validation_and_where_asked_on_te
     assert trained.stat().st_mtime_ns == before
     assert "test macro-F1" in cells(again.stdout)[0]
     assert cells(again.stdout)[2:][2][1:5] == rows[2][1:5]
+
+
+def test_random_weights_are_those_of_no_pretrained_backbone(project):
+    done = run("recipes.py", "one", "--recipes", "recipes.yaml", folder=project)
+    assert done.returncode == 0, done.stderr
+    assert [row[0] for row in cells(done.stdout)[4:]] == ["from scratch"]
+    [folder] = Path("scratch/recipes").glob("all-*/recipe_from_scratch-13")
+    random, pretrained = (load_file(place / "model.safetensors") for place in (folder / "random", project / "bert"))
+    words = "embeddings.word_embeddings.weight"
+    assert random[words].shape == pretrained[words].shape
+    assert not torch.equal(random[words], pretrained[words])
 
 
 def test_other_splits_are_trained_anew(project):

@@ -23,7 +23,8 @@ def resolve(folder: Path) -> backbones.Backbone:
 def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
     entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
     small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
-    small |= {"weights": "models/pretrained/net", "precision": "fp32"}  # a process can compute in one precision only
+    small |= {"weights": "models/pretrained/net", "head_start": "probe"}
+    small["precision"] = "fp32"  # a process can compute in one precision only
     return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
 
 
