@@ -11,171 +11,26 @@ stage's.
 """
 
 import argparse
-import io
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from baseline import usual_recipe
-from ruamel.yaml import YAML
+from recipe_runs import ROOT, SHORT, Bench, is_done, make_bench, prepare, read_recipes, train
 
-from complaints import backbones, baseline, evaluation, params, tokens
-from complaints.checkpoints import code_digest, fingerprint
+from complaints import baseline, evaluation, params
 from complaints.errors import UserError
 from complaints.evaluation import REFERENCE, Truth
-from complaints.files import (
-    file_digest,
-    read_json,
-    read_parquet,
-    replacing_folder,
-    write_json,
-    write_parquet,
-    write_text,
-)
+from complaints.files import read_json, read_parquet, write_json, write_text
 from complaints.predictions import write_predictions
 from complaints.schema import HELD_OUT, SPLITS
 
-STAGES = ("tokenize_text", "pretrain", "embed", "finetune")
 METRICS = ("accuracy", "macro_f1")
-SHORT = 128
-ROOT = Path.cwd()
-CODE = Path(__file__).parents[1]
 RECIPES = Path(__file__).with_suffix(".yaml")
 USUAL = "usual"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One training: a name, its seed, and what it changes."""
-
-    name: str
-    seed: int
-    changes: dict[str, Any]
-
-    @property
-    def entry(self) -> str:
-        """A name that `models:` and folders take."""
-        letters = "".join(letter if letter.isalnum() else "_" for letter in self.name)
-        return f"recipe_{letters}-{self.seed}"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all recipes share."""
-
-    place: Path
-    splits: Path
-    settings: dict[str, Any]
-    """The project's params.yaml."""
-    jobs: int
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        """The entry of `models:` that recipes change."""
-        entry: dict[str, Any] = next(iter(self.settings["models"].values()))
-        return entry
-
-
-def make_bench(short: bool, jobs: int) -> Bench:
-    """Return a folder for results, named by all that they rest on but the recipes, and the splits to use."""
-    settings = params.read_yaml(params.PARAMS_FILE)
-    splits = ROOT / "data/splits"
-    identity = {
-        "data": [file_digest(splits / f"{split}.parquet") for split in SPLITS],
-        "labels": file_digest(ROOT / "data/interim/labels.json"),
-        "settings": [next(iter(settings["models"].values())), settings["baseline"]],
-        "code": code_digest(),
-    }
-    place = ROOT / "scratch/recipes" / f"{'short' if short else 'all'}-{fingerprint(identity)[:12]}"
-    bench = Bench(place, place / "splits" if short else splits, settings, jobs)
-    if short and not bench.splits.exists():
-        keep_short(splits, bench)
-    return bench
-
-
-def keep_short(splits: Path, bench: Bench) -> None:
-    """Write the rows of `splits` whose text fits into SHORT tokens to the bench's own."""
-    tokenizer = tokens.load_tokenizer(backbones.resolve(bench.entry["backbone"]).folder)
-    with replacing_folder(bench.splits) as target:
-        for split in SPLITS:
-            table = read_parquet(splits / f"{split}.parquet")
-            ids = tokens.encode(tokenizer, table["text"].to_pylist(), SHORT + 1)["input_ids"]
-            kept = table.filter(np.array([len(row) <= SHORT for row in ids]))
-            write_parquet(target / f"{split}.parquet", kept.schema, [kept])
-
-
-def random_backbone(spec: str, folder: Path, seed: int) -> str:
-    """Return a backbone like `spec`, with random weights in place of the pretrained ones."""
-    from transformers import AutoConfig, AutoModel, AutoTokenizer, set_seed
-
-    source = backbones.resolve(spec).folder
-    set_seed(seed)
-    AutoModel.from_config(AutoConfig.from_pretrained(source)).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(source).save_pretrained(folder)
-    return f"path:{folder}@{backbones.folder_digest(folder)}"
-
-
-def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return `old` with the values of `new` in place, mappings within mappings."""
-    both = {key: merged(old[key], value) if isinstance(value, dict) else value for key, value in new.items()}
-    return old | both
-
-
-def is_done(bench: Bench, recipe: Recipe) -> bool:
-    """Tell whether a recipe was trained, with the same changes, to its end."""
-    record = bench.place / recipe.entry / "seconds.json"
-    return record.exists() and read_json(record)["changes"] == recipe.changes
-
-
-def prepare(bench: Bench, recipe: Recipe) -> None:
-    """Make a recipe's folder: links to the data, and a params.yaml with its entry alone.
-
-    Raises:
-        UserError: if the recipe makes no valid entry.
-    """
-    folder = bench.place / recipe.entry
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    (folder / "seconds.json").unlink(missing_ok=True)
-    for name, target in (("splits", bench.splits), ("interim", ROOT / "data/interim")):
-        if not (folder / "data" / name).is_symlink():
-            (folder / "data" / name).symlink_to(target)
-    changes = dict(recipe.changes)
-    if changes.get("backbone") == "random":
-        changes["backbone"] = random_backbone(bench.entry["backbone"], folder / "random", recipe.seed)
-    entry = merged(bench.entry, changes) | {"seed": recipe.seed, "weights": f"models/pretrained/{recipe.entry}"}
-    settings = bench.settings | {"models": {recipe.entry: entry}}
-    settings["tracking"] = settings["tracking"] | {"enabled": False}
-    params.parse(settings)
-    stream = io.StringIO()
-    YAML().dump(settings, stream)
-    write_text(folder / params.PARAMS_FILE, stream.getvalue())
-
-
-def train(bench: Bench, recipe: Recipe) -> None:
-    """Run the stages of a recipe whose folder is prepared.
-
-    Raises:
-        UserError: if a stage fails.
-    """
-    folder = bench.place / recipe.entry
-    threads = max(1, (os.cpu_count() or 1) // bench.jobs)
-    seconds = {}
-    for stage in STAGES:
-        start = time.perf_counter()
-        with open(folder / f"{stage}.log", "w", encoding="utf-8") as log:
-            command = [sys.executable, str(CODE / "stages" / f"{stage}.py"), recipe.entry]
-            environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-            if subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False).returncode:
-                raise UserError(f"{recipe.name}: {stage} failed; see {log.name}")
-        seconds[stage] = time.perf_counter() - start
-    write_json(folder / "seconds.json", {"changes": recipe.changes, **seconds})
 
 
 def train_tfidf(folder: Path, splits: Path, classes: int) -> None:
@@ -228,18 +83,6 @@ def line(
     figures = [f"{value:.3f} ± {error:.3f}" for value, error in zip(np.mean(numbers, axis=0), spread, strict=True)]
     tau, minutes = np.mean(np.array(rest, dtype=float), axis=0)
     return f"| {name} | {' | '.join(figures)} | {tau:.2f} | {minutes:.1f} |"
-
-
-def read_recipes(path: Path, name: str, seeds: list[int]) -> dict[str, list[Recipe]]:
-    """Return a set's recipes by name, one for each seed.
-
-    Raises:
-        UserError: if there is no such set.
-    """
-    sets = params.read_yaml(path)
-    if name not in sets:
-        raise UserError(f"{path} has no set {name!r}; there are {', '.join(sets)}")
-    return {each: [Recipe(each, seed, changes or {}) for seed in seeds] for each, changes in sets[name].items()}
 
 
 def lines(arguments: argparse.Namespace) -> Iterator[str]:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tiny_models import save_bert
 from tiny_task import LABELS, ROOT, model_params, resolve, write_splits
 
-from complaints.files import read_parquet, write_json, write_parquet
+from complaints.files import read_json, read_parquet, write_json, write_parquet
 from complaints.hierarchy import hierarchy
 
 pytestmark = pytest.mark.slow
@@ -84,6 +84,8 @@ def test_random_weights_are_those_of_no_pretrained_backbone(project):
     words = "embeddings.word_embeddings.weight"
     assert random[words].shape == pretrained[words].shape
     assert not torch.equal(random[words], pretrained[words])
+    [record] = folder.glob("models/*/training.json")
+    assert read_json(record)["backbone"].startswith(f"path:{folder.resolve() / 'random'}@")
 
 
 def test_other_splits_are_trained_anew(project):
