@@ -13,6 +13,7 @@ this project: PYTHONPATH=src will do.
 import argparse
 import json
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -52,7 +53,8 @@ class Size:
 FULL = Size(57_846, 6_430, 3, 16_384, {})
 TINY = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
 SMALL = Size(400, 100, 1, 2_048, TINY | {"num_hidden_layers": 3})
-WAYS = ("padded to 128", "padded, by length", "no padding")
+WAYS = ("no padding", "padded, by length", "padded to 128")
+LAYERS = ("eager", "compiled")
 
 
 class PaddedToTheLongest(nn.Module):
@@ -73,9 +75,9 @@ def settings(size: Size, way: str, compiled: bool) -> ModelParams:
     """Return the entry of params.yaml that a measurement stands for."""
     entry = next(iter(params.parse(params.read_yaml("params.yaml")).models.values()))
     budget: dict[str, Any] = {"batch_tokens": size.batch_tokens}
-    if way == WAYS[0]:
+    if way == WAYS[2]:
         budget = {"batch_tokens": None, "batch_size": size.batch_tokens // MAX_LENGTH}
-    packing: Any = "always" if way == WAYS[2] else "never"
+    packing: Any = "always" if way == WAYS[0] else "never"
     common: dict[str, Any] = {"head_start": "random", "learning_rate": 5e-5, "sampling": "shuffled", "train": "full"}
     common |= {"loss": "cross_entropy", "class_weights": "none", "patience": size.epochs + 1}
     return replace(entry, epochs=size.epochs, packing=packing, compile=compiled, accumulation=1, **common, **budget)
@@ -100,7 +102,7 @@ def measure(size: Size, way: str, compiled: bool) -> dict[str, float]:
     model = classifier.LinearClassifier(AutoModel.from_config(config), "mean", CLASSES).to(accelerator.device)
     entry = settings(size, way, compiled)
     packed = hardware.prepare_attention(model.encoder, entry.packing, compiled, precision)
-    learner: nn.Module = PaddedToTheLongest(model) if way == WAYS[0] else model
+    learner: nn.Module = PaddedToTheLongest(model) if way == WAYS[2] else model
 
     def data(rows: int, validation_rows: int) -> training.Data:
         train = draw_tokens(rows, config.vocab_size, MAX_LENGTH, seed=0)
@@ -148,21 +150,27 @@ def main() -> None:
     """Measure each way in a process of its own, print the table, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a tiny model and few rows: tries the script, no more")
-    parser.add_argument("--eager", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--batch-tokens", type=int, help="tokens per step, in place of 16,384")
+    parser.add_argument("--batches", choices=WAYS, nargs="+", default=WAYS, help="only these")
+    parser.add_argument("--layers", choices=LAYERS, nargs="+", default=LAYERS, help="only these")
     parser.add_argument("--write", action="store_true", help="write benchmarks/speed_gpu.md")
     parser.add_argument("--one", nargs=2, metavar=("WAY", "COMPILED"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     size = SMALL if arguments.small else FULL
+    size = replace(size, batch_tokens=arguments.batch_tokens or size.batch_tokens)
     if arguments.one:
         way, compiled = arguments.one
         print(json.dumps(measure(size, way, compiled == "compiled")))
         return
     lines = ["| batches | layers | seconds | real tokens/s | share of 790 TFLOP/s | steps | warm-up, s | peak memory |"]
     lines.append("|---|---|--:|--:|--:|--:|--:|--:|")
+    rows = f"{size.train_rows:,} + {size.validation_rows:,} rows"
+    caption = f"{rows}, {size.epochs} epochs, {size.batch_tokens:,} tokens a step. {machine()}"
     print("\n".join(lines), flush=True)
-    for way in WAYS:
-        for mode in ("eager",) if arguments.eager else ("eager", "compiled"):
-            command = [sys.executable, __file__, "--one", way, mode, *(["--small"] if arguments.small else [])]
+    for mode in arguments.layers:
+        for way in arguments.batches:
+            command = [sys.executable, __file__, "--one", way, mode, "--batch-tokens", str(size.batch_tokens)]
+            command += ["--small"] if arguments.small else []
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
             if done.returncode:
                 sys.exit(f"error: {way}, {mode}: training failed, see above")
@@ -172,11 +180,10 @@ def main() -> None:
             cells += [str(result["steps"]), f"{result['warm_up']:.0f}", f"{result['gib']:.1f} GiB"]
             lines.append(f"| {way} | {mode} | {' | '.join(cells)} |")
             print(lines[-1], flush=True)
-    lines += ["", f"{size.train_rows:,} + {size.validation_rows:,} rows, {size.epochs} epochs. {machine()}"]
-    print("\n".join(lines[-2:]))
-    if arguments.write:
-        made = "# Training speed on a GPU\n\n`python benchmarks/speed_gpu.py --write`.\n\n"
-        write_text("benchmarks/speed_gpu.md", made + "\n".join(lines))
+            if arguments.write:  # after each row, so that one that fails costs no other
+                made = f"# Training speed on a GPU\n\n`python {shlex.join(sys.argv)}`.\n\n"
+                write_text("benchmarks/speed_gpu.md", made + "\n".join([*lines, "", caption]))
+    print(f"\n{caption}")
 
 
 if __name__ == "__main__":

@@ -184,11 +184,15 @@ def test_stopped_under_a_budget_it_ends_with_the_same_bytes(workspace, monkeypat
 
 def test_compiled_model_trains_like_another_and_saves_the_same_names(workspace, steady, monkeypatch):
     # All of torch.compile but its code generator, which takes a minute.
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    compiled = []
+    compiler = partial(torch.compile, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", lambda call, **how: compiled.append(call) or compiler(call, **how))
     settings = model_params(steady, head_start="random", epochs=1, batch_tokens=160)
     losses, logits = trained(settings)
     names = set(load_file("models/net/model.safetensors"))
+    assert not compiled
     compiled_losses, compiled_logits = trained(replace(settings, compile=True))
+    assert len(compiled) == 2  # the blocks
     np.testing.assert_allclose(compiled_losses, losses, atol=1e-4)
     np.testing.assert_allclose(compiled_logits, logits, atol=1e-3)
     assert set(load_file("models/net/model.safetensors")) == names

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from tiny_models import save_bert
 from tiny_task import ROOT, digests, embed, model_params, resolve, tokenize, write_splits
 
-from complaints import backbones, params
+from complaints import backbones, hardware, params, processes
 from complaints.predictions import read_predictions
 from complaints.processes import pieces
 
@@ -79,6 +80,19 @@ def assert_alike(one: tuple[pd.DataFrame, np.ndarray], other: tuple[pd.DataFrame
     np.testing.assert_allclose(one[0]["loss"], other[0]["loss"], atol=1e-4)
     np.testing.assert_allclose(one[0]["gradient_norm"], other[0]["gradient_norm"], rtol=1e-3)
     np.testing.assert_allclose(one[1], other[1], atol=1e-3)
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda", True), ("cpu", False)])
+def test_gpus_compute_deterministically_before_anything_else(monkeypatch, device, expected):
+    monkeypatch.setattr(processes, "Accelerator", lambda **how: torch.are_deterministic_algorithms_enabled())
+    monkeypatch.setattr(hardware, "keep_freed_memory", lambda: None)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    try:
+        assert processes.make_accelerator(device, "fp32") is expected
+        assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) is expected
+    finally:
+        torch.use_deterministic_algorithms(False)
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 
 
 @pytest.fixture

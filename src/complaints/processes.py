@@ -21,6 +21,8 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     """Return the link to device, precision and the other processes."""
     if device == "cpu":
         hardware.keep_freed_memory()
+    else:
+        hardware.be_deterministic()
     return Accelerator(
         cpu=device == "cpu",
         mixed_precision="no" if precision == "fp32" else precision,
