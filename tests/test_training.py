@@ -238,6 +238,45 @@ def test_checkpoint_without_its_marker_does_not_count(tmp_path, backbone):
     assert load_file(kept.folder / "step-00000001" / "model")
 
 
+def fill_memory(*_):
+    torch.empty(2**60)
+
+
+def fill_gpu(*_):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def add_in_any_order(*_):
+    torch.use_deterministic_algorithms(True)
+    try:
+        torch.zeros(2).put_(torch.tensor([0, 0]), torch.ones(2))
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (fill_memory, "^memory is full; raise accumulation .*, then run this again$"),
+        (fill_gpu, "^the GPU's memory is full; raise accumulation .* or lower batch_tokens or max_length, then run"),
+        (add_in_any_order, "^torch has no form of put_ on this GPU that gives the same bits each time"),
+    ],
+)
+def test_what_the_hardware_cannot_do_is_one_line(workspace, monkeypatch, backbone, step, said):
+    settings = model_params(backbone)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_train_step", step)
+        with pytest.raises(UserError, match=said) as raised:
+            run(settings)
+    assert "\n" not in str(raised.value)
+    assert not Path("models/net").exists()
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), hardware.explaining("lower it"):
+        torch.ones(2, 3) @ torch.ones(2, 3)
+
+
 @pytest.mark.parametrize(("asked", "device", "expected"), [("fp32", "cpu", "fp32"), ("bf16", "cuda", "bf16")])
 def test_precision_that_is_asked_for_is_taken(asked, device, expected):
     assert hardware.resolve_precision(asked, device) == expected

@@ -16,6 +16,7 @@ from complaints.schema import HELD_OUT
 FEATURES_FILE = "features.json"
 
 
+@hardware.explaining("lower max_length")
 def write_features(name: str, params: EmbedParams) -> None:
     """Write pooled states of the encoder that the entry `name` begins with to data/features/<name>/<split>.npy.
 
@@ -24,7 +25,7 @@ def write_features(name: str, params: EmbedParams) -> None:
     Beside them stands FEATURES_FILE: the pooling and precision that ran, rows and width.
 
     Raises:
-        UserError: if the encoder cannot be loaded, the tokens are not its own, or the disk is full.
+        UserError: if the encoder cannot be loaded, the tokens are not its own, or memory or the disk is full.
     """
     from transformers import AutoModel
 

@@ -91,6 +91,7 @@ def _silent(progress: Progress) -> None:
     """Report nothing: the first process does."""
 
 
+@hardware.explaining("raise accumulation (the same step in smaller pieces), or lower batch_tokens or max_length")
 def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) -> dict[str, Any]:
     """Train the model `name` and write its folder, predictions and history.
 
@@ -103,7 +104,8 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
         The record that stands in models/<name>/training.json.
 
     Raises:
-        UserError: if the backbone cannot be loaded, the tokens are not its own, training diverges, or the disk is full.
+        UserError: if the backbone cannot be loaded, the tokens are not its own, training diverges, or memory or
+            the disk is full.
     """
     device = hardware.device_name()
     precision = hardware.resolve_precision(params.precision, device)

@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,32 @@ def be_deterministic() -> None:
     torch.use_deterministic_algorithms(True)
     # By default new tensors are then filled, to show reads of memory that nothing has written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def explaining(remedy: str) -> Iterator[None]:
+    """Turn what the hardware cannot do into one line.
+
+    Args:
+        remedy: What asks for less memory.
+
+    Raises:
+        UserError: if memory is full, or an operation has no deterministic form (see `be_deterministic`).
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise UserError(f"the GPU's memory is full; {remedy}, then run this again") from None
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):
+            raise UserError(f"memory is full; {remedy}, then run this again") from None
+        if "does not have a deterministic implementation" in str(error):
+            name = str(error).split()[0]
+            raise UserError(
+                f"torch has no form of {name} on this GPU that gives the same bits each time, and this model needs it; "
+                "take another backbone, or hide the GPU with CUDA_VISIBLE_DEVICES= to compute on the processor"
+            ) from None
+        raise
 
 
 def runs_varlen(device: str, precision: str) -> bool:

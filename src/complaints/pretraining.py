@@ -158,6 +158,7 @@ def train_step(
     return loss.item()
 
 
+@hardware.explaining("lower pretrain.batch_size or max_length")
 def pretrain(name: str, backbone: Backbone, params: PretrainParams, scratch: Path) -> dict[str, Any]:
     """Train the backbone of the entry `name` on data/tokens/<name>/train.parquet and write models/pretrained/<name>/.
 
@@ -167,7 +168,8 @@ def pretrain(name: str, backbone: Backbone, params: PretrainParams, scratch: Pat
         The record that stands in pretraining.json.
 
     Raises:
-        UserError: if the backbone is no encoder with a mask token, the tokens are not its own, or the loss diverges.
+        UserError: if the backbone is no encoder with a mask token, the tokens are not its own, the loss diverges,
+            or memory is full.
     """
     from transformers import AutoModelForMaskedLM
 
