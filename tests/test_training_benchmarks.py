@@ -31,14 +31,23 @@ def cells(table: str) -> list[list[str]]:
 
 
 def test_speed_on_a_gpu_is_measured_in_every_way_at_a_small_size():
-    done = run("speed_gpu.py", "--small", "--eager")
+    done = run("speed_gpu.py", "--small", "--layers", "eager")
     assert done.returncode == 0, done.stderr
     rows = cells(done.stdout)[2:]
-    assert [row[0] for row in rows] == ["padded to 128", "padded, by length", "no padding"]
+    assert [row[0] for row in rows] == ["no padding", "padded, by length", "padded to 128"]
     assert all(float(row[2]) > 0 and float(row[3].replace(",", "")) > 0 for row in rows)
     steps = [int(row[5]) for row in rows]
-    assert steps[0] > steps[1] >= steps[2]  # a budget of tokens holds more rows the less of it is padding
-    assert "400 + 100 rows" in done.stdout
+    assert steps[0] <= steps[1] < steps[2]  # a budget of tokens holds more rows the less of it is padding
+    assert "400 + 100 rows, 1 epochs, 2,048 tokens a step" in done.stdout
+
+
+def test_a_gpu_measurement_can_be_one_way_and_size():
+    done = run("speed_gpu.py", "--small", "--layers", "eager", "--batches", "no padding", "--batch-tokens", "1024")
+    assert done.returncode == 0, done.stderr
+    ((way, _, *numbers),) = cells(done.stdout)[2:]
+    assert way == "no padding"
+    assert int(numbers[3]) > 20
+    assert "1,024 tokens a step" in done.stdout
 
 
 @pytest.fixture
