@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers as hf
-from test_attention import CONFIGS, LENGTHS, build, rows
+from test_attention import CONFIGS, build, rows
 from tiny_models import save_bert, save_modernbert
 from tiny_task import digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
@@ -66,7 +66,6 @@ def test_heads_too_narrow_for_the_kernel_are_computed_without_it(precision):
     real = inputs["attention_mask"].bool()
     tolerance = 0.1 if precision == "bf16" else 1e-5
     torch.testing.assert_close(states[1][real], states[0][real], atol=tolerance, rtol=tolerance)
-    assert real.sum() == sum(LENGTHS)
 
 
 @pytest.mark.parametrize("packing", ["auto", "never"])
