@@ -13,7 +13,7 @@ BEGIN, END = "<!-- stages: begin -->\n", "<!-- stages: end -->"
 def _paths(entries: list[Any]) -> str:
     """Return the data among deps or outs (no code, no pins) as Markdown; entries are paths or {path: options}."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-    data = [name for name in names if not name.endswith((".py", "requirements.txt"))]
+    data = [name for name in names if not name.endswith((".py", "requirements.txt")) and not name.startswith("src/")]
     said = {"${key}": "<model>", "${item.": "models.<model>.", "${": "", "}": ""}
     for template, words in said.items():
         data = [name.replace(template, words) for name in data]

@@ -27,7 +27,12 @@ def _modules(file: Path) -> set[str]:
 
 
 def imported_files(script: Path, skip: frozenset[str] = frozenset()) -> set[Path]:
-    """Return the project's files that running `script` can import, packages' __init__ included, but not `skip`."""
+    """Return the project's files that running `script` can import, packages' __init__ included, but nothing of `skip`.
+
+    Args:
+        script: The file to begin with.
+        skip: Modules and packages, with all that is in them, that are not followed.
+    """
     seen: set[Path] = set()
     todo = [script]
     while todo:
@@ -36,7 +41,7 @@ def imported_files(script: Path, skip: frozenset[str] = frozenset()) -> set[Path
             for depth in range(1, len(parts) + 1):
                 name = ".".join(parts[:depth])
                 file = _file_of(name)
-                if file and file not in seen and name not in skip:
+                if file and file not in seen and skip.isdisjoint(".".join(parts[:i]) for i in range(1, depth + 1)):
                     seen.add(file)
                     todo.append(file)
     return seen

@@ -37,7 +37,7 @@ stages:
     foreach: ${{models}}
     do:
       cmd: {python} stages/work.py finetune ${{key}}
-      deps: ["data/tokens/${{key}}", stages/work.py, stages/more.py]
+      deps: ["data/tokens/${{key}}", stages/work.py, stages/more.py, src/engine]
       params: ["models.${{key}}"]
       outs: ["models/${{key}}", "predictions/${{key}}.parquet"]
       plots: ["reports/training/${{key}}/steps.csv", "reports/training/${{key}}/epochs.csv"]
@@ -135,9 +135,11 @@ def make(root: Path) -> Path:
     files = {
         "dvc.yaml": DVC_YAML.format(python=sys.executable),
         "params.yaml": PARAMS,
-        ".dvcignore": "__pycache__\n.gitignore\njunk/\n!keep.txt\n",
+        ".dvcignore": "__pycache__\n.gitignore\njunk/\n!keep.txt\n*~\n",
         "stages/work.py": WORK,
         "stages/more.py": "",
+        "src/engine/loop.py": "",
+        "src/engine/loop.py~": "what an editor left",
         "requirements.txt": "dvc\n",
         "data/label_map.yaml": "old: new\n",
         "banks/top.txt": "ä\r\n",

@@ -71,6 +71,14 @@ def test_folder_hash_equals_that_of_dvcs_own_listing(files: dict[tuple[str, ...]
     assert folder_md5(pairs) == tree.oid
 
 
+def test_what_an_editor_leaves_beside_code_changes_no_hash(repo: Path) -> None:
+    before = hash_path(repo, "src/engine")
+    (repo / "src/engine/other.py~").write_text("left")
+    assert hash_path(repo, "src/engine") == before
+    (repo / "src/engine/other.py").write_text("added")
+    assert hash_path(repo, "src/engine") != before
+
+
 def test_a_stage_before_it_is_locked_has_the_fingerprint_dvc_will_lock(made: Path) -> None:
     lock = read_lock(made / "dvc.lock")
     assert {name: fingerprint(stage_now(name, made)) for name in lock} == {n: fingerprint(s) for n, s in lock.items()}
@@ -112,6 +120,7 @@ def test_a_chain_holds_its_stages_from_the_source_on_and_no_others(made: Path, p
         "data/splits": "data",
         "data/tokens/a": "data",
         "stages/more.py": "code",
+        "src/engine": "code",
     }
 
 

@@ -205,10 +205,10 @@ def test_long_histories_go_in_batches_and_words_and_blanks_are_no_metrics(
 
 def test_git_tells_which_commit_and_whether_code_differed(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    subprocess.run([*git, "add", "stages", "dvc.yaml", "params.yaml"], check=True)
+    subprocess.run([*git, "add", "src", "stages", "dvc.yaml", "params.yaml"], check=True)
     subprocess.run([*git, "commit", "--quiet", "-m", "x"], check=True)
     log_finetune(monkeypatch)
-    (repo / "stages/work.py").write_text(mini_pipeline.WORK + "\n")
+    (repo / "src/engine/loop.py").write_text("changed = True\n")
     log_finetune(monkeypatch)
     commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     assert {run.data.tags["mlflow.source.git.commit"] for run in runs(repo)} == {commit}

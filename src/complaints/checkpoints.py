@@ -30,7 +30,7 @@ def fingerprint(value: Any) -> str:
 
 def code_digest() -> str:
     """Return a digest of this package's modules: a run begun with other code must not be resumed."""
-    return hash_files(sorted(Path(__file__).parent.glob("*.py")))
+    return hash_files(sorted(Path(__file__).parent.rglob("*.py")))
 
 
 @contextmanager

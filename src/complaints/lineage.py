@@ -49,9 +49,9 @@ def is_inside(path: str, folder: str) -> bool:
 
 
 def is_code(path: str) -> bool:
-    """Say whether a file that no stage makes is code: Python, or the list of packages it needs."""
+    """Return whether a dependency that no stage makes is code: Python, a folder of it, or the list of packages."""
     name = path.rpartition("/")[2]
-    return name.endswith(".py") or name.startswith("requirements")
+    return name.endswith(".py") or name.startswith("requirements") or is_inside(path, "src")
 
 
 def folder_md5(files: Iterable[tuple[str, str]]) -> str:
