@@ -22,9 +22,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
-from complaints import baseline, metrics, params
-from complaints.errors import UserError
-from complaints.files import read_parquet, write_text
+from complaints import params
+from complaints.baseline import tfidf
+from complaints.core.errors import UserError
+from complaints.core.files import read_parquet, write_text
+from complaints.scoring import metrics
 
 REPORT = Path(__file__).with_suffix(".md")
 MIN_COUNT = 5
@@ -166,7 +168,7 @@ def main() -> None:
     ours = f"ours: 1-{p.ngram_max} grams, function words out, sublinear tf, saga C={p.c:g} tol={p.tolerance:g}, float32"
     recipes = {
         "usual: 50k terms, 1-2 grams, lbfgs C=1": usual_recipe(),
-        ours: (baseline.vectorizer(p), baseline.classifier(p)),
+        ours: (tfidf.vectorizer(p), tfidf.classifier(p)),
     }
     results = {
         name: measure(terms, model, train, test, classes)

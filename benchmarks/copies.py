@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from complaints.copies import SHINGLE_WORDS, Clusters, CopyFinder
-from complaints.files import read_parquet, write_text
-from complaints.text import normalise
+from complaints.core.files import read_parquet, write_text
+from complaints.dedup.clusters import SHINGLE_WORDS, Clusters, CopyFinder
+from complaints.dedup.normalize import normalise
 
 BATCH = 16_384
 CHANGED = 0.03

@@ -28,11 +28,11 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from tqdm import tqdm
 
-from complaints.cfpb import NARRATIVES
-from complaints.files import write_text
-from complaints.sample.banks import SLOT, Banks, load_banks
+from complaints.core.files import write_text
+from complaints.sources.cfpb.join import NARRATIVES
+from complaints.sources.synthetic.banks import SLOT, Banks, load_banks
 
-BANKS = Path("src/complaints/sample/banks")
+BANKS = Path("data/sources/synthetic")
 BATCH = 20_000
 VOCABULARY = 60_000
 TEMPLATES = 300

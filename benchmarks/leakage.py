@@ -13,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from complaints import baseline, metrics, params, splits
-from complaints.files import read_json, read_parquet, write_text
+from complaints import params
+from complaints.baseline import tfidf
+from complaints.core.files import read_json, read_parquet, write_text
+from complaints.scoring import metrics
+from complaints.splits import methods
 
 LABELED = Path("data/interim/labeled.parquet")
 HEADER = (
@@ -23,27 +26,27 @@ HEADER = (
 )
 
 
-def random_rows(rows: splits.Rows, p: params.SplitParams) -> splits.Assignment:
+def random_rows(rows: methods.Rows, p: params.SplitParams) -> methods.Assignment:
     """Send each row to test or train by itself, whatever its class: the split that most data sets come with."""
-    drawn = splits.draw(rows.row_ids.to_pylist(), p.seed)
-    return splits.Assignment(np.where(drawn < p.test_fraction, splits.TEST, splits.TRAIN).astype(np.int8))
+    drawn = methods.draw(rows.row_ids.to_pylist(), p.seed)
+    return methods.Assignment(np.where(drawn < p.test_fraction, methods.TEST, methods.TRAIN).astype(np.int8))
 
 
 WAYS = {
     "rows at random": random_rows,
-    "rows at random within each class (stratified)": splits.stratified,
-    "whole clusters (grouped)": splits.grouped,
+    "rows at random within each class (stratified)": methods.stratified,
+    "whole clusters (grouped)": methods.grouped,
 }
 
 
-def measure(rows: splits.Rows, texts: np.ndarray, classes: int, codes: np.ndarray, seed: int) -> tuple[float, ...]:
+def measure(rows: methods.Rows, texts: np.ndarray, classes: int, codes: np.ndarray, seed: int) -> tuple[float, ...]:
     """Return the seven numbers of a row of the table; validation rows are left aside."""
-    train, test = (np.flatnonzero(codes == code) for code in (splits.TRAIN, splits.TEST))
+    train, test = (np.flatnonzero(codes == code) for code in (methods.TRAIN, methods.TEST))
     settings = replace(params.load("baseline"), seed=seed)
-    model = baseline.fit_tfidf(texts[train].tolist(), rows.label_ids[train], classes, settings)
-    predicted = baseline.tfidf_logits(model, texts[test].tolist()).argmax(axis=1)
+    model = tfidf.fit_tfidf(texts[train].tolist(), rows.label_ids[train], classes, settings)
+    predicted = tfidf.tfidf_logits(model, texts[test].tolist()).argmax(axis=1)
     true = rows.label_ids[test]
-    exact, near = (splits.seen_in_train(copy, codes)[test] for copy in (rows.clusters.exact, rows.clusters.near))
+    exact, near = (methods.seen_in_train(copy, codes)[test] for copy in (rows.clusters.exact, rows.clusters.near))
     scores = []
     for part in (np.ones(len(test), bool), ~near):
         scores.append(metrics.accuracy(true[part], predicted[part]))
@@ -53,7 +56,7 @@ def measure(rows: splits.Rows, texts: np.ndarray, classes: int, codes: np.ndarra
 
 def table(seeds: list[int]) -> Iterator[str]:
     """Yield the lines of the table: the mean over seeds, and the standard deviation between them."""
-    rows = splits.read_rows(LABELED)
+    rows = methods.read_rows(LABELED)
     texts = np.array(read_parquet(LABELED, ["text"])["text"].to_pylist(), object)
     classes = len(read_json("data/interim/labels.json"))
     yield HEADER

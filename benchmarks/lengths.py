@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from complaints.tokens import TokenSet
+from complaints.backbones.tokens import TokenSet
 
 # A log-normal distribution with the median of the canonical set's token counts, 63, of which 87.5 % are within 128.
 MEDIAN = 63

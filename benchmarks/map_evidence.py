@@ -22,10 +22,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from complaints.errors import UserError
-from complaints.files import replacing_file
-from complaints.label_evidence import Evidence, name_similarity
-from complaints.label_map import load_map
+from complaints.audit.label_evidence import Evidence, name_similarity
+from complaints.core.errors import UserError
+from complaints.core.files import replacing_file
+from complaints.labels.label_map import load_map
 
 FEWEST_TEXTS = 5
 COLUMNS = {"text": "complaint_text", "label": "issue", "date": "date_received", "product": "product"}

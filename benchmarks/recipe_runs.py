@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from complaints import backbones, params, tokens
-from complaints.checkpoints import code_digest, fingerprint
-from complaints.errors import UserError
-from complaints.files import (
+from complaints import params
+from complaints.backbones import tokens
+from complaints.backbones.resolve import folder_digest, resolve
+from complaints.core.errors import UserError
+from complaints.core.files import (
     file_digest,
     read_json,
     read_parquet,
@@ -24,7 +25,8 @@ from complaints.files import (
     write_parquet,
     write_text,
 )
-from complaints.schema import SPLITS
+from complaints.core.schema import SPLITS
+from complaints.engine.checkpoints import code_digest, fingerprint
 
 STAGES = ("tokenize_text", "pretrain", "embed", "finetune")
 SHORT = 128
@@ -83,7 +85,7 @@ def make_bench(short: bool, jobs: int) -> Bench:
 
 def keep_short(splits: Path, bench: Bench) -> None:
     """Write the rows of `splits` whose text fits into SHORT tokens to the bench's own."""
-    tokenizer = tokens.load_tokenizer(backbones.resolve(bench.entry["backbone"]).folder)
+    tokenizer = tokens.load_tokenizer(resolve(bench.entry["backbone"]).folder)
     with replacing_folder(bench.splits) as target:
         for split in SPLITS:
             table = read_parquet(splits / f"{split}.parquet")
@@ -96,11 +98,11 @@ def random_backbone(spec: str, folder: Path, seed: int) -> str:
     """Return a backbone like `spec`, with random weights in place of the pretrained ones."""
     from transformers import AutoConfig, AutoModel, AutoTokenizer, set_seed
 
-    source = backbones.resolve(spec).folder
+    source = resolve(spec).folder
     set_seed(seed)
     AutoModel.from_config(AutoConfig.from_pretrained(source)).save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
-    return f"path:{folder}@{backbones.folder_digest(folder)}"
+    return f"path:{folder}@{folder_digest(folder)}"
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -21,12 +21,14 @@ import numpy as np
 from baseline import usual_recipe
 from recipe_runs import ROOT, SHORT, Bench, is_done, make_bench, prepare, read_recipes, train
 
-from complaints import baseline, evaluation, params
-from complaints.errors import UserError
-from complaints.evaluation import REFERENCE, Truth
-from complaints.files import read_json, read_parquet, write_json, write_text
-from complaints.predictions import write_predictions
-from complaints.schema import HELD_OUT, SPLITS
+from complaints import params
+from complaints.baseline import tfidf
+from complaints.core.errors import UserError
+from complaints.core.files import read_json, read_parquet, write_json, write_text
+from complaints.core.schema import HELD_OUT, SPLITS
+from complaints.evaluation import scoreboard
+from complaints.evaluation.scoreboard import REFERENCE, Truth
+from complaints.scoring.predictions import write_predictions
 
 METRICS = ("accuracy", "macro_f1")
 RECIPES = Path(__file__).with_suffix(".yaml")
@@ -44,11 +46,11 @@ def train_tfidf(folder: Path, splits: Path, classes: int) -> None:
         terms, model = usual_recipe()
         model.fit(terms.fit_transform(texts["train"]), labels)
         for split in HELD_OUT:
-            logits[split] = np.full((len(texts[split]), classes), baseline.ABSENT_LOG_PROBABILITY, np.float32)
+            logits[split] = np.full((len(texts[split]), classes), tfidf.ABSENT_LOG_PROBABILITY, np.float32)
             logits[split][:, model.classes_] = model.predict_log_proba(terms.transform(texts[split]))
     else:
-        tuned = baseline.fit_tfidf(texts["train"], labels, classes, params.load("baseline"))
-        logits = {split: baseline.tfidf_logits(tuned, texts[split]) for split in HELD_OUT}
+        tuned = tfidf.fit_tfidf(texts["train"], labels, classes, params.load("baseline"))
+        logits = {split: tfidf.tfidf_logits(tuned, texts[split]) for split in HELD_OUT}
     seconds = time.perf_counter() - start
     row_ids = {split: tables[split]["row_id"].to_pylist() for split in HELD_OUT}
     write_predictions(folder / "predictions" / f"{folder.name}.parquet", row_ids, logits)
@@ -71,9 +73,9 @@ def line(
     numbers, errors, rest = [], [], []
     for entry in entries:
         folder = bench.place / entry
-        logits = evaluation.read_logits(folder / "predictions" / f"{entry}.parquet", truth)
+        logits = scoreboard.read_logits(folder / "predictions" / f"{entry}.parquet", truth)
         # The scoreboard counts the classes rescued against a reference, which no column of this table shows.
-        raw, adjusted = evaluation.score(truth, {REFERENCE: logits}, grid)
+        raw, adjusted = scoreboard.score(truth, {REFERENCE: logits}, grid)
         cells = [(row, split, metric) for split in shown for row in (raw, adjusted) for metric in METRICS]
         numbers.append([row.values[split][metric] for row, split, metric in cells])
         errors.append([row.errors[split][metric] for row, split, metric in cells])
@@ -96,7 +98,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     waiting = [recipe for group in recipes.values() for recipe in group if not is_done(bench, recipe)]
     for recipe in waiting:
         prepare(bench, recipe)
-    truth = evaluation.read_truth(bench.splits, ROOT / "data/interim", ROOT / "data/raw/source.json")
+    truth = scoreboard.read_truth(bench.splits, ROOT / "data/interim", ROOT / "data/raw/source.json")
     grid = params.load("evaluate").adjustment_grid
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [

@@ -18,11 +18,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from complaints import map_defects, renames
-from complaints.errors import UserError
-from complaints.files import parquet_batches
-from complaints.label_evidence import Evidence, EvidenceCollector
-from complaints.label_map import LabelMap, load_map
+from complaints.audit import map_defects, renames
+from complaints.audit.label_evidence import Evidence, EvidenceCollector
+from complaints.core.errors import UserError
+from complaints.core.files import parquet_batches
+from complaints.labels.label_map import LabelMap, load_map
 
 COLUMNS = ("text", "label", "date", "product")
 CUTS = (20, 40, 60, 100)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from complaints.files import write_text
+from complaints.core.files import write_text
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("fetch", "audit", "merge_labels", "split")

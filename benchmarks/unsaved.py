@@ -7,15 +7,15 @@ from pathlib import Path
 from accelerate import Accelerator
 from torch import nn
 
-from complaints import training
-from complaints.checkpoints import Checkpoints, Progress
-from complaints.model_params import ModelParams
+from complaints.engine.checkpoints import Checkpoints, Progress
+from complaints.finetuning.loop import Data, train
+from complaints.finetuning.params import ModelParams
 
 
 def train_unsaved(
     accelerator: Accelerator,
     model: nn.Module,
-    data: training.Data,
+    data: Data,
     settings: ModelParams,
     on_epoch: Callable[[Progress], None],
 ) -> None:
@@ -39,4 +39,4 @@ def train_unsaved(
 
     nowhere = Checkpoints(Path("none"), "x", writes=False)
     with suppress(Done):
-        training.train(accelerator, model, data, settings, nowhere, lambda objective: None, watch)
+        train(accelerator, model, data, settings, nowhere, lambda objective: None, watch)

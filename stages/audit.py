@@ -7,10 +7,14 @@ similar_labels, renames, map_defects, word_counts, cluster_sizes and findings (r
 
 from pathlib import Path
 
-from complaints import audit, audit_page, backbones, lengths, map_defects, params, renames, stage
-from complaints.files import parquet_batches, read_json, replacing_folder, write_csv, write_json, write_text
-from complaints.label_evidence import EvidenceCollector
-from complaints.label_map import load_map
+from complaints import params
+from complaints.audit import lengths, map_defects, page, renames
+from complaints.audit.label_evidence import EvidenceCollector
+from complaints.audit.measure import measure
+from complaints.backbones.resolve import resolve
+from complaints.core import stage
+from complaints.core.files import parquet_batches, read_json, replacing_folder, write_csv, write_json, write_text
+from complaints.labels.label_map import load_map
 
 RAW = Path("data/raw/complaints.parquet")
 
@@ -19,8 +23,8 @@ def main() -> None:
     """Read, measure, write."""
     p = params.load("audit")
     manifest = read_json("data/raw/source.json")
-    tokenizer = lengths.load_token_counter(backbones.resolve(p.tokenizer).folder)
-    measured = audit.measure(RAW, p, tokenizer)
+    tokenizer = lengths.load_token_counter(resolve(p.tokenizer).folder)
+    measured = measure(RAW, p, tokenizer)
 
     collector = EvidenceCollector()
     for batch in parquet_batches(RAW, ["text", "label", "date", "product"]):
@@ -31,7 +35,7 @@ def main() -> None:
     defects = map_defects.defects(merges, evidence)
 
     more = [renames.section(candidates), map_defects.section(defects)]
-    html = audit_page.render(measured, manifest, p, more)
+    html = page.render(measured, manifest, p, more)
     with replacing_folder("reports/audit") as folder:
         write_text(folder / "index.html", html)
         write_json(folder / "audit.json", measured.numbers)

@@ -4,10 +4,13 @@ Reads data/splits/{train,validation,test}.parquet and data/interim/labels.json.
 Writes models/tfidf/ (the fitted pipeline), predictions/tfidf.parquet and predictions/majority.parquet.
 """
 
-from complaints import baseline, params, stage, tracking
-from complaints.files import read_json, read_parquet, replacing_folder
-from complaints.predictions import write_predictions
-from complaints.schema import HELD_OUT
+from complaints import params
+from complaints.baseline.tfidf import fit_tfidf, majority_logits, save, tfidf_logits
+from complaints.core import stage
+from complaints.core.files import read_json, read_parquet, replacing_folder
+from complaints.core.schema import HELD_OUT
+from complaints.scoring.predictions import write_predictions
+from complaints.tracking.stages import log_stage
 
 
 def main() -> None:
@@ -17,16 +20,16 @@ def main() -> None:
     classes = len(read_json("data/interim/labels.json"))
     label_ids = train["label_id"].to_numpy()
 
-    model = baseline.fit_tfidf(train["text"].to_pylist(), label_ids, classes, params.load("baseline"))
-    tfidf = {name: baseline.tfidf_logits(model, table["text"].to_pylist()) for name, table in held_out.items()}
-    majority = {name: baseline.majority_logits(label_ids, classes, len(table)) for name, table in held_out.items()}
+    model = fit_tfidf(train["text"].to_pylist(), label_ids, classes, params.load("baseline"))
+    tfidf = {name: tfidf_logits(model, table["text"].to_pylist()) for name, table in held_out.items()}
+    majority = {name: majority_logits(label_ids, classes, len(table)) for name, table in held_out.items()}
 
     row_ids = {name: table["row_id"].to_pylist() for name, table in held_out.items()}
     with replacing_folder("models/tfidf") as folder:
-        baseline.save(model, folder)
+        save(model, folder)
     write_predictions("predictions/tfidf.parquet", row_ids, tfidf)
     write_predictions("predictions/majority.parquet", row_ids, majority)
-    tracking.log_stage(params.load("tracking"))
+    log_stage(params.load("tracking"))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ that ran). An entry whose head needs no features gets features.json alone.
 import sys
 from pathlib import Path
 
-from complaints import params, stage
-from complaints.files import replacing_folder, write_json
+from complaints import params
+from complaints.core import stage
+from complaints.core.files import replacing_folder, write_json
 
 
 def main() -> None:
@@ -17,9 +18,9 @@ def main() -> None:
     name = sys.argv[1]
     p = params.load_part(name, params.EmbedParams)
     if p.uses_features:
-        from complaints import features  # brings torch, which a stage with nothing to do should not wait for
+        from complaints.features import embed  # brings torch, which a stage with nothing to do should not wait for
 
-        features.write_features(name, p)
+        embed.write_features(name, p)
         return
     with replacing_folder(Path("data/features") / name) as folder:
         write_json(folder / "features.json", {"rows": {}})

@@ -7,23 +7,27 @@ pictures and index.html).
 
 from pathlib import Path
 
-from complaints import evaluation, params, scoreboard, stage, tracking
-from complaints.files import replacing_folder, write_json
+from complaints import params
+from complaints.core import stage
+from complaints.core.files import replacing_folder, write_json
+from complaints.evaluation import page
+from complaints.evaluation.scoreboard import metrics_json, read_all_logits, read_truth, score
+from complaints.tracking.stages import log_stage
 
 
 def main() -> None:
     """Run the stage."""
     p = params.load("evaluate")
     models = list(params.load("models"))
-    truth = evaluation.read_truth(Path("data/splits"), Path("data/interim"), Path("data/raw/source.json"))
-    logits = evaluation.read_all_logits(Path("predictions"), models, truth)
-    histories = {model: scoreboard.read_history(Path("reports/training") / model) for model in models}
+    truth = read_truth(Path("data/splits"), Path("data/interim"), Path("data/raw/source.json"))
+    logits = read_all_logits(Path("predictions"), models, truth)
+    histories = {model: page.read_history(Path("reports/training") / model) for model in models}
 
-    rows = evaluation.score(truth, logits, p.adjustment_grid)
+    rows = score(truth, logits, p.adjustment_grid)
     with replacing_folder("reports/evaluation") as folder:
-        scoreboard.write_report(folder, truth, rows, histories, p.worst_pairs)
-    write_json("reports/metrics.json", evaluation.metrics_json(rows))
-    tracking.log_stage(params.load("tracking"))
+        page.write_report(folder, truth, rows, histories, p.worst_pairs)
+    write_json("reports/metrics.json", metrics_json(rows))
+    log_stage(params.load("tracking"))
 
 
 if __name__ == "__main__":

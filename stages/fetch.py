@@ -5,12 +5,14 @@ Writes data/raw/complaints.parquet, data/raw/truth.json (what a synthetic corpus
 data/raw/source.json (the manifest: source, files with their sha256, rows read, kept and left out).
 """
 
-from complaints import params, sources, stage
+from complaints import params
+from complaints.core import stage
+from complaints.sources.fetch import fetch
 
 
 def main() -> None:
     """Fetch."""
-    sources.fetch(params.load("fetch"))
+    fetch(params.load("fetch"))
 
 
 if __name__ == "__main__":

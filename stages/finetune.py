@@ -10,8 +10,11 @@ the newest one and ends with the same bytes. Several processes (params.yaml: lau
 
 import sys
 
-from complaints import finetuning, params, stage, tracking
-from complaints.checkpoints import Progress
+from complaints import params
+from complaints.core import stage
+from complaints.engine.checkpoints import Progress
+from complaints.finetuning.run import finetune
+from complaints.tracking.stages import log_history, log_stage, start_run
 
 
 def main() -> None:
@@ -19,7 +22,7 @@ def main() -> None:
     name = sys.argv[1]
     settings = params.load("tracking")
     # Of several processes the first one reports.
-    run = tracking.start_run(settings) if stage.is_first() else None
+    run = start_run(settings) if stage.is_first() else None
 
     def report(progress: Progress) -> None:
         epoch = progress.epochs[-1]
@@ -28,11 +31,11 @@ def main() -> None:
             f"accuracy {epoch['validation_accuracy']:.3f}, macro-F1 {epoch['validation_macro_f1']:.3f}",
             file=sys.stderr,
         )
-        tracking.log_history(run, progress.steps + progress.epochs)
+        log_history(run, progress.steps + progress.epochs)
 
-    finetuning.finetune(name, params.load_model(name), stage.SCRATCH, report)
+    finetune(name, params.load_model(name), stage.SCRATCH, report)
     if stage.is_first():
-        tracking.log_stage(settings, run)
+        log_stage(settings, run)
 
 
 if __name__ == "__main__":

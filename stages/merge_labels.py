@@ -5,11 +5,13 @@ Writes data/interim/labeled.parquet, data/interim/labels.json (the class names; 
 data/interim/hierarchy.json (each class's products) and reports/labels.json (what was merged and dropped, with counts).
 """
 
-from complaints import labels, params, stage
-from complaints.files import parquet_batches, write_json, write_parquet
-from complaints.hierarchy import hierarchy
-from complaints.label_map import load_map
-from complaints.schema import LABELED_SCHEMA
+from complaints import params
+from complaints.core import stage
+from complaints.core.files import parquet_batches, write_json, write_parquet
+from complaints.core.schema import LABELED_SCHEMA
+from complaints.labels import merge
+from complaints.labels.label_map import load_map
+from complaints.labels.products import hierarchy
 
 RAW = "data/raw/complaints.parquet"
 
@@ -18,9 +20,9 @@ def main() -> None:
     """Count, decide, write."""
     p = params.load("merge_labels")
     label_map = load_map(p.map)
-    counts = labels.count(parquet_batches(RAW, ["text", "label", "product"]))
-    classes = labels.choose(counts, label_map, p.min_count, p.only_listed)
-    write_parquet("data/interim/labeled.parquet", LABELED_SCHEMA, labels.labeled(parquet_batches(RAW), classes.ids))
+    counts = merge.count(parquet_batches(RAW, ["text", "label", "product"]))
+    classes = merge.choose(counts, label_map, p.min_count, p.only_listed)
+    write_parquet("data/interim/labeled.parquet", LABELED_SCHEMA, merge.labeled(parquet_batches(RAW), classes.ids))
     write_json("data/interim/labels.json", classes.names)
     write_json("data/interim/hierarchy.json", hierarchy(classes.names, classes.products, label_map.products))
     write_json("reports/labels.json", classes.report)

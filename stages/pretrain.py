@@ -11,19 +11,21 @@ the newest one and ends with the same bytes.
 import sys
 from pathlib import Path
 
-from complaints import backbones, params, stage
-from complaints.files import replacing_folder, write_json
+from complaints import params
+from complaints.backbones.resolve import resolve
+from complaints.core import stage
+from complaints.core.files import replacing_folder, write_json
 
 
 def main() -> None:
     """Pretrain for the model named on the command line."""
     name = sys.argv[1]
     p = params.load_part(name, params.PretrainParams)
-    backbone = backbones.resolve(p.backbone)
+    backbone = resolve(p.backbone)
     if p.pretrain.epochs:
-        from complaints import pretraining  # brings torch, which a stage with nothing to do should not wait for
+        from complaints.pretraining import mlm  # brings torch, which a stage with nothing to do should not wait for
 
-        pretraining.pretrain(name, backbone, p, stage.SCRATCH)
+        mlm.pretrain(name, backbone, p, stage.SCRATCH)
         return
     with replacing_folder(Path("models/pretrained") / name) as folder:
         record = {"backbone": p.backbone, "backbone_sha256": backbone.digest, "epochs": []}

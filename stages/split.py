@@ -7,9 +7,12 @@ Writes data/splits/{train,validation,test}.parquet and reports/split.json (sizes
 import sys
 from pathlib import Path
 
-from complaints import params, split_report, splits, stage
-from complaints.files import read_json, replacing_folder, write_json, write_parquet
-from complaints.schema import SPLIT_SCHEMA, SPLITS
+from complaints import params
+from complaints.core import stage
+from complaints.core.files import read_json, replacing_folder, write_json, write_parquet
+from complaints.core.schema import SPLIT_SCHEMA, SPLITS
+from complaints.splits import methods
+from complaints.splits import report as split_report
 
 LABELED = Path("data/interim/labeled.parquet")
 
@@ -18,15 +21,15 @@ def main() -> None:
     """Read, divide, write."""
     p = params.load("split")
     names = read_json("data/interim/labels.json")
-    rows = splits.read_rows(LABELED)
-    assignment = splits.METHODS[p.method](rows, p)
+    rows = methods.read_rows(LABELED)
+    assignment = methods.METHODS[p.method](rows, p)
     split_report.check(rows, assignment, names, p.method)
     report = split_report.summarise(rows, assignment, names, p.method)
     if p.expected is not None:
         split_report.check_expected(report, p.expected, len(names))
     with replacing_folder("data/splits") as folder:
         for code, name in enumerate(SPLITS):
-            batches = splits.split_batches(LABELED, rows, assignment.codes, code)
+            batches = methods.split_batches(LABELED, rows, assignment.codes, code)
             write_parquet(folder / f"{name}.parquet", SPLIT_SCHEMA, batches)
     write_json("reports/split.json", report)
     for line in split_report.warnings(report):

@@ -10,19 +10,22 @@ The file is not called tokenize.py, which would hide the standard library's modu
 import sys
 from pathlib import Path
 
-from complaints import backbones, encoders, params, stage, tokens
-from complaints.files import replacing_folder, write_json
-from complaints.schema import SPLITS
+from complaints import params
+from complaints.backbones import config, tokens
+from complaints.backbones.resolve import resolve
+from complaints.core import stage
+from complaints.core.files import replacing_folder, write_json
+from complaints.core.schema import SPLITS
 
 
 def main() -> None:
     """Tokenize the three splits for the model named on the command line."""
     name = sys.argv[1]
     model = params.load_part(name, params.TokenizerParams)
-    backbone = backbones.resolve(model.backbone)
-    encoders.check_length(backbone, model.max_length)
+    backbone = resolve(model.backbone)
+    config.check_length(backbone, model.max_length)
     tokenizer = tokens.load_tokenizer(backbone.folder)
-    encoders.check_vocabulary(backbone, tokenizer)
+    config.check_vocabulary(backbone, tokenizer)
     with replacing_folder(Path("data/tokens") / name) as folder:
         counts = {
             split: tokens.tokenize_split(

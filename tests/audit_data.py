@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from complaints import audit
-from complaints.files import write_parquet
+from complaints.audit import measure as audit_measure
+from complaints.core.files import write_parquet
+from complaints.core.schema import RAW_SCHEMA
 from complaints.params import AuditParams
-from complaints.schema import RAW_SCHEMA
 
 PARAMS = AuditParams(
     short_words=3, listed_labels=20, tokenizer="tiny", max_lengths=(4, 8), token_sample=1000, rename_candidates=60
@@ -38,9 +38,9 @@ def complaint(
     return {"text": text, "label": label, "date": day, "source_split": split}
 
 
-def measure(folder: Path, complaints: Iterable[dict[str, Any]], **params: Any) -> audit.Audit:
+def measure(folder: Path, complaints: Iterable[dict[str, Any]], **params: Any) -> audit_measure.Audit:
     """Audit complaints, whose ids are their numbers; `params` replace those of PARAMS."""
     rows = [{"row_id": str(i), **row} for i, row in enumerate(complaints)]
     path = folder / "complaints.parquet"
     write_parquet(path, RAW_SCHEMA, [pa.Table.from_pylist(rows, schema=RAW_SCHEMA)])
-    return audit.measure(path, replace(PARAMS, **params), word_tokenizer())
+    return audit_measure.measure(path, replace(PARAMS, **params), word_tokenizer())

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from complaints.label_evidence import Evidence, EvidenceCollector
-from complaints.schema import RAW_SCHEMA
+from complaints.audit.label_evidence import Evidence, EvidenceCollector
+from complaints.core.schema import RAW_SCHEMA
 
 CHANGE = date(2017, 4, 24)
 """The day on which labels are renamed in these tests."""

@@ -13,9 +13,9 @@ from hub_server import Hub, sha256
 from huggingface_hub import constants
 from ruamel.yaml import YAML
 
-from complaints import sources
-from complaints.errors import UserError
+from complaints.core.errors import UserError
 from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
+from complaints.sources import fetch as sources_fetch
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
@@ -95,7 +95,7 @@ class Place:
         columns = ColumnParams("text", "label", None, None, None, None)
         file = FileParams("auto", "utf-8", columns)
         cfpb = CfpbParams(None, None, None)
-        return sources.fetch(FetchParams("hub", str(self.write()), False, SampleParams(300, 5), file, cfpb))
+        return sources_fetch.fetch(FetchParams("hub", str(self.write()), False, SampleParams(300, 5), file, cfpb))
 
     def refusal(self) -> str:
         """Run fetch, which must be refused in one line and leave data/raw as it was, and return the message."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers as hf
 
-from complaints import attention, classifier
+from complaints.modeling import attention, classifier
 
 SMALL = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 24}
 SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from audit_data import complaint, measure
 
-from complaints import audit, files
-from complaints.errors import UserError
+from complaints.audit import measure as audit_measure
+from complaints.core import files
+from complaints.core.errors import UserError
 
 ROWS = [
     complaint("My bank lost XXXX dollars", "Fees", "2020-01-03"),
@@ -122,8 +123,8 @@ def test_a_letter_with_a_changed_word_is_a_near_copy_and_not_an_exact_one(tmp_pa
     assert found.numbers["copies"]["near"] == {"clusters": 1, "copies": 3, "share": 0.6, "largest": 4}
     assert found.numbers["contradictions"]["exact"] == {"texts": 1, "rows": 2, "accuracy_ceiling": 0.75}
     assert found.numbers["contradictions"]["near"] == {"texts": 1, "rows": 3, "accuracy_ceiling": 0.75}
-    excerpt = LETTER[: audit.EXCERPT_CHARACTERS - 1] + "…"
-    letter = audit.Example(excerpt, 4, 2, [("Fees", 2), ("Loans", 1)], "2020-02-02", "2020-05-05")
+    excerpt = LETTER[: audit_measure.EXCERPT_CHARACTERS - 1] + "…"
+    letter = audit_measure.Example(excerpt, 4, 2, [("Fees", 2), ("Loans", 1)], "2020-02-02", "2020-05-05")
     assert found.clusters == [letter]
     # The copy without a label contradicts nothing.
     assert found.contradictions == [replace(letter, rows=3)]
@@ -218,4 +219,6 @@ def test_without_one_labelled_text_there_is_nothing_to_audit(tmp_path: Path, row
 
 def test_a_missing_file_is_named_with_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"complaints\.parquet is missing; run `dvc repro`"):
-        audit.measure(tmp_path / "complaints.parquet", audit.AuditParams(3, 20, "tiny", (4,), 10, 1), None)
+        audit_measure.measure(
+            tmp_path / "complaints.parquet", AuditParams(3, 20, "tiny", (4,), 10, 1), None
+        )

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints import duplicates, encoding, findings, label_stats, languages, lengths
-from complaints.text import REDACTED
+from complaints.audit import duplicates, encoding, findings, label_stats, languages, lengths
+from complaints.dedup.normalize import REDACTED
 
 
 @given(st.lists(st.text(alphabet="XXxa1_é /\n{$", max_size=15), min_size=1, max_size=5))

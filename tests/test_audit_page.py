@@ -10,9 +10,9 @@ import pytest
 from audit_data import MANIFEST, PARAMS, complaint, measure
 from PIL import Image
 
-from complaints import audit_page
-from complaints.audit import Audit
-from complaints.page import Section
+from complaints.audit.measure import Audit
+from complaints.audit.page import render
+from complaints.reporting.html_page import Section
 
 LETTER = "I am writing about my credit report, which lists an account that was never opened by me or for me"
 LABELS = [
@@ -43,7 +43,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Audit:
 
 @pytest.fixture(scope="module")
 def html(measured: Audit) -> str:
-    return audit_page.render(measured, MANIFEST, PARAMS)
+    return render(measured, MANIFEST, PARAMS)
 
 
 def test_the_page_stands_alone_and_shows_labels_escaped(html: str) -> None:
@@ -75,7 +75,7 @@ def test_the_page_shows_copies_contradictions_leaks_and_languages(html: str) -> 
 
 def test_a_page_without_findings_says_so(tmp_path: Path) -> None:
     rows = [complaint("The bank charged me a fee"), complaint("They never answered my letters", "Other")]
-    html = audit_page.render(measure(tmp_path, rows), MANIFEST, PARAMS)
+    html = render(measure(tmp_path, rows), MANIFEST, PARAMS)
     for sentence in (
         "No text has a copy.",
         "All copies of a text have the same label.",
@@ -88,13 +88,13 @@ def test_a_page_without_findings_says_so(tmp_path: Path) -> None:
 
 
 def test_the_page_of_synthetic_data_says_so(measured: Audit, html: str) -> None:
-    synthetic = audit_page.render(measured, {"source": "sample", "synthetic": True}, PARAMS)
+    synthetic = render(measured, {"source": "sample", "synthetic": True}, PARAMS)
     assert "Synthetic data" in synthetic
     assert "Synthetic" not in html
 
 
 def test_more_sections_stand_at_the_end(measured: Audit) -> None:
-    html = audit_page.render(measured, MANIFEST, PARAMS, [Section("One more")])
+    html = render(measured, MANIFEST, PARAMS, [Section("One more")])
     assert re.findall(r"<h2[^>]*>([^<]+)</h2>", html)[-1] == "One more"
 
 
@@ -102,14 +102,14 @@ def test_the_page_lists_each_label_once(tmp_path: Path) -> None:
     rows = [complaint(f"text {i}", f"label-{i:02}") for i in range(10)]
     for listed in (1, 7, 20):
         params = {"listed_labels": listed}
-        html = audit_page.render(measure(tmp_path, rows, **params), MANIFEST, PARAMS.__class__(**vars(PARAMS) | params))
+        html = render(measure(tmp_path, rows, **params), MANIFEST, PARAMS.__class__(**vars(PARAMS) | params))
         tables = html.partition("The most frequent labels</h2>")[2].partition("Labels with nearly")[0]
         shown = re.findall(r"<td>(label-\d\d)</td>", tables)
         assert len(shown) == len(set(shown)) == min(10, 2 * listed)
 
 
 def test_the_same_complaints_give_the_same_page(measured: Audit, html: str, tmp_path: Path) -> None:
-    assert audit_page.render(measure(tmp_path, complaints()), MANIFEST, PARAMS) == html
+    assert render(measure(tmp_path, complaints()), MANIFEST, PARAMS) == html
 
 
 def browse(page: Path, width: int, height: int, *flags: str) -> str:

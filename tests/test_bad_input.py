@@ -15,10 +15,14 @@ import pytest
 from bad_files import GOOD, HIDDEN, INPUTS, MEGABYTE, Row
 from tiny_models import save_bert
 
-from complaints import backbones, classifier, cli, sources, tokens
-from complaints.errors import UserError
-from complaints.files import file_digest
+from complaints import cli
+from complaints.backbones import tokens
+from complaints.backbones.resolve import folder_digest, resolve
+from complaints.core.errors import UserError
+from complaints.core.files import file_digest
+from complaints.modeling import classifier
 from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
+from complaints.sources import fetch as sources_fetch
 
 DOC = Path(__file__).parents[1] / "docs/bad-input.md"
 ROW = re.compile(r"\| (?P<input>.+?) \| (?P<outcome>refused|kept) \| (?P<said>.*?) ?\|")
@@ -91,7 +95,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def out(tmp_path: Path) -> Path:
     """The outputs of a good run."""
     (path,) = bad_files.bytes_in("good.csv", bad_files.csv_bytes(GOOD))(tmp_path)
-    sources.fetch(fetch_params("good", path), tmp_path / "raw")
+    sources_fetch.fetch(fetch_params("good", path), tmp_path / "raw")
     path.unlink()
     return tmp_path / "raw"
 
@@ -108,7 +112,7 @@ def test_a_refused_input_is_refused_in_the_words_of_the_page_and_changes_nothing
     before = contents(out)
     for path in INPUTS[name](tmp_path):
         with user_for(name), pytest.raises(UserError) as caught:
-            sources.fetch(fetch_params(name, path), out)
+            sources_fetch.fetch(fetch_params(name, path), out)
         message = str(caught.value)
         assert message.isprintable()
         assert len(message) < 800
@@ -120,7 +124,7 @@ def test_a_refused_input_is_refused_in_the_words_of_the_page_and_changes_nothing
 def test_a_kept_input_comes_through_whole_and_counted(tmp_path: Path, out: Path, name: str) -> None:
     wanted = ROWS.get(name, GOOD)
     for path in INPUTS[name](tmp_path):
-        manifest = sources.fetch(fetch_params(name, path), out)
+        manifest = sources_fetch.fetch(fetch_params(name, path), out)
         assert json.loads((out / "source.json").read_text(encoding="utf-8")) == manifest
         rows = pq.read_table(out / "complaints.parquet").to_pylist()
         assert [(row["row_id"], row["text"], row["label"]) for row in rows] == wanted
@@ -135,26 +139,26 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 ) -> None:
     before = contents(out)
     (path,) = bad_files.bytes_in("c.csv", bad_files.csv_bytes(GOOD))(tmp_path)
-    read_batches = sources.read_batches
+    read_batches = sources_fetch.read_batches
 
     def read_and_change(*arguments: Any) -> Any:
         yield from read_batches(*arguments)
         CHANGES[name](path)
 
-    monkeypatch.setattr(sources, "read_batches", read_and_change)
+    monkeypatch.setattr(sources_fetch, "read_batches", read_and_change)
     with pytest.raises(UserError, match=REFUSED[name][0]):
-        sources.fetch(fetch_params(name, path), out)
+        sources_fetch.fetch(fetch_params(name, path), out)
     assert contents(out) == before
 
 
 def test_a_name_that_is_not_utf8_stands_in_the_manifest_by_its_codes(tmp_path: Path, out: Path) -> None:
     (path,) = INPUTS["a name that is not UTF-8"](tmp_path)
-    assert sources.fetch(fetch_params("", path), out)["files"][0]["name"] == "caf\\xe9.csv"
+    assert sources_fetch.fetch(fetch_params("", path), out)["files"][0]["name"] == "caf\\xe9.csv"
 
 
 def test_a_narrative_of_a_megabyte_is_cut_off_by_tokenize(tmp_path: Path, out: Path) -> None:
     (path, *_) = INPUTS["a narrative of a megabyte"](tmp_path)
-    sources.fetch(fetch_params("", path), out)
+    sources_fetch.fetch(fetch_params("", path), out)
     rows = pq.read_table(out / "complaints.parquet", columns=["row_id", "text"])
     pq.write_table(rows.append_column("label_id", pa.array([0], pa.int32())), tmp_path / "train.parquet")
     tokenizer = tokens.load_tokenizer(save_bert(tmp_path / "pretrained"))
@@ -166,7 +170,7 @@ def test_a_narrative_of_a_megabyte_is_cut_off_by_tokenize(tmp_path: Path, out: P
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predict")
     pretrained = save_bert(folder / "pretrained")
-    backbone = backbones.resolve(f"path:{pretrained}@{backbones.folder_digest(pretrained)}")
+    backbone = resolve(f"path:{pretrained}@{folder_digest(pretrained)}")
     model = classifier.build(backbone, "linear", "mean", ["Fees", "Other"])
     (folder / "net").mkdir()
     classifier.save(model, tokens.load_tokenizer(backbone.folder), folder / "net", "mean", 16)

@@ -21,14 +21,17 @@ from tiny_models import save_bert, save_modernbert
 from tiny_task import ROOT, digests, model_params, resolve, run, tokenize, write_splits
 from transformers import AutoModel, GPT2Config
 
-from complaints import attention, hardware, params, training
-from complaints.batches import padded
-from complaints.budgets import WIDTH_MULTIPLE, budget_batches, count_steps, draw_batches, step_divisor
-from complaints.errors import UserError
-from complaints.model_params import LoraParams
-from complaints.predictions import read_predictions
-from complaints.sampling import draw_rows
-from complaints.tokens import TokenSet
+from complaints import params
+from complaints.backbones.tokens import TokenSet
+from complaints.core.errors import UserError
+from complaints.engine import device
+from complaints.engine.batches import padded
+from complaints.finetuning import loop
+from complaints.finetuning.batching import WIDTH_MULTIPLE, budget_batches, count_steps, draw_batches, step_divisor
+from complaints.finetuning.params import LoraParams
+from complaints.finetuning.sampling import draw_rows
+from complaints.modeling import attention
+from complaints.scoring.predictions import read_predictions
 
 LENGTHS = st.lists(st.integers(1, 130), min_size=1, max_size=300)
 
@@ -165,7 +168,7 @@ def test_stopped_under_a_budget_it_ends_with_the_same_bytes(workspace, monkeypat
     settings = model_params(backbone, head_start="random", batch_tokens=100, packing=packing, epochs=2)
     losses, _ = trained(settings)
     whole = digests()
-    step = training._train_step
+    step = loop._train_step
     calls = itertools.count(1)
 
     def dying(*arguments):
@@ -174,7 +177,7 @@ def test_stopped_under_a_budget_it_ends_with_the_same_bytes(workspace, monkeypat
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_train_step", dying)
+        patch.setattr(loop, "_train_step", dying)
         with pytest.raises(KeyboardInterrupt):
             run(settings)
     assert list(Path("scratch/finetune/net").glob("*/step-*"))
@@ -217,9 +220,9 @@ def test_padding_is_skipped_where_that_is_asked_for_or_fast():
 )
 def test_kernel_runs_on_new_gpus_in_half_precision(monkeypatch, capability, precision, expected):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(hardware, "varlen_kernel", lambda: len)
-    assert hardware.runs_varlen("cuda", precision) is expected
-    assert not hardware.runs_varlen("cpu", precision)
+    monkeypatch.setattr(device, "varlen_kernel", lambda: len)
+    assert device.runs_varlen("cuda", precision) is expected
+    assert not device.runs_varlen("cpu", precision)
 
 
 def test_budget_without_tokens_to_count_is_refused():
@@ -249,7 +252,7 @@ def test_budget_that_holds_no_text_is_refused():
     ],
 )
 def test_processors_that_were_measured_faster_train_in_bf16(cpuinfo, expected):
-    assert hardware.is_fast_in_bf16(cpuinfo) is expected
+    assert device.is_fast_in_bf16(cpuinfo) is expected
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has this option")

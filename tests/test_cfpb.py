@@ -31,13 +31,15 @@ from archive_server import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaints import cfpb_files, params, sources
-from complaints import download as download_module
-from complaints.cfpb import LEFT_OUT, Report, read_batches
-from complaints.cfpb_files import archive_links
-from complaints.errors import UserError
+from complaints import params
+from complaints.core.errors import UserError
+from complaints.core.schema import RAW_SCHEMA
 from complaints.params import CfpbParams
-from complaints.schema import RAW_SCHEMA
+from complaints.sources import download as download_module
+from complaints.sources import fetch as sources_fetch
+from complaints.sources.cfpb import files
+from complaints.sources.cfpb.files import archive_links
+from complaints.sources.cfpb.join import LEFT_OUT, Report, read_batches
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = CfpbParams(None, None, None)
@@ -220,7 +222,7 @@ def test_the_join_is_that_of_pandas_and_the_accounts_balance(
 
 def fetch(description: Path, out: Path, filters: CfpbParams = EVERYTHING) -> dict[str, Any]:
     committed = params.parse(params.read_yaml(ROOT / "params.yaml")).fetch
-    return sources.fetch(replace(committed, source="cfpb", path=str(description), cfpb=filters), out)
+    return sources_fetch.fetch(replace(committed, source="cfpb", path=str(description), cfpb=filters), out)
 
 
 class TestArchive:
@@ -358,13 +360,13 @@ class TestRefusals:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         description = local(tmp_path, ROWS, NARRATIVES)
-        csv_chunks = cfpb_files.csv_chunks
+        csv_chunks = files.csv_chunks
 
         def read_and_change(path: Path, *rest: Any) -> Any:
             yield from csv_chunks(path, *rest)
             path.write_bytes(path.read_bytes() + b"\n")
 
-        monkeypatch.setattr(cfpb_files, "csv_chunks", read_and_change)
+        monkeypatch.setattr(files, "csv_chunks", read_and_change)
         assert "complaints.csv.zip changed while it was being read" in refusal(description)
 
     @pytest.mark.parametrize(
@@ -385,7 +387,7 @@ class TestRefusals:
 
 
 def test_the_committed_description_and_profile_are_valid() -> None:
-    description = cfpb_files.read_description(ROOT / "data/sources/cfpb.yaml")
+    description = files.read_description(ROOT / "data/sources/cfpb.yaml")
     assert description.narratives is not None
     profile = params.read_yaml(ROOT / "profiles/cfpb.yaml")
     assert profile["fetch"]["path"] == "data/sources/cfpb.yaml"

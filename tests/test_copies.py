@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaints import copies
-from complaints.copies import Clusters, CopyFinder
-from complaints.text import REDACTED, normalise, text_key
+from complaints.dedup import clusters as dedup_clusters
+from complaints.dedup.clusters import Clusters, CopyFinder
+from complaints.dedup.normalize import REDACTED, normalise, text_key
 
 WORDS = np.array([hashlib.sha256(str(i).encode()).hexdigest()[: 3 + i % 7] for i in range(5000)])
 
@@ -54,7 +54,7 @@ def test_texts_that_share_a_bucket_with_others_are_compared_with_their_own(monke
     own = [f"{letter} {text}" for text in make_texts(600, 6, (90, 91))]
     texts = own + [change_words(text, 0.06, rng) for text in own]
     found = np.mean(find(texts).near[600:] < 600)
-    monkeypatch.setattr(copies, "HEADS", 1)
+    monkeypatch.setattr(dedup_clusters, "HEADS", 1)
     assert np.mean(find(texts).near[600:] < 600) < found > 0.96
 
 

@@ -13,9 +13,9 @@ from archive_server import File, Site, serve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaints import download as module
-from complaints.download import ATTEMPTS, PIECE_BYTES, download, file_name, kept_path
-from complaints.errors import UserError
+from complaints.core.errors import UserError
+from complaints.sources import download as module
+from complaints.sources.download import ATTEMPTS, PIECE_BYTES, download, file_name, kept_path
 
 BODY = random.Random(5).randbytes(300_000)
 PATH = "/ccdb/complaints.bin"

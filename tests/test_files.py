@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints import files
-from complaints.errors import UserError
-from complaints.predictions import read_predictions, write_predictions
+from complaints.core import files
+from complaints.core.errors import UserError
+from complaints.scoring.predictions import read_predictions, write_predictions
 
 SCHEMA = pa.schema([pa.field("n", pa.int64()), pa.field("text", pa.string())])
 

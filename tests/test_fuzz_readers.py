@@ -22,10 +22,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaints.errors import UserError
+from complaints.core.errors import UserError
+from complaints.core.schema import RAW_SCHEMA
 from complaints.params import ColumnParams, FileParams
-from complaints.readers import parse_date, read_batches
-from complaints.schema import RAW_SCHEMA
+from complaints.sources.readers.batches import parse_date, read_batches
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 RANDOM = {"derandomize": False} if EXAMPLES else {}

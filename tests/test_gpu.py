@@ -10,7 +10,8 @@ from test_attention import CONFIGS, build, rows
 from tiny_models import save_bert, save_modernbert
 from tiny_task import digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
-from complaints import attention, hardware
+from complaints.engine.device import runs_varlen
+from complaints.modeling import attention
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 WIDE_HEADS = {"hidden_size": 64, "dim": 64, "intermediate_size": 96, "hidden_dim": 96}
@@ -30,7 +31,7 @@ def wide(name: str) -> hf.PreTrainedConfig:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_kernel_gives_the_states_and_gradients_of_a_padded_batch(name, monkeypatch):
-    if not hardware.runs_varlen("cuda", "bf16"):
+    if not runs_varlen("cuda", "bf16"):
         pytest.skip("this GPU, or this torch, has no attention over rows of any length")
     calls = []
     kernel = attention.varlen_kernel()

@@ -10,13 +10,18 @@ from safetensors.torch import load_file, save_file
 from tiny_models import save_bert
 from tiny_task import LABELS, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, classifier, guards, inference, probe, tokens, training
-from complaints.errors import UserError
-from complaints.files import read_json
+from complaints.backbones import tokens
+from complaints.backbones.resolve import Backbone
+from complaints.core.errors import UserError
+from complaints.core.files import read_json
+from complaints.engine import inference
+from complaints.finetuning import divergence, linear_probe
+from complaints.finetuning.loop import Data, validate
+from complaints.modeling import classifier
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> backbones.Backbone:
+def backbone(tmp_path_factory) -> Backbone:
     return resolve(save_bert(tmp_path_factory.mktemp("bert")))
 
 
@@ -28,8 +33,8 @@ def workspace(tmp_path, monkeypatch, backbone) -> Path:
     return tmp_path
 
 
-def guard(backbone: backbones.Backbone, scaled: bool = False) -> guards.Guard:
-    return guards.Guard(model_params(backbone), chance=1.0, scaled=scaled)
+def guard(backbone: Backbone, scaled: bool = False) -> divergence.Guard:
+    return divergence.Guard(model_params(backbone), chance=1.0, scaled=scaled)
 
 
 def steps(*losses: float, norm: float | None = 1.0) -> list[dict]:
@@ -50,8 +55,8 @@ def test_loss_that_explodes_stops_and_keeps_the_last_sound_state(backbone):
     kept = sorted(Path("scratch/finetune/net").glob("*/step-*"))
     assert str(kept[0].parent) in message
     state = read_json(kept[-1] / "state.json")["state"]["progress"]
-    assert state["step"] > guards.WINDOW
-    assert max(step["loss"] for step in state["steps"][-guards.WINDOW :]) < guards.EXPLODED * np.log(3) * 1.0001
+    assert state["step"] > divergence.WINDOW
+    assert max(step["loss"] for step in state["steps"][-divergence.WINDOW :]) < divergence.EXPLODED * np.log(3) * 1.0001
     assert all(torch.isfinite(tensor).all() for tensor in load_file(kept[-1] / "model").values())
 
     with pytest.raises(UserError) as again:
@@ -83,18 +88,18 @@ def test_backbone_that_is_not_finite_is_blamed_itself(backbone, tmp_path, start,
 class TestGuard:
     def test_bad_steps_are_borne_while_they_are_fewer_than_half(self, backbone):
         watch = guard(backbone)
-        bad, good = guards.EXPLODED * 1.01, 0.5
-        assert watch.step_fault(steps(*[bad] * (guards.WINDOW - 1))) is None
-        assert "exploded" in watch.step_fault(steps(*[bad] * guards.WINDOW))
-        assert watch.step_fault(steps(*[bad, good] * guards.WINDOW)) is None
-        assert "exploded" in watch.step_fault(steps(*[bad, bad, good] * guards.WINDOW))
-        assert watch.step_fault(steps(*[guards.EXPLODED] * 50)) is None
+        bad, good = divergence.EXPLODED * 1.01, 0.5
+        assert watch.step_fault(steps(*[bad] * (divergence.WINDOW - 1))) is None
+        assert "exploded" in watch.step_fault(steps(*[bad] * divergence.WINDOW))
+        assert watch.step_fault(steps(*[bad, good] * divergence.WINDOW)) is None
+        assert "exploded" in watch.step_fault(steps(*[bad, bad, good] * divergence.WINDOW))
+        assert watch.step_fault(steps(*[divergence.EXPLODED] * 50)) is None
 
     @pytest.mark.parametrize("loss", [float("nan"), float("inf"), 9.0])
     def test_no_state_is_kept_until_a_bad_step_is_long_past(self, backbone, loss):
         assert not guard(backbone).is_sound(steps(loss))
-        assert not guard(backbone).is_sound(steps(loss, *[0.5] * (guards.WINDOW - 1)))
-        assert guard(backbone).is_sound(steps(loss, *[2.9] * guards.WINDOW))
+        assert not guard(backbone).is_sound(steps(loss, *[0.5] * (divergence.WINDOW - 1)))
+        assert guard(backbone).is_sound(steps(loss, *[2.9] * divergence.WINDOW))
 
     def test_gradient_that_overflows_is_a_fault_unless_the_scaler_skips_it(self, backbone):
         assert "gradient is not finite at step 2" in guard(backbone).step_fault(steps(0.5, 0.5, norm=None))
@@ -120,7 +125,7 @@ class TestGuard:
     ],
 )
 def test_rates_far_outside_the_usual_are_pointed_out(backbone, trained, changes, said):
-    found = guards.unusual_rates(trained, model_params(backbone, **changes))
+    found = divergence.unusual_rates(trained, model_params(backbone, **changes))
     assert [sentence.startswith(start) for sentence, start in zip(found, said, strict=True)] == [True] * len(said)
 
 
@@ -134,7 +139,7 @@ def test_probe_of_features_that_are_not_finite_is_refused():
     features = np.ones((4, 2), dtype="f4")
     features[1, 1] = np.inf
     with pytest.raises(UserError, match="not finite"):
-        probe.fit_probe(features, np.array([0, 1, 0, 1]), 2, 1.0)
+        linear_probe.fit_probe(features, np.array([0, 1, 0, 1]), 2, 1.0)
 
 
 def test_validation_is_the_same_twice_and_without_the_dropout_of_training(backbone):
@@ -142,11 +147,11 @@ def test_validation_is_the_same_twice_and_without_the_dropout_of_training(backbo
     model = classifier.build(backbone, "linear", "mean", LABELS)
     assert model.encoder.config.hidden_dropout_prob > 0
     splits = [tokens.read_tokens(Path(f"data/tokens/net/{split}.parquet")) for split in ("train", "validation")]
-    data = training.Data(*splits, pad_id=0, classes=len(LABELS))
+    data = Data(*splits, pad_id=0, classes=len(LABELS))
     model.train()
-    first = training.validate(accelerator, model, data)
+    first = validate(accelerator, model, data)
     assert not any(module.training for module in model.modules())
-    assert training.validate(accelerator, model, data) == first
+    assert validate(accelerator, model, data) == first
     logits = inference.infer(accelerator, model, data.validation, 0, "validate")
     model.train()
     assert not np.array_equal(logits, inference.infer(accelerator, model, data.validation, 0, "validate"))

@@ -15,10 +15,13 @@ from hub_place import COMMIT, OTHER_COMMIT, Place, complaints_file, parquet, sma
 from hub_server import Hub, serve, sha256
 from huggingface_hub import constants
 
-from complaints import labels, params, profiles, split_report, splits
-from complaints.files import parquet_batches, write_parquet
-from complaints.label_map import load_map
-from complaints.schema import LABELED_SCHEMA, SPLITS
+from complaints import params, profiles
+from complaints.core.files import parquet_batches, write_parquet
+from complaints.core.schema import LABELED_SCHEMA, SPLITS
+from complaints.labels import merge
+from complaints.labels.label_map import load_map
+from complaints.splits import methods
+from complaints.splits import report as split_report
 
 ROOT = Path(__file__).parents[1]
 TRAIN = "data/train-00000-of-00002-aa.parquet"
@@ -237,7 +240,7 @@ def test_patterns_must_fit_the_files(place):
 def _fetch_stage(place: Place, **environment: str) -> subprocess.CompletedProcess:
     """Run the stage as DVC does, in a process of its own."""
     text = (ROOT / "params.yaml").read_text().replace("source: sample", "source: hub")
-    Path("params.yaml").write_text(text.replace("path: src/complaints/sample/banks", f"path: {place.write()}"))
+    Path("params.yaml").write_text(text.replace("path: data/sources/synthetic", f"path: {place.write()}"))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DVC_"))}
     kept |= {"PYTHONPATH": str(ROOT / "src"), "HF_HOME": str(place.root / "home"), "HF_HUB_DISABLE_XET": "1"}
     command = [sys.executable, ROOT / "stages" / "fetch.py"]
@@ -267,7 +270,7 @@ def test_dvc_leaves_the_last_manifest_for_the_next_fetch_to_compare_with(place):
     description = project.root / "data/sources/x.yaml"
     shutil.copy(place.write(), description)
     project.set_param("  source: sample\n", "  source: hub\n")
-    project.set_param("  path: src/complaints/sample/banks\n", "  path: data/sources/x.yaml\n")
+    project.set_param("  path: data/sources/synthetic\n", "  path: data/sources/x.yaml\n")
     home = place.root / "home"
     environment = {"HF_ENDPOINT": place.hub.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
     project.run("dvc", "repro", "fetch", **environment)
@@ -306,12 +309,12 @@ def test_data_of_the_canonical_size_gives_the_published_counts(tmp_path, monkeyp
     assert (manifest["rows_read"], manifest["rows_kept"]) == (85_731, 85_715)
     assert manifest["left_out"] == {"in neither index file": 16}
     raw = "data/raw/complaints.parquet"
-    counts = labels.count(parquet_batches(raw, ["text", "label", "product"]))
-    classes = labels.choose(counts, label_map, 5, profiles.read("canonical")["merge_labels.only_listed"])
-    write_parquet("labeled.parquet", LABELED_SCHEMA, labels.labeled(parquet_batches(raw), classes.ids))
+    counts = merge.count(parquet_batches(raw, ["text", "label", "product"]))
+    classes = merge.choose(counts, label_map, 5, profiles.read("canonical")["merge_labels.only_listed"])
+    write_parquet("labeled.parquet", LABELED_SCHEMA, merge.labeled(parquet_batches(raw), classes.ids))
     split = params.parse(params.read_yaml(ROOT / "params.yaml")).split
-    rows = splits.read_rows("labeled.parquet")
-    report = split_report.summarise(rows, splits.canonical(rows, split), classes.names, "canonical")
+    rows = methods.read_rows("labeled.parquet")
+    report = split_report.summarise(rows, methods.canonical(rows, split), classes.names, "canonical")
     expected = profiles.read("canonical")["split.expected"]
     assert expected == {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
     split_report.check_expected(report, expected, len(classes.names))

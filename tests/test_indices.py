@@ -11,10 +11,10 @@ from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints.errors import UserError
-from complaints.hub_description import IndexFile, Indices, describe
-from complaints.indices import LEFT_OUT, read_indices
-from complaints.schema import SPLITS
+from complaints.core.errors import UserError
+from complaints.core.schema import SPLITS
+from complaints.sources.hub.description import IndexFile, Indices, describe
+from complaints.sources.hub.indices import LEFT_OUT, read_indices
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from complaints_of import AFTER, BEFORE, complaints
 
-from complaints.label_map import load_map
+from complaints.labels.label_map import load_map
 
 ROOT = Path(__file__).parents[1]
 OLD, NEW, OTHER = "Charged fees I didn't expect", "Charged fees you didn't expect", "Communication tactics"

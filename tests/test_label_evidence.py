@@ -9,9 +9,9 @@ from complaints_of import AFTER, ALWAYS, BEFORE, complaints, evidence_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaints import label_evidence
-from complaints.label_evidence import Evidence, EvidenceCollector, name_similarity, text_similarity
-from complaints.schema import RAW_SCHEMA
+from complaints.audit import label_evidence
+from complaints.audit.label_evidence import Evidence, EvidenceCollector, name_similarity, text_similarity
+from complaints.core.schema import RAW_SCHEMA
 
 
 def collect(table: pa.Table, batch_rows: int) -> Evidence:

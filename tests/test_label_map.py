@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from complaints.errors import UserError
-from complaints.label_map import LabelMap, load_map
+from complaints.core.errors import UserError
+from complaints.labels.label_map import LabelMap, load_map
 
 ROOT = Path(__file__).parents[1]
 CANONICAL = (ROOT / "tests/canonical_labels.txt").read_text(encoding="utf-8").splitlines()

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints.errors import UserError
-from complaints.label_map import LabelMap
-from complaints.labels import Classes, choose, count, labeled
-from complaints.schema import LABELED_SCHEMA, RAW_SCHEMA
+from complaints.core.errors import UserError
+from complaints.core.schema import LABELED_SCHEMA, RAW_SCHEMA
+from complaints.labels.label_map import LabelMap
+from complaints.labels.merge import Classes, choose, count, labeled
 
 MAP = LabelMap(("Fees", "Loans", "Never seen"), {"Old fees": "Fees", "Unused": "Loans"})
 

@@ -20,10 +20,11 @@ from transformers import (
     RobertaConfig,
 )
 
-from complaints import params, training
-from complaints.classifier import Classifier, LinearClassifier, StockClassifier, is_head
-from complaints.errors import UserError
-from complaints.layers import depth_factors
+from complaints import params
+from complaints.core.errors import UserError
+from complaints.finetuning.layerwise_lr import depth_factors
+from complaints.finetuning.loop import make_optimizer
+from complaints.modeling.classifier import Classifier, LinearClassifier, StockClassifier, is_head
 
 SMALL: dict[str, Any] = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "num_labels": 3}
 LAYERS = {"num_hidden_layers": 3, "intermediate_size": 16}
@@ -55,7 +56,7 @@ def settings(**changes) -> params.ModelParams:
 def rates(model: Classifier, **changes) -> dict[str, float]:
     """Return the peak learning rate of each trained parameter by name."""
     names = {parameter: name for name, parameter in model.named_parameters()}
-    groups = training.make_optimizer(model, settings(**changes)).param_groups
+    groups = make_optimizer(model, settings(**changes)).param_groups
     return {names[parameter]: group["peak_lr"] for group in groups for parameter in group["params"]}
 
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from complaints.chain import Trace, trace, trained_on
-from complaints.errors import UserError
-from complaints.lineage import fingerprint, folder_md5, hash_path, read_lock, stage_now
-from complaints.trace import main_trace
-from complaints.verification import find_problems
+from complaints.core.errors import UserError
+from complaints.lineage.chain import Trace, trace, trained_on
+from complaints.lineage.lock import fingerprint, folder_md5, hash_path, read_lock, stage_now
+from complaints.lineage.trace import main_trace
+from complaints.lineage.verify import find_problems
 
 
 @pytest.fixture(scope="module")

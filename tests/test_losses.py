@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 from tiny_task import ROOT
 
-from complaints import losses, metrics, params, typed
+from complaints import params
+from complaints.core.config import build
+from complaints.finetuning import losses
+from complaints.scoring import metrics
 
 CPU = torch.device("cpu")
 COUNTS = st.lists(st.integers(1, 5000), min_size=2, max_size=30).map(np.array)
@@ -20,7 +23,7 @@ LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 
 def objective(labels: np.ndarray = LABELS, classes: int = 3, **changes) -> losses.Objective:
     tree = params.read_yaml(ROOT / "params.yaml")["models"]["minilm"] | changes
-    return losses.make_objective(typed.build(params.ModelParams, tree, ""), labels, classes, CPU)
+    return losses.make_objective(build(params.ModelParams, tree, ""), labels, classes, CPU)
 
 
 def draw(rows: int = 7, classes: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,8 +3,8 @@
 import pytest
 from complaints_of import AFTER, ALWAYS, BEFORE, complaints, evidence_of
 
-from complaints import page
-from complaints.map_defects import defects, section
+from complaints.audit.map_defects import defects, section
+from complaints.reporting import html_page
 
 FEES = "charged fee interest surprise statement balance month"
 DEBT = "collector called debt mine number wrong harassed"
@@ -122,6 +122,6 @@ def test_labels_that_do_not_occur_say_nothing():
 
 
 def test_defects_become_a_table_of_the_page_and_none_a_sentence():
-    html = page.render("Audit", "", [section(defects({"A": "A"}, evidence_of()))])
+    html = html_page.render("Audit", "", [section(defects({"A": "A"}, evidence_of()))])
     assert "mapped to itself" in html
     assert "nothing against the label map" in section([]).text

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
-from complaints import metrics
+from complaints.scoring import metrics
 
 CLASSES = 7
 

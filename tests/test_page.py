@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from complaints.page import Section, render
+from complaints.reporting.html_page import Section, render
 
 
 class _Page(html.parser.HTMLParser):

@@ -6,7 +6,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from complaints import params, profiles
-from complaints.errors import UserError
+from complaints.core.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 

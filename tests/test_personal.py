@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_fetch import fetch_params
 
-from complaints import personal, sources
+from complaints.sources.fetch import fetch
+from complaints.text import pii
 
 # Numbers that the card networks publish for tests; the rest are made up.
 PERSONAL = [
@@ -72,25 +73,25 @@ HARMLESS = [
 )
 def test_personal_data_is_found_and_masked_and_nothing_else_is_touched(kind: str, value: str, frame: str) -> None:
     text = frame.format(value)
-    assert personal.mask(text) == (frame.format("XXXX"), Counter({kind: 1}))
-    assert personal.find(text) == {kind: 1}
+    assert pii.mask(text) == (frame.format("XXXX"), Counter({kind: 1}))
+    assert pii.find(text) == {kind: 1}
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_may_be_anything_else_is_left_alone(text: str) -> None:
-    assert personal.mask(text) == (text, Counter())
+    assert pii.mask(text) == (text, Counter())
 
 
 @pytest.mark.parametrize(
     "words", ["call me at", "Phone:", "my cell number is", "text", "they called me back on", "FAX #"]
 )
 def test_ten_digits_are_a_phone_number_where_the_words_before_say_so(words: str) -> None:
-    assert personal.mask(f"{words} 2125550142 now") == (f"{words} XXXX now", Counter(phone=1))
+    assert pii.mask(f"{words} 2125550142 now") == (f"{words} XXXX now", Counter(phone=1))
 
 
 def test_several_of_one_kind_are_each_counted() -> None:
     text = "123-45-6789 or 234-56-7890, a@b.org; b@c.org"
-    assert personal.mask(text) == ("XXXX or XXXX, XXXX; XXXX", Counter(ssn=2, email=2))
+    assert pii.mask(text) == ("XXXX or XXXX, XXXX; XXXX", Counter(ssn=2, email=2))
 
 
 _PIECES = st.one_of(
@@ -102,13 +103,13 @@ _PIECES = st.one_of(
 
 @given(st.lists(_PIECES, max_size=8).map("".join))
 def test_the_prefilter_passes_every_text_that_holds_something(text: str) -> None:
-    found = personal.find(text)
-    assert list(personal.find_each(pa.array(["sound", text]))) == ([(1, found)] if found else [])
+    found = pii.find(text)
+    assert list(pii.find_each(pa.array(["sound", text]))) == ([(1, found)] if found else [])
 
 
 @given(st.lists(_PIECES, max_size=8).map("".join))
 def test_masking_removes_whole_values_and_keeps_all_between_them(text: str) -> None:
-    masked, counts = personal.mask(text)
+    masked, counts = pii.mask(text)
     kept = [re.escape(part) for part in masked.split("XXXX")]
     assert re.fullmatch("(?s:.+?)".join(kept), text)
     assert masked.count("XXXX") == text.count("XXXX") + counts.total()
@@ -117,16 +118,16 @@ def test_masking_removes_whole_values_and_keeps_all_between_them(text: str) -> N
 @given(st.lists(st.lists(_PIECES, max_size=5).map("".join), max_size=6))
 def test_a_batch_is_masked_like_its_texts_one_by_one(texts: list[str]) -> None:
     counts: Counter[str] = Counter()
-    masked = personal.mask_each(pa.array(texts, pa.string()), counts)
-    assert masked.to_pylist() == [personal.mask(text)[0] for text in texts]
-    assert counts == sum((personal.find(text) for text in texts), Counter())
+    masked = pii.mask_each(pa.array(texts, pa.string()), counts)
+    assert masked.to_pylist() == [pii.mask(text)[0] for text in texts]
+    assert counts == sum((pii.find(text) for text in texts), Counter())
 
 
 @pytest.mark.parametrize("run", ["a%", "1-", "a.", "4111 ", "212-", "a@a.", "X", "1 ", "call me at ", "12 "])
 def test_long_runs_of_one_thing_take_no_longer_than_their_length(run: str) -> None:
     # Quadratic matching would take hours on this.
     text = run * 300_000
-    masked, counts = personal.mask(text)
+    masked, counts = pii.mask(text)
     assert masked.count("XXXX") == text.count("XXXX") + counts.total()
 
 
@@ -134,7 +135,7 @@ def test_fetch_masks_before_anything_is_written(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("id,text,label\n1,mail a@b.org or call 212-555-0142,x\n2,nothing here,x\n3,c@d.org,y\n")
     out = tmp_path / "raw"
-    manifest = sources.fetch(replace(fetch_params(path), mask_personal_data=True), out)
+    manifest = fetch(replace(fetch_params(path), mask_personal_data=True), out)
     assert pq.read_table(out / "complaints.parquet")["text"].to_pylist() == [
         "mail XXXX or call XXXX", "nothing here", "XXXX",
     ]  # fmt: skip
@@ -145,6 +146,6 @@ def test_fetch_masks_before_anything_is_written(tmp_path: Path) -> None:
 def test_fetch_masks_nothing_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("id,text,label\n1,mail a@b.org,x\n")
-    manifest = sources.fetch(fetch_params(path), tmp_path / "raw")
+    manifest = fetch(fetch_params(path), tmp_path / "raw")
     assert pq.read_table(tmp_path / "raw/complaints.parquet")["text"].to_pylist() == ["mail a@b.org"]
     assert "masked" not in manifest

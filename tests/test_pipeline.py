@@ -115,7 +115,7 @@ def test_failing_stage_says_one_line_and_keeps_the_earlier_outputs(project):
     before = (project.root / "data/raw/complaints.parquet").read_bytes()
     (project.root / "mine.csv").write_text('complaint_text,issue\n"unbalanced,Fees\n')
     text = (project.root / "params.yaml").read_text()
-    text = text.replace("source: sample", "source: file").replace("path: src/complaints/sample/banks", "path: mine.csv")
+    text = text.replace("source: sample", "source: file").replace("path: data/sources/synthetic", "path: mine.csv")
     for column in ("complaint_id", "date_received"):
         text = text.replace(f": {column}", ": null")
     text = text.replace("product: product", "product: null")
@@ -145,7 +145,7 @@ def test_a_file_of_ones_own_goes_through_the_same_pipeline(project):
     renamed = table.select(["row_id", "text", "label"]).rename_columns(["complaint_id", "complaint_text", "issue"])
     pq.write_table(renamed, project.root / "mine.parquet")
     text = (project.root / "params.yaml").read_text()
-    text = text.replace("source: sample", "source: file").replace("src/complaints/sample/banks", "mine.parquet")
+    text = text.replace("source: sample", "source: file").replace("data/sources/synthetic", "mine.parquet")
     text = text.replace("date: date_received", "date: null").replace("product: product", "product: null")
     (project.root / "params.yaml").write_text(text)
     project.repro("split")

@@ -14,16 +14,19 @@ from safetensors.torch import load_file
 from tiny_models import ENCODERS, WORDS, save_bert, save_llama
 from tiny_task import LABELS, Killed, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, classifier, pretraining, tokens
-from complaints.errors import UserError
-from complaints.model_params import MaskingParams, PretrainParams
+from complaints.backbones import tokens
+from complaints.backbones.resolve import Backbone, file_digest
+from complaints.core.errors import UserError
+from complaints.finetuning.params import MaskingParams, PretrainParams
+from complaints.modeling import classifier
+from complaints.pretraining import mlm
 
 OUT = Path("models/pretrained/net")
 SPECIAL = range(5)
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> backbones.Backbone:
+def backbone(tmp_path_factory) -> Backbone:
     return resolve(save_bert(tmp_path_factory.mktemp("bert")))
 
 
@@ -35,23 +38,23 @@ def tokenizer(backbone):
 @pytest.fixture
 def workspace(tmp_path, monkeypatch, backbone) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretraining, "CHECKPOINT_STEPS", 4)
+    monkeypatch.setattr(mlm, "CHECKPOINT_STEPS", 4)
     write_splits()
     tokenize("net", backbone)
     return tmp_path
 
 
-def settings(backbone: backbones.Backbone, epochs: int = 3, **changes) -> PretrainParams:
+def settings(backbone: Backbone, epochs: int = 3, **changes) -> PretrainParams:
     masking = MaskingParams(epochs=epochs, batch_size=8, learning_rate=3e-3, mask_share=0.15)
     return PretrainParams(backbone=backbone.spec, pretrain=replace(masking, **changes), precision="fp32", seed=13)
 
 
-def pretrain(backbone: backbones.Backbone, params: PretrainParams) -> dict:
-    return pretraining.pretrain("net", backbone, params, Path("scratch"))
+def pretrain(backbone: Backbone, params: PretrainParams) -> dict:
+    return mlm.pretrain("net", backbone, params, Path("scratch"))
 
 
 def digests() -> dict[str, str]:
-    return {file.name: backbones.file_digest(file) for file in sorted(OUT.iterdir())}
+    return {file.name: file_digest(file) for file in sorted(OUT.iterdir())}
 
 
 def batch(rows: int, width: int, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -66,7 +69,7 @@ def batch(rows: int, width: int, seed: int = 0) -> dict[str, torch.Tensor]:
 @given(st.integers(1, 8), st.integers(3, 20), st.integers(0, 99), st.floats(0.01, 0.9))
 def test_special_tokens_and_padding_are_never_chosen_and_one_token_always_is(tokenizer, rows, width, seed, share):
     inputs = batch(rows, width, seed)
-    hidden, chosen = pretraining.mask_tokens(inputs, tokenizer, share, [seed, 0, 0])
+    hidden, chosen = mlm.mask_tokens(inputs, tokenizer, share, [seed, 0, 0])
     assert not torch.isin(inputs["input_ids"][chosen], torch.tensor(SPECIAL)).any()
     assert (inputs["attention_mask"][chosen] == 1).all()
     assert chosen.any()
@@ -75,7 +78,7 @@ def test_special_tokens_and_padding_are_never_chosen_and_one_token_always_is(tok
 
 def test_shares_are_those_of_bert(tokenizer):
     inputs = batch(400, 200)
-    hidden, chosen = pretraining.mask_tokens(inputs, tokenizer, 0.15, [1, 2, 3])
+    hidden, chosen = mlm.mask_tokens(inputs, tokenizer, 0.15, [1, 2, 3])
     eligible = ~torch.isin(inputs["input_ids"], torch.tensor(SPECIAL))
     count = int(chosen.sum())
     assert count / int(eligible.sum()) == pytest.approx(0.15, abs=0.01)
@@ -90,7 +93,7 @@ def test_masks_are_a_function_of_their_place_alone_and_change_with_it(tokenizer)
     inputs = batch(8, 20)
 
     def draw(place: list[int]) -> torch.Tensor:
-        return pretraining.mask_tokens(inputs, tokenizer, 0.15, place)[0]
+        return mlm.mask_tokens(inputs, tokenizer, 0.15, place)[0]
 
     first = draw([1, 0, 0])
     torch.manual_seed(99)
@@ -107,10 +110,10 @@ def test_head_at_the_chosen_tokens_alone_gives_the_loss_of_the_whole(tmp_path, m
     inputs = batch(8, 20)
     torch.manual_seed(3)
     model = classifier.load_pretrained(backbone.folder, AutoModelForMaskedLM).eval()
-    hidden, chosen = pretraining.mask_tokens(inputs, tokenizer, 0.3, [0])
+    hidden, chosen = mlm.mask_tokens(inputs, tokenizer, 0.3, [0])
     with torch.no_grad():
         whole = model(input_ids=hidden, attention_mask=inputs["attention_mask"]).logits[chosen]
-        part = pretraining.MaskedLanguageModel(model)(hidden, inputs["attention_mask"], chosen)
+        part = mlm.MaskedLanguageModel(model)(hidden, inputs["attention_mask"], chosen)
     assert part.shape == (int(chosen.sum()), len(WORDS))
     torch.testing.assert_close(part, whole, atol=1e-6, rtol=0)
 
@@ -137,7 +140,7 @@ def test_it_learns_the_words_and_fine_tuning_begins_with_its_weights(workspace, 
 def test_stopped_at_any_step_it_ends_with_the_same_bytes(workspace, monkeypatch, backbone, stop):
     pretrain(backbone, settings(backbone))
     whole = digests()
-    step, count = pretraining.train_step, 0
+    step, count = mlm.train_step, 0
 
     def counted(*arguments):
         nonlocal count
@@ -147,8 +150,8 @@ def test_stopped_at_any_step_it_ends_with_the_same_bytes(workspace, monkeypatch,
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining, "train_step", counted)
-        patch.setattr(pretraining.Checkpoints, "discard", lambda self: (_ for _ in ()).throw(Killed))
+        patch.setattr(mlm, "train_step", counted)
+        patch.setattr(mlm.Checkpoints, "discard", lambda self: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             pretrain(backbone, settings(backbone))
     steps = len(list(Path("scratch/pretrain/net").glob("*/step-*")))

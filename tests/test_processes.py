@@ -17,9 +17,12 @@ from ruamel.yaml import YAML
 from tiny_models import save_bert
 from tiny_task import ROOT, digests, embed, model_params, resolve, tokenize, write_splits
 
-from complaints import backbones, hardware, params, processes
-from complaints.predictions import read_predictions
-from complaints.processes import pieces
+from complaints import params
+from complaints.backbones.resolve import Backbone
+from complaints.engine import device as engine_device
+from complaints.engine import distributed
+from complaints.engine.distributed import pieces
+from complaints.scoring.predictions import read_predictions
 
 # Runs the stage; with KILL_AT, the second process dies right after that step.
 DRIVER = """
@@ -45,12 +48,12 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 4))
 def test_pieces_of_all_processes_are_the_batch(rows, processes, accumulation):
     batch = np.random.default_rng(0).permutation(rows)
-    cut = [list(pieces(batch, process, processes, accumulation)) for process in range(processes)]
+    cut = [list(pieces(batch, process, distributed, accumulation)) for process in range(distributed)]
     counted = [piece.rows for each in cut for piece in each if piece.counts]
     assert sorted(np.concatenate(counted).tolist()) == list(range(rows))
     assert {len(each) for each in cut} == {accumulation}  # all take part in every exchange
     assert all(len(piece.rows) for each in cut for piece in each)
-    whole = {piece.number: piece.rows.tolist() for piece in pieces(batch, 0, 1, processes * accumulation)}
+    whole = {piece.number: piece.rows.tolist() for piece in pieces(batch, 0, 1, distributed * accumulation)}
     assert whole == {piece.number: piece.rows.tolist() for each in cut for piece in each}
 
 
@@ -84,11 +87,11 @@ def assert_alike(one: tuple[pd.DataFrame, np.ndarray], other: tuple[pd.DataFrame
 
 @pytest.mark.parametrize(("device", "expected"), [("cuda", True), ("cpu", False)])
 def test_gpus_compute_deterministically_before_anything_else(monkeypatch, device, expected):
-    monkeypatch.setattr(processes, "Accelerator", lambda **how: torch.are_deterministic_algorithms_enabled())
-    monkeypatch.setattr(hardware, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(distributed, "Accelerator", lambda **how: torch.are_deterministic_algorithms_enabled())
+    monkeypatch.setattr(engine_device, "keep_freed_memory", lambda: None)
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     try:
-        assert processes.make_accelerator(device, "fp32") is expected
+        assert distributed.make_accelerator(device, "fp32") is expected
         assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) is expected
     finally:
         torch.use_deterministic_algorithms(False)
@@ -96,7 +99,7 @@ def test_gpus_compute_deterministically_before_anything_else(monkeypatch, device
 
 
 @pytest.fixture
-def backbone(tmp_path, monkeypatch) -> backbones.Backbone:
+def backbone(tmp_path, monkeypatch) -> Backbone:
     monkeypatch.chdir(tmp_path)
     made = resolve(save_bert(tmp_path / "bert"))
     write_splits()

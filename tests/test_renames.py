@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from complaints_of import AFTER, ALWAYS, BEFORE, complaints, evidence_of
 
-from complaints import page, renames
+from complaints.audit import renames
+from complaints.reporting import html_page
 
 FEES = "charged fee interest surprise statement balance month"
 DEBT = "collector called debt mine number wrong harassed"
@@ -94,7 +95,7 @@ def test_all_pairs_are_candidates_best_first_and_a_limit_cuts_them():
 
 def test_candidates_become_a_table_of_the_page_and_rows_of_a_csv():
     found = renames.candidates(renamed(), {"Late fee": "Other fee"}, 1000)
-    html = page.render("Audit", "", [renames.section(found)])
+    html = html_page.render("Audit", "", [renames.section(found)])
     assert "Charged fees I didn&#x27;t expect" in html
     assert html.count("<tr>") == 11
     rows = renames.csv_rows(found)

@@ -20,10 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 
-from complaints.errors import UserError
-from complaints.sample.banks import load_banks
-from complaints.sample.corpus import make_corpus
-from complaints.schema import RAW_SCHEMA
+from complaints.core.errors import UserError
+from complaints.core.schema import RAW_SCHEMA
+from complaints.sources.synthetic.banks import load_banks
+from complaints.sources.synthetic.corpus import make_corpus
 
 BANKS = Path(__file__).parents[1] / "src" / "complaints" / "sample" / "banks"
 CLASSES = 113

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints.batches import epoch_batches
-from complaints.sampling import class_shares, draw_rows
-from complaints.schedules import learning_rate_factor
+from complaints.engine.batches import epoch_batches
+from complaints.engine.schedules import learning_rate_factor
+from complaints.finetuning.sampling import class_shares, draw_rows
 
 LABELS = st.lists(st.integers(0, 12), min_size=1, max_size=300).map(np.array)
 SEEDS = st.integers(0, 2**32 - 1)

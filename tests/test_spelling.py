@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints.spelling import even_out
+from complaints.text.label_names import even_out
 
 
 def evened(*labels: str | None) -> list[str | None]:

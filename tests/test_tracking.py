@@ -17,9 +17,9 @@ from typing import Any
 import mini_pipeline
 import pytest
 
-from complaints import tracking
-from complaints.lineage import fingerprint, hash_path, read_lock
+from complaints.lineage.lock import fingerprint, hash_path, read_lock
 from complaints.params import TrackingParams
+from complaints.tracking.stages import _is_installed, importlib, log_history, log_stage, start_run, sync
 
 ON = TrackingParams(enabled=True, experiment="mini")
 TRACKED = ["baseline", "evaluate", "finetune@a", "finetune@b"]
@@ -55,7 +55,7 @@ def names(root: Path) -> list[str]:
 
 def log_finetune(monkeypatch: pytest.MonkeyPatch, stage: str = "finetune@a") -> None:
     monkeypatch.setenv("DVC_STAGE", stage)
-    tracking.log_stage(ON)
+    log_stage(ON)
     monkeypatch.delenv("DVC_STAGE")
 
 
@@ -108,10 +108,10 @@ def test_sync_adds_the_runs_that_are_missing_and_binds_all_to_the_lock(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log_finetune(monkeypatch)
-    assert sorted(tracking.sync(repo, ON)) == ["baseline", "evaluate", "finetune@b"]
+    assert sorted(sync(repo, ON)) == ["baseline", "evaluate", "finetune@b"]
     assert names(repo) == TRACKED
     assert {run.data.tags["lock_md5"] for run in runs(repo)} == {hash_path(repo, "dvc.lock")}
-    assert tracking.sync(repo, ON) == []
+    assert sync(repo, ON) == []
     assert names(repo) == TRACKED
     evaluate = runs(repo)[1]
     assert evaluate.data.metrics == {"a/test/macro_f1": 0.25, "a/test/classes": 3.0}
@@ -151,22 +151,22 @@ def test_sync_leaves_out_a_stage_whose_outputs_are_not_those_of_the_lock(
 ) -> None:
     (repo / "models/a/weights.bin").unlink()
     (repo / "models/a/weights.bin").write_text("other")
-    assert "finetune@a" not in tracking.sync(repo, ON)
+    assert "finetune@a" not in sync(repo, ON)
     assert "finetune@a" not in names(repo)
     assert "no run for finetune@a: its outputs are not those of dvc.lock" in capsys.readouterr().err
 
 
 def test_a_killed_stage_goes_on_in_its_run_without_a_point_twice(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
-    killed = tracking.start_run(ON)
-    tracking.log_history(killed, [{"step": step, "loss": 5e-05 / step} for step in (1, 2)])
+    killed = start_run(ON)
+    log_history(killed, [{"step": step, "loss": 5e-05 / step} for step in (1, 2)])
     assert [run.info.status for run in runs(repo)] == ["RUNNING"]
-    run = tracking.start_run(ON)
+    run = start_run(ON)
     assert killed is not None
     assert run is not None
     assert run.run_id == killed.run_id
-    tracking.log_history(run, [{"step": step, "loss": 5e-05 / step} for step in (1, 2, 3)])
-    tracking.log_stage(ON, run)
+    log_history(run, [{"step": step, "loss": 5e-05 / step} for step in (1, 2, 3)])
+    log_stage(ON, run)
     (finished,) = runs(repo)
     check_finetune(repo, finished)
 
@@ -175,13 +175,13 @@ def test_the_same_outcome_again_is_no_second_run_and_another_outcome_is(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
-    tracking.log_stage(ON)
-    tracking.log_stage(ON)
-    tracking.log_stage(ON, tracking.start_run(ON))
+    log_stage(ON)
+    log_stage(ON)
+    log_stage(ON, start_run(ON))
     assert names(repo) == ["finetune@a"]
     (repo / "models/a/weights.bin").unlink()
     (repo / "models/a/weights.bin").write_text("what another card makes of it")
-    tracking.log_stage(ON, tracking.start_run(ON))
+    log_stage(ON, start_run(ON))
     assert names(repo) == ["finetune@a", "finetune@a"]
     assert len({run.data.tags["model_md5"] for run in runs(repo)}) == 2
 
@@ -190,14 +190,12 @@ def test_long_histories_go_in_batches_and_words_and_blanks_are_no_metrics(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
-    run = tracking.start_run(ON)
+    run = start_run(ON)
     assert run is not None
     calls = []
     log_batch = run.client.log_batch
     run.client.log_batch = lambda *a, **k: (calls.append(len(k.get("metrics", []))), log_batch(*a, **k))
-    tracking.log_history(
-        run, [{"step": s, "split": "train", "accuracy": None, "f1": "", "loss": 1} for s in range(2500)]
-    )
+    log_history(run, [{"step": s, "split": "train", "accuracy": None, "f1": "", "loss": 1} for s in range(2500)])
     assert calls == [1000, 1000, 500]
     assert set(runs(repo)[0].data.metrics) == {"loss"}
     assert len(history(repo, runs(repo)[0], "loss")) == 2500
@@ -218,29 +216,29 @@ def test_git_tells_which_commit_and_whether_code_differed(repo: Path, monkeypatc
 
 def test_off_writes_nothing_and_so_does_a_stage_run_by_hand(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sorted(path.name for path in repo.iterdir())
-    assert tracking.start_run(ON) is None
-    tracking.log_stage(ON)
+    assert start_run(ON) is None
+    log_stage(ON)
     off = TrackingParams(enabled=False, experiment="mini")
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
-    assert tracking.start_run(off) is None
-    tracking.log_history(None, [{"step": 1, "loss": 1.0}])
-    tracking.log_stage(off)
-    assert tracking.sync(repo, off) == []
+    assert start_run(off) is None
+    log_history(None, [{"step": 1, "loss": 1.0}])
+    log_stage(off)
+    assert sync(repo, off) == []
     assert sorted(path.name for path in repo.iterdir()) == before
 
 
 def test_without_mlflow_there_is_one_note_and_nothing_else(
     repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tracking.importlib.util, "find_spec", lambda name: None)
-    tracking._is_installed.cache_clear()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    _is_installed.cache_clear()
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
     try:
-        assert tracking.start_run(ON) is None
-        tracking.log_stage(ON)
-        assert tracking.sync(repo, ON) == []
+        assert start_run(ON) is None
+        log_stage(ON)
+        assert sync(repo, ON) == []
     finally:
-        tracking._is_installed.cache_clear()
+        _is_installed.cache_clear()
     assert capsys.readouterr().err == "note: mlflow is not installed, so nothing is tracked\n"
 
 
@@ -256,21 +254,21 @@ def test_a_server_that_is_not_there_costs_one_warning_and_no_result(
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@{address}")
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
-    run = tracking.start_run(ON)
+    run = start_run(ON)
     assert run is not None
     assert run.lost
-    tracking.log_history(run, [{"step": 1, "loss": 1.0}])
-    tracking.log_stage(ON, run)
+    log_history(run, [{"step": 1, "loss": 1.0}])
+    log_stage(ON, run)
     error = capsys.readouterr().err
     assert error.count("\n") == error.count("warning: ") == 1
     assert f"http://{address}" in error
     assert "secret" not in error
     assert int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) <= 1
-    assert tracking.sync(repo, ON) == []
+    assert sync(repo, ON) == []
     assert "warning: " in capsys.readouterr().err
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     monkeypatch.delenv("DVC_STAGE")
-    assert sorted(tracking.sync(repo, ON)) == TRACKED
+    assert sorted(sync(repo, ON)) == TRACKED
 
 
 @contextmanager
@@ -308,13 +306,13 @@ def test_a_real_server_gets_runs_with_artifacts_and_datasets(
     with mlflow_server(tmp_path / "server") as uri:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         monkeypatch.setenv("DVC_STAGE", "finetune@a")
-        run = tracking.start_run(ON)
-        tracking.log_history(run, [{"step": 1, "loss": 5e-05}])
-        tracking.log_stage(ON, run)
+        run = start_run(ON)
+        log_history(run, [{"step": 1, "loss": 5e-05}])
+        log_stage(ON, run)
         check_finetune(repo, runs(repo, uri)[0], uri)
-        assert sorted(tracking.sync(repo, ON)) == ["baseline", "evaluate", "finetune@b"]
+        assert sorted(sync(repo, ON)) == ["baseline", "evaluate", "finetune@b"]
         assert [run.info.run_name for run in runs(repo, uri)] == TRACKED
-        assert tracking.sync(repo, ON) == []
+        assert sync(repo, ON) == []
         artifact = next((tmp_path / "server/a").rglob("bars.png"))
         assert artifact.read_text() == "picture"
     assert not (repo / "mlflow.db").exists()
@@ -333,7 +331,7 @@ def test_a_stage_that_dvc_restores_from_its_cache_keeps_its_one_run(repo: Path) 
     assert "is cached - skipping run" in mini_pipeline.dvc(repo, "repro", "finetune@a", MINI_TRACKING="1")
     assert names(repo) == ["finetune@a", "finetune@a"]
     mini_pipeline.dvc(repo, "repro", MINI_TRACKING="1")
-    tracking.sync(repo, ON)
+    sync(repo, ON)
     assert names(repo) == sorted([*TRACKED, "finetune@a"])
     rates = [run.data.params["models.a.learning_rate"] for run in runs(repo) if run.info.run_name == "finetune@a"]
     assert sorted(rates) == ["5e-05", "7e-05"]

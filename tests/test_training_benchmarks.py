@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from tiny_models import save_bert
 from tiny_task import LABELS, ROOT, model_params, resolve, write_splits
 
-from complaints.files import read_json, read_parquet, write_json, write_parquet
-from complaints.hierarchy import hierarchy
+from complaints.core.files import read_json, read_parquet, write_json, write_parquet
+from complaints.labels.products import hierarchy
 
 pytestmark = pytest.mark.slow
 

@@ -7,20 +7,25 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from complaints import backbones, features, finetuning, params, tokens, training
-from complaints.files import write_json, write_parquet
-from complaints.schema import SPLIT_SCHEMA, SPLITS
+from complaints import params
+from complaints.backbones import resolve as backbones_resolve
+from complaints.backbones import tokens
+from complaints.core.files import write_json, write_parquet
+from complaints.core.schema import SPLIT_SCHEMA, SPLITS
+from complaints.features.embed import write_features
+from complaints.finetuning import loop
+from complaints.finetuning.run import finetune
 
 ROOT = Path(__file__).parents[1]
 LABELS = ["Card trouble", "Loan trouble", "Late fee"]
 HINTS = ["card", "loan", "late fee"]
 
 
-def resolve(folder: Path) -> backbones.Backbone:
-    return backbones.resolve(f"path:{folder}@{backbones.folder_digest(folder)}")
+def resolve(folder: Path) -> backbones_resolve.Backbone:
+    return backbones_resolve.resolve(f"path:{folder}@{backbones_resolve.folder_digest(folder)}")
 
 
-def model_params(backbone: backbones.Backbone, **changes) -> params.ModelParams:
+def model_params(backbone: backbones_resolve.Backbone, **changes) -> params.ModelParams:
     entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
     small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
     small |= {"weights": "models/pretrained/net", "head_start": "probe"}
@@ -43,7 +48,7 @@ def write_splits() -> None:
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
 
 
-def tokenize(name: str, backbone: backbones.Backbone) -> None:
+def tokenize(name: str, backbone: backbones_resolve.Backbone) -> None:
     tokenizer = tokens.load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     counts = {
@@ -56,7 +61,7 @@ def tokenize(name: str, backbone: backbones.Backbone) -> None:
 def digests(name: str = "net") -> dict[str, str]:
     files = [file for file in Path("models", name).rglob("*") if file.is_file()]
     files += [Path(f"predictions/{name}.parquet"), *Path("reports/training", name).iterdir()]
-    return {str(file): backbones.file_digest(file) for file in sorted(files)}
+    return {str(file): backbones_resolve.file_digest(file) for file in sorted(files)}
 
 
 def embed(name: str, settings: params.ModelParams) -> None:
@@ -65,12 +70,12 @@ def embed(name: str, settings: params.ModelParams) -> None:
     if not own.is_file():
         write_json(own, {"backbone": settings.backbone})
     if settings.uses_features:
-        features.write_features(name, settings)
+        write_features(name, settings)
 
 
 def run(settings: params.ModelParams, name: str = "net") -> dict:
     embed(name, settings)
-    return finetuning.finetune(name, settings, Path("scratch"), lambda progress: None)
+    return finetune(name, settings, Path("scratch"), lambda progress: None)
 
 
 class Killed(Exception):
@@ -79,7 +84,7 @@ class Killed(Exception):
 
 def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None:
     """Train and die right after step `step`."""
-    whole_step = training._train_step
+    whole_step = loop._train_step
     count = 0
 
     def counted(*arguments):
@@ -91,6 +96,6 @@ def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_train_step", counted)
+        patch.setattr(loop, "_train_step", counted)
         with pytest.raises(Killed):
             run(settings)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from complaints.errors import UserError
+from complaints.core.errors import UserError
 
 SCOREBOARD = Path("reports/evaluation/scoreboard.md")
 
@@ -37,15 +37,16 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 
 def _trace(arguments: argparse.Namespace) -> int:
-    from complaints.trace import main_trace
+    from complaints.lineage.trace import main_trace
 
     return main_trace(arguments.path, verify=arguments.verify, as_json=arguments.json, root=Path("."))
 
 
 def _track(arguments: argparse.Namespace) -> int:
-    from complaints import params, tracking
+    from complaints import params
+    from complaints.tracking.stages import sync
 
-    logged = tracking.sync(Path("."), params.load("tracking"))
+    logged = sync(Path("."), params.load("tracking"))
     for stage in logged:
         print(f"logged to MLflow: {stage}")
     return 0
@@ -76,9 +77,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _ui(arguments: argparse.Namespace) -> int:
-    from complaints import tracking
+    from complaints.tracking.stages import store_uri
 
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", tracking.store_uri(Path(".").resolve())]
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_uri(Path(".").resolve())]
     command += ["--port", str(arguments.port)]
     return subprocess.call(command)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from complaints.errors import UserError
-from complaints.model_params import EmbedParams, ModelParams, PretrainParams, TokenizerParams, check_models
-from complaints.typed import Count, Day, NotNegative, PlainConstructor, Positive, Range, Seed, build
+from complaints.core.config import Count, Day, NotNegative, PlainConstructor, Positive, Range, Seed, build
+from complaints.core.errors import UserError
+from complaints.finetuning.params import EmbedParams, ModelParams, PretrainParams, TokenizerParams, check_models
 
 PARAMS_FILE = Path("params.yaml")
 

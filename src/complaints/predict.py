@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 import torch
 from accelerate import Accelerator
 
-from complaints import classifier, hardware, tokens
-from complaints.errors import UserError
-from complaints.files import replacing_file
-from complaints.inference import infer
+from complaints.backbones import tokens
+from complaints.core.errors import UserError
+from complaints.core.files import replacing_file
+from complaints.engine.device import device_name
+from complaints.engine.inference import infer
+from complaints.modeling import classifier
 from complaints.params import ColumnParams, FileParams
-from complaints.readers import read_batches
+from complaints.sources.readers.batches import read_batches
 
 TOP = 3
 
@@ -45,7 +47,7 @@ class Predictor:
         """
         self.model, self.labels, self.max_length = classifier.load(folder)
         self.tokenizer = tokens.load_tokenizer(folder)
-        self.accelerator = Accelerator(cpu=hardware.device_name() == "cpu")
+        self.accelerator = Accelerator(cpu=device_name() == "cpu")
         self.model.to(self.accelerator.device)
 
     def logits(self, texts: list[str]) -> np.ndarray:

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from complaints import params
-from complaints.errors import UserError
-from complaints.files import replacing_file
+from complaints.core.errors import UserError
+from complaints.core.files import replacing_file
 
 FOLDER = Path("profiles")
 NULL_TAG = "tag:yaml.org,2002:null"

@@ -1,0 +1,1 @@
+"""Stage audit: what raw complaints are like before anything is changed."""

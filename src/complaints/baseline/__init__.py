@@ -1,0 +1,1 @@
+"""Stage baseline: the majority class, and TF-IDF with logistic regression."""

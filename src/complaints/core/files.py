@@ -1,0 +1,163 @@
+"""Files written whole or not at all, and with the same bytes for the same content."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from complaints.core.errors import UserError
+
+ROW_GROUP_ROWS = 16_384
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it replaces `path`, on an exception it is removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        _fsync(temporary)
+        os.replace(temporary, path)
+        _fsync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`; on success it takes the place of `path` as a whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _fsync(file)
+        old = temporary.with_name(temporary.name + ".old")
+        if path.exists():
+            os.rename(path, old)
+        os.rename(temporary, path)
+        _fsync(path.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text with a final newline, atomically."""
+    with replacing_file(path) as temporary:
+        temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write strict JSON (no NaN), keys sorted, atomically."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows as CSV with the same line ends everywhere, atomically."""
+    with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file that an earlier stage wrote; a missing or broken one is a UserError."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON ({error}); run `dvc repro` to make it again") from None
+
+
+def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Cut tables of any size into tables of ROW_GROUP_ROWS rows, the last one shorter."""
+    pending = schema.empty_table()
+    for table in tables:
+        if isinstance(table, pa.RecordBatch):
+            table = pa.Table.from_batches([table])
+        pending = pa.concat_tables([pending, table.replace_schema_metadata(None).cast(schema)])
+        while pending.num_rows >= ROW_GROUP_ROWS:
+            yield pending.slice(0, ROW_GROUP_ROWS)
+            pending = pending.slice(ROW_GROUP_ROWS)
+    if pending.num_rows:
+        yield pending
+
+
+def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> int:
+    """Write tables of one schema as Parquet, atomically, and return the number of rows.
+
+    The bytes depend on the rows, their order and pyarrow's version alone: row groups have a fixed
+    size whatever the sizes of the incoming tables, and no pandas or Arrow metadata is stored.
+    """
+    schema = schema.remove_metadata()
+    rows = 0
+    with (
+        replacing_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", store_schema=False) as writer,
+    ):
+        for table in _row_groups(schema, tables):
+            # In one piece: where a column is in several, Parquet's pages end where they do.
+            writer.write_table(table.combine_chunks())
+            rows += table.num_rows
+    return rows
+
+
+def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file that an earlier stage wrote; a missing or broken one is a UserError."""
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
+    except pa.ArrowInvalid as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read ({reason}); run `dvc repro` to make it again") from None
+
+
+def parquet_batches(path: str | Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file that an earlier stage wrote, a row group's worth at a time, in bounded memory.
+
+    Raises:
+        UserError: as `read_parquet` does.
+    """
+    try:
+        # Without pre_buffer=False every row group that was read stays in memory until the file is closed.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            yield from file.iter_batches(ROW_GROUP_ROWS, columns=columns)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read ({reason}); run `dvc repro` to make it again") from None
+
+
+def file_digest(path: str | Path, algorithm: str = "sha256") -> str:
+    """Return the hexadecimal digest of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()

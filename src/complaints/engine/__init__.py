@@ -1,0 +1,1 @@
+"""Training and inference machinery: device, distributed runs, batches, checkpoints, schedules."""

@@ -1,0 +1,95 @@
+"""Batches of similar length, pure functions of seed and epoch, and what a model takes for them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from complaints.backbones.tokens import TokenSet
+
+# Rows are shuffled, cut into pools of this many batches and sorted by length within a pool: batches then hold
+# rows of like length (little padding) while their make-up still changes from epoch to epoch.
+POOL_BATCHES = 32
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """One split as an encoder that is not trained sees it: features, float32 [rows, width], and class ids [rows]."""
+
+    features: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """One for each row: all cost the same."""
+        return np.ones(len(self), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+Examples = TokenSet | FeatureSet
+
+
+def epoch_batches(
+    lengths: np.ndarray, batch_size: int, seed: int, epoch: int, drawn: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
+
+    The result depends on the arguments alone, so that a resumed run finds the batches it would have had.
+
+    Args:
+        lengths: Number of tokens of each row, int [rows].
+        batch_size: Rows per batch; the last one may be smaller.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+        drawn: Row numbers of the epoch, int, in any order; None for all rows.
+    """
+    random = np.random.Generator(np.random.Philox([seed, epoch]))
+    order = random.permutation(len(lengths) if drawn is None else drawn)
+    pool = batch_size * POOL_BATCHES
+    batches = []
+    for start in range(0, len(order), pool):
+        rows = order[start : start + pool]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        batches += [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def step_seed(seed: int, epoch: int, batch: int, piece: int = 0) -> int:
+    """Return the seed of the draws (dropout) made for one piece of a step, a pure function of its place in the run."""
+    return int(np.random.SeedSequence([seed, epoch, batch, piece]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Return the row numbers of each batch, longest rows first so that memory runs out at once or never."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def padded(
+    tokens: TokenSet, rows: np.ndarray, pad_id: int, device: torch.device, multiple: int = 1
+) -> dict[str, torch.Tensor]:
+    """Return `input_ids` and `attention_mask`, int64 [rows, width], padded on the right.
+
+    The width is the least multiple of `multiple` that holds the longest row.
+    """
+    starts = tokens.offsets[rows]
+    lengths = tokens.offsets[rows + 1] - starts
+    places = np.arange(-(-lengths.max() // multiple) * multiple)
+    mask = places < lengths[:, None]
+    ids = np.full(mask.shape, pad_id, dtype=np.int64)
+    ids[mask] = tokens.ids[(starts[:, None] + places)[mask]]
+    return {
+        "input_ids": torch.from_numpy(ids).to(device),
+        "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(device),
+    }
+
+
+def inputs_of(
+    examples: Examples, rows: np.ndarray, pad_id: int, device: torch.device, multiple: int = 1
+) -> dict[str, torch.Tensor]:
+    """Return what a model's forward takes for some rows: `features` [rows, width], or what `padded` gives."""
+    if isinstance(examples, FeatureSet):
+        return {"features": torch.from_numpy(np.array(examples.features[rows])).to(device)}
+    return padded(examples, rows, pad_id, device, multiple)

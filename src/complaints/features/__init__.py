@@ -1,0 +1,1 @@
+"""Stage embed: features of an encoder before any training of its own."""

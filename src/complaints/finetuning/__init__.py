@@ -1,0 +1,1 @@
+"""Stage finetune: losses, sampling, head initialisation and the training of a classifier."""

@@ -1,0 +1,147 @@
+"""What a training row costs: losses and class weights for a long tail."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from complaints.finetuning.params import ModelParams
+from complaints.finetuning.sampling import class_shares
+from complaints.scoring.metrics import log_prior
+
+
+def class_weights(counts: np.ndarray, scheme: str, beta: float) -> np.ndarray:
+    """Return a weight for each class, float64 [classes], whose mean over the training rows is 1.
+
+    Before scaling, a class of n rows weighs 1 (`none`), 1 / n (`inverse`), 1 / sqrt(n) (`sqrt_inverse`), or
+    (1 - beta) / (1 - beta^n) (`effective`: the inverse of the effective number of samples, Cui et al. 2019,
+    "Class-Balanced Loss Based on Effective Number of Samples"; it nears 1 / n while n is far below 1 / (1 - beta), and
+    is level above).
+
+    Args:
+        counts: Training rows of each class, int [classes]; a class without rows is weighed as one of a single row.
+        scheme: One of the four names.
+        beta: Of `effective`, between 0 and 1, both excluded.
+    """
+    n = np.maximum(counts, 1).astype(np.float64)
+    if scheme == "inverse":
+        weights = 1 / n
+    elif scheme == "sqrt_inverse":
+        weights = 1 / np.sqrt(n)
+    elif scheme == "effective":
+        weights = (1 - beta) / -np.expm1(n * np.log(beta))
+    else:
+        weights = np.ones_like(n)
+    return weights * (counts.sum() / (weights * counts).sum())
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    """Return -sum_c q_c log p_c of each row, [rows], with p the softmax of `logits` [rows, classes].
+
+    q is 1 - smoothing on the label, plus smoothing / classes on every class (Szegedy et al. 2016, "Rethinking the
+    Inception Architecture", section 7).
+    """
+    return nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+
+
+def focal(logits: torch.Tensor, labels: torch.Tensor, gamma: float) -> torch.Tensor:
+    """Return -(1 - p)^gamma log p of each row, [rows], with p the probability of its label.
+
+    Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 4: rows that are right already cost little.
+    """
+    log_p = nn.functional.log_softmax(logits, dim=1)
+    # log(1 - p) is summed over the other classes: 1 - p itself is 0 where p rounds to 1, and 0^gamma has no gradient.
+    others = log_p.scatter(1, labels[:, None], -torch.inf)
+    return -torch.exp(gamma * others.logsumexp(1)) * log_p.gather(1, labels[:, None]).squeeze(1)
+
+
+def logit_adjusted(
+    logits: torch.Tensor, labels: torch.Tensor, prior: torch.Tensor, tau: float, smoothing: float = 0.0
+) -> torch.Tensor:
+    """Return the cross-entropy of logits + tau x log prior, [rows]; `prior` is that logarithm, [classes].
+
+    Menon et al. 2021, "Long-tail learning via logit adjustment", equation 10. What the model itself says, without the
+    added term, are then the scores of balanced classes: its raw logits must not be adjusted a second time.
+    """
+    return cross_entropy(logits + tau * prior, labels, smoothing)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The training loss of one model's entry in params.yaml, for one training set.
+
+    The loss of a step is the mean of its rows' losses, each counted as often as its class weighs:
+    sum of weight x loss over the rows, divided by the sum of their weights. Where a step is spread over several
+    forward passes or processes, each divides its own sum by the total of all the step's rows, and the parts add up.
+    What the total is under a budget of tokens, `budgets.step_divisor` says.
+    """
+
+    params: ModelParams
+    weights: torch.Tensor
+    """Of each class, float32 [classes]."""
+    prior: torch.Tensor
+    """Log share of each class among the training rows, float32 [classes]."""
+    mass: torch.Tensor
+    """Share of each class in the loss: of the rows that are drawn, each counted by its weight; float32 [classes]."""
+    start_shift: torch.Tensor
+    """What to add to the biases of a plainly trained head, such as a probe, to start from; float32 [classes]."""
+
+    def rows(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each row before weighing, [rows], from logits [rows, classes]."""
+        if self.params.loss == "focal":
+            return focal(logits, labels, self.params.focal_gamma)
+        if self.params.loss == "logit_adjusted":
+            return logit_adjusted(logits, labels, self.prior, self.params.loss_tau, self.params.label_smoothing)
+        return cross_entropy(logits, labels, self.params.label_smoothing)
+
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the sum of weight x loss over rows, a scalar; to be divided by the total of the whole step."""
+        return (self.weights[labels] * self.rows(logits, labels)).sum()
+
+    def totals(self, labels: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the sum of the weights of each batch's rows, float64 [batches], from the class ids of all rows."""
+        weights = self.weights.cpu().numpy().astype(np.float64)[labels]
+        return np.array([weights[rows].sum() for rows in batches])
+
+    def chance(self) -> float:
+        """Return the expected loss of a model that holds all classes for equally likely: ln(classes) if plain."""
+        classes = torch.arange(len(self.mass), device=self.mass.device)
+        losses = self.rows(torch.zeros(len(classes), len(classes), device=self.mass.device), classes)
+        return float((self.mass * losses).sum())
+
+
+def start_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) -> np.ndarray:
+    """Return what turns a plain classifier's biases into those that an objective leads to, float64 [classes].
+
+    A plain classifier's logits hold the log prior of the training rows. Sampling and weights put another prior in its
+    place, and logit adjustment takes some of it out (Menon et al. 2021, section 4). A head that starts from a probe
+    would otherwise spend its training on moving its biases there. Classes without rows are raised no more than any.
+
+    Args:
+        counts: Training rows of each class, int [classes].
+        mass: Share of each class in the loss, [classes].
+        adjustment: What the loss adds to the logits, [classes].
+    """
+    present = counts > 0
+    shift = np.log(mass[present] / (counts[present] / counts.sum())) - adjustment[present]
+    shift -= shift.mean()
+    result = np.full(len(counts), shift.min())
+    result[present] = shift
+    return result
+
+
+def make_objective(params: ModelParams, labels: np.ndarray, classes: int, device: torch.device) -> Objective:
+    """Return the objective of a model on training rows with these labels, int [rows]."""
+    counts = np.bincount(labels, minlength=classes)
+    weights = class_weights(counts, params.class_weights, params.effective_beta)
+    mass = class_shares(counts, params.sampling) * weights
+    mass /= mass.sum()
+    prior = log_prior(labels, classes)
+    adjustment = params.loss_tau * prior if params.loss == "logit_adjusted" else np.zeros(classes)
+
+    def tensor(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(device)
+
+    shift = start_shift(counts, mass, adjustment)
+    return Objective(params, tensor(weights), tensor(prior), tensor(mass), tensor(shift))

@@ -1,0 +1,1 @@
+"""Stage merge_labels: raw labels turned into classes by a label map."""

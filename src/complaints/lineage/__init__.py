@@ -1,0 +1,1 @@
+"""Which data, code and parameters made an output, read from dvc.lock and verified."""

@@ -1,0 +1,134 @@
+"""`complaints trace`: which data, code and parameters made an output, as text or JSON."""
+
+import dataclasses
+import json
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from complaints.core.errors import UserError
+from complaints.core.files import read_json
+from complaints.lineage.chain import MANIFEST, Trace, trace, trained_on
+from complaints.lineage.lock import Entry, fingerprint, flatten, is_inside, read_lock
+from complaints.lineage.verify import find_problems
+
+WIDTH = 96
+
+
+def as_dict(chain: Trace, root: Path) -> dict[str, Any]:
+    """Return a chain as plain JSON values, in the words of SLSA provenance (subject, materials, products)."""
+
+    def named(entry: Entry) -> dict[str, Any]:
+        return {"path": entry.path, "digest": {"md5": entry.md5}}
+
+    steps = [
+        {
+            "stage": step.stage.name,
+            "fingerprint": fingerprint(step.stage),
+            "command": step.stage.cmd,
+            "materials": [
+                {**named(dep), "kind": step.kind(dep), "made_by": list(step.made_by.get(dep.path, ()))}
+                for dep in step.stage.deps
+            ],
+            "parameters": step.stage.params,
+            "products": [named(out) for out in step.products],
+        }
+        for step in chain.steps
+    ]
+    manifest = root / MANIFEST
+    has_source = manifest.is_file() and any(is_inside(MANIFEST, o.path) for s in chain.steps for o in s.products)
+    return {
+        "target": chain.target,
+        "subject": [named(out) for out in chain.outs],
+        "steps": steps,
+        "source": read_json(manifest) if has_source else None,
+        "trained_on": trained_on(chain, root),
+    }
+
+
+def _wrapped(label: str, items: list[str]) -> list[str]:
+    """Return `label` and comma-separated items as lines of at most WIDTH characters, where words allow it."""
+    wrapper = textwrap.TextWrapper(
+        WIDTH,
+        initial_indent=f"  {label:<8}",
+        subsequent_indent=" " * 10,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapper.wrap(", ".join(items))
+
+
+def _line(label: str, entry: Entry, note: str = "") -> str:
+    return f"  {label:<8}{entry.path:<44} {entry.md5[:12]}{'/' if entry.md5.endswith('.dir') else ' '} {note}".rstrip()
+
+
+def render(chain: Trace, root: Path) -> str:
+    """Return a chain as text for a terminal, the target first; md5s are cut to 12 digits, a `/` marks a folder's."""
+    value = as_dict(chain, root)
+    rows = value["trained_on"]
+    lines = [chain.target]
+    if rows:
+        ids = rows["row_ids_sha256"][:12]
+        lines.append(f"  trained on {rows['rows']:,} rows of {rows['path']}, sha256 of their sorted ids {ids}")
+    for step in reversed(chain.steps):
+        stage = step.stage
+        lines += ["", stage.name, *_wrapped("command", stage.cmd.split("\n"))]
+        for dep in stage.deps:
+            kind = step.kind(dep)
+            if kind != "code":
+                lines.append(_line(kind, dep, f"<- {', '.join(step.made_by[dep.path])}" if kind == "data" else ""))
+        lines += _wrapped("code", [f"{dep.path} {dep.md5[:12]}" for dep in stage.deps if step.kind(dep) == "code"])
+        params = {name: item for declared in stage.params.values() for name, item in flatten(declared).items()}
+        lines += _wrapped("params", [f"{name}={item}" for name, item in params.items()])
+        lines += [_line("wrote", out) for out in step.products]
+    source = value["source"]
+    if source:
+        origin = f"{source['source']}{' (synthetic)' if source['synthetic'] else ''}"
+        lines += ["", f"{MANIFEST}: {origin}, {source['rows_kept']:,} of {source['rows_read']:,} rows kept"]
+        lines += [
+            f"  file    {file['name']}  {file['bytes']:,} bytes  sha256 {file['sha256'][:12]}"
+            for file in source["files"]
+        ]
+    return "\n".join(lines)
+
+
+def _relative(path: str, root: Path) -> str:
+    relative = os.path.relpath(root / path, root)
+    if relative.startswith(".."):
+        raise UserError(f"{path} lies outside of {root}, so no stage of this project made it")
+    return Path(relative).as_posix()
+
+
+def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
+    """Print the chain of an output and, with `verify`, whether it still holds.
+
+    Args:
+        path: The output, a file in it or a folder of outputs; absolute or relative to `root`.
+        verify: Recompute the hashes and compare the parameters.
+        as_json: Print one JSON object instead of text.
+        root: The folder of dvc.yaml.
+
+    Returns:
+        The exit status: 1 if a link does not hold, else 0.
+
+    Raises:
+        UserError: as `read_lock` and `trace` do.
+    """
+    chain = trace(read_lock(root / "dvc.lock"), _relative(path, root))
+    problems = find_problems(chain, root) if verify else []
+    if as_json:
+        value = as_dict(chain, root)
+        if verify:
+            value["problems"] = [dataclasses.asdict(problem) for problem in problems]
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+        return 1 if problems else 0
+    print(render(chain, root))
+    if problems:
+        print(f"\nDoes not hold. First: {problems[0].message}")
+        for problem in problems[1:]:
+            print(f"  then: {problem.message}")
+    elif verify:
+        first = chain.steps[0].stage.name
+        print(f"\nHolds: every hash, parameter and link from {first} to {chain.target} is as recorded.")
+    return 1 if problems else 0

@@ -1,0 +1,1 @@
+"""The network: a pretrained encoder under a classification head, and its attention."""

@@ -1,0 +1,1 @@
+"""Stage pretrain: masked-language-model training of a backbone on the training texts."""

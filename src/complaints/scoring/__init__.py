@@ -1,0 +1,1 @@
+"""Metrics, logit adjustment, and predictions on disk."""

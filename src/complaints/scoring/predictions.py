@@ -1,0 +1,61 @@
+"""Predictions on disk: `row_id, split, logits`, in the order of the split files."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from complaints.core.errors import UserError
+from complaints.core.files import read_parquet, write_parquet
+from complaints.core.schema import HELD_OUT
+
+
+def write_predictions(path: str | Path, row_ids: dict[str, list[str]], logits: dict[str, np.ndarray]) -> None:
+    """Write the logits of the held-out splits.
+
+    Args:
+        path: The Parquet file to replace.
+        row_ids: The row ids of each held-out split, in the order of its file.
+        logits: For each held-out split, float32 [rows, classes]; softmax over classes gives probabilities.
+    """
+    classes = logits[HELD_OUT[0]].shape[1]
+    schema = pa.schema(
+        [
+            pa.field("row_id", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("logits", pa.list_(pa.float32(), classes), nullable=False),
+        ]
+    )
+
+    def table(split: str) -> pa.Table:
+        values = np.ascontiguousarray(logits[split], dtype=np.float32)
+        if values.shape != (len(row_ids[split]), classes):
+            raise ValueError(f"{split}: logits of shape {values.shape} for {len(row_ids[split])} rows")
+        columns = [
+            pa.array(row_ids[split], pa.string()),
+            pa.array([split] * len(row_ids[split]), pa.string()),
+            pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), pa.float32()), classes),
+        ]
+        return pa.Table.from_arrays(columns, schema=schema)
+
+    write_parquet(path, schema, (table(split) for split in HELD_OUT))
+
+
+def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]]:
+    """Return for each held-out split its row ids and logits, float32 [rows, classes].
+
+    Raises:
+        UserError: if the file is missing, broken, or its rows have no logits or unequally many.
+    """
+    table = read_parquet(path)
+    column = table["logits"].combine_chunks()
+    # Parquet knows no lists of fixed size: every row's length is checked here instead.
+    sizes = pc.unique(pc.list_value_length(column)).to_pylist()
+    if len(sizes) != 1:
+        raise UserError(f"{path} has rows of {sizes} logits, not all of one length; run `dvc repro` to make it again")
+    classes = sizes[0]
+    logits = column.flatten().to_numpy().reshape(-1, classes)
+    splits = np.asarray(table["split"].to_pylist())
+    row_ids = np.asarray(table["row_id"].to_pylist(), dtype=object)
+    return {split: (row_ids[splits == split].tolist(), logits[splits == split]) for split in HELD_OUT}

@@ -1,0 +1,165 @@
+"""Complaints of a data set on the hub, at one commit and with a fixed division."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from datasets import disable_progress_bars, load_dataset
+from datasets.exceptions import DatasetsError
+from pyarrow.dataset import ParquetFragmentScanOptions
+
+from complaints.core.errors import UserError
+from complaints.core.schema import RAW_SCHEMA, SPLITS
+from complaints.core.stage import SCRATCH
+from complaints.sources.hub.description import HubDescription
+from complaints.sources.hub.files import HubFile, download
+from complaints.sources.hub.indices import LEFT_OUT, read_indices
+from complaints.sources.readers.batches import checked_batch
+from complaints.sources.readers.csv import BATCH_ROWS, Chunk
+from complaints.sources.readers.lines import shown
+from complaints.sources.readers.parquet import parquet_strings
+
+IN_NO_INDEX = "in neither index file"
+
+
+@dataclass(frozen=True)
+class HubData:
+    """A data set that lies on disk, checked."""
+
+    description: HubDescription
+    files: list[HubFile]
+    codes: np.ndarray | None
+    """Place in SPLITS, or LEFT_OUT, of each row of the hub's train split, int8 [rows]; None without index files."""
+    listing: list[dict[str, Any]]
+    """{name, bytes, sha256, rows} of every file, the index files too."""
+
+
+def _columns(description: HubDescription) -> dict[str, str]:
+    return {role: name for role, name in vars(description.columns).items() if name is not None}
+
+
+def _rows_of(description: HubDescription, name: str, path: Path) -> int:
+    """Return the number of rows of a Parquet file whose columns are there and hold what they should."""
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, int(file.metadata.num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{description}: {name} cannot be read as Parquet ({shown(str(error))})") from None
+    for role, column in _columns(description).items():
+        count = schema.names.count(column)
+        if count != 1:
+            number = "more than one" if count else "no"
+            raise UserError(
+                f"{description}: {name} has {number} column {column!r} (columns.{role} of the description); "
+                f"it has: {', '.join(map(repr, schema.names))}"
+            )
+        # The reader's own check of the type, before anything is cast so that files of several types become one.
+        parquet_strings(Path(f"{description}, {name}"), role, column, pa.nulls(0, schema.field(column).type), 1)
+    return rows
+
+
+def open_dataset(description: HubDescription, earlier: dict[str, str]) -> HubData:
+    """Download and check all that `description` names; `earlier` is as `hub_files.download` has it.
+
+    Raises:
+        UserError: as `hub_files.download` and `indices.read_indices` do, and for a column that is not there or does not
+            hold strings.
+    """
+    files = download(description, earlier)
+    rows = [_rows_of(description, file.name, file.path) for file in files]
+    listing = [
+        {"name": file.name, "bytes": file.path.stat().st_size, "sha256": file.sha256, "rows": count}
+        for file, count in zip(files, rows, strict=True)
+    ]
+    if description.indices is None:
+        return HubData(description, files, None, listing)
+    train = sum(count for file, count in zip(files, rows, strict=True) if file.split == "train")
+    codes, index_listing = read_indices(description.indices, train)
+    return HubData(description, files, codes, listing + index_listing)
+
+
+def _tables(description: HubDescription, file: HubFile) -> Iterator[pa.Table]:
+    """Yield a file's rows through the datasets library, some thousands at a time.
+
+    The library is given the checked file and an empty cache. Asked for a data set by name, it would fall back, when the
+    hub does not answer, to whichever revision its cache has; and its streaming mode is not used, since pyarrow's
+    threads then abort every other process as it ends.
+    """
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    SCRATCH.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as cache:
+        try:
+            dataset = load_dataset(
+                "parquet",
+                data_files={file.split: str(file.path)},
+                split=file.split,
+                columns=list(_columns(description).values()),
+                # Otherwise all that was read of a file stays in memory until its end.
+                fragment_scan_options=ParquetFragmentScanOptions(pre_buffer=False),
+                cache_dir=cache,
+            )
+        except (DatasetsError, pa.ArrowException, OSError) as error:
+            reason = shown(str(error.__cause__ or error))
+            raise UserError(f"{description}: {file.name} cannot be read ({reason})") from None
+        yield from dataset.with_format("arrow").iter(BATCH_ROWS)
+
+
+def read_hub(data: HubData, left_out: dict[str, int]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in RAW_SCHEMA, split by split, in the order of the files' names.
+
+    `row_id` is the id column, or the hub's split and the row's number in it, from 0, as index files count: train-00017.
+    `source_split` is the hub's split, or what the index files make of it; rows in neither file are counted in
+    `left_out`. All else is as `readers.read_batches` has it.
+
+    Raises:
+        UserError: naming the split and the row (from 1) of a value that is refused, or an id that occurs twice.
+    """
+    columns = _columns(data.description)
+    ids: list[pa.Array] = []
+    rows = dict.fromkeys(data.description.files, 0)
+    for file in data.files:
+        where = Path(f"{data.description}, split {file.split}")
+        for table in _tables(data.description, file):
+            start = rows[file.split]
+            stop = rows[file.split] = start + table.num_rows
+            arrays = {
+                role: parquet_strings(where, role, name, table.column(name).combine_chunks(), start + 1)
+                for role, name in columns.items()
+            }
+            batch = checked_batch(where, "row", Chunk(arrays, range(start + 1, stop + 1)), start)
+            if "id" in columns:
+                ids.append(batch["row_id"])
+            else:
+                batch = _with(batch, "row_id", [f"{file.split}-{number:05d}" for number in range(start, stop)])
+            if file.split == "train" and data.codes is not None:
+                codes = data.codes[start:stop]
+                kept = codes != LEFT_OUT
+                batch = _with(batch, "source_split", pa.array(SPLITS).take(pa.array(codes, mask=~kept)))
+                batch = batch.filter(pa.array(kept))
+                left_out[IN_NO_INDEX] = left_out.get(IN_NO_INDEX, 0) + int(np.sum(~kept))
+            else:
+                batch = _with(batch, "source_split", [file.split] * table.num_rows)
+            yield batch
+    _refuse_duplicates(data.description, ids)
+
+
+def _with(batch: pa.RecordBatch, name: str, values: Any) -> pa.RecordBatch:
+    return batch.set_column(RAW_SCHEMA.get_field_index(name), RAW_SCHEMA.field(name), pa.array(values, pa.string()))
+
+
+def _refuse_duplicates(description: HubDescription, ids: list[pa.Array]) -> None:
+    counts = pa.chunked_array(ids, pa.string()).value_counts()
+    twice = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(twice):
+        raise UserError(
+            f"{description}: the id {twice[0]['values'].as_py()!r} occurs {twice[0]['counts']} times; "
+            "set columns.id of the description to null to use row numbers"
+        )

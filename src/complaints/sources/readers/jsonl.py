@@ -1,0 +1,57 @@
+"""The rows of a JSON-lines file, read as a stream."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from complaints.core.errors import UserError
+from complaints.sources.readers.csv import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns, to_chunk
+from complaints.sources.readers.lines import shown, text_lines
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _json_value(path: Path, number: int, role: str, value: Any) -> str | None:
+    if value is None or type(value) is str:
+        return value
+    if role == "id" and type(value) is int:
+        return str(value)
+    raise UserError(f"{path}, line {number}: the {role} is {shown(value)}, not a string")
+
+
+def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
+    """Yield the rows of a JSON-lines file; a key may be absent from an object, but not from all of them."""
+    decode = json.JSONDecoder(object_pairs_hook=_unique_keys).decode
+    rows: list[tuple[str | None, ...]] = []
+    numbers: list[int] = []
+    first: list[str] = []
+    unseen = set(columns.values())
+    characters = 0
+    for number, line in enumerate(text_lines(path, encoding), start=1):
+        if line.isspace():
+            continue
+        try:
+            value = decode(line)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}, line {number}: not JSON ({shown(str(error))})") from None
+        if not isinstance(value, dict):
+            raise UserError(f"{path}, line {number}: {shown(value)} is not a JSON object; one is wanted on each line")
+        first = first or list(value)
+        if unseen:
+            unseen.difference_update(value)
+        rows.append(tuple(_json_value(path, number, role, value.get(name)) for role, name in columns.items()))
+        numbers.append(number)
+        characters += len(line)
+        if len(rows) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            yield to_chunk(path, columns, rows, numbers)
+            rows, numbers, characters = [], [], 0
+    if rows:
+        yield to_chunk(path, columns, rows, numbers)
+    if first:
+        check_columns(path, first + sorted(set(columns.values()) - unseen - set(first)), columns)

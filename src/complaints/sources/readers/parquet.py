@@ -1,0 +1,73 @@
+"""The rows of a Parquet file, read as a stream and checked to be what the file declares."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from complaints.core.errors import UserError
+from complaints.sources.readers.csv import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns
+from complaints.sources.readers.lines import EXPANDED_FLOOR, EXPANSION, check_file, content_of, shown
+
+
+def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: int) -> pa.Array:
+    """Return a Parquet column as valid strings (dates and timestamps as dates); refuse what holds anything else."""
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if role == "date" and pa.types.is_timestamp(kind):
+        # The date on the writer's clock, as it is for a date written as a string with an offset.
+        return (pc.local_timestamp(values) if kind.tz else values).cast(pa.date32(), safe=False)
+    if role == "date" and pa.types.is_date(kind):
+        return values.cast(pa.date32())
+    strings = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    if not (strings or pa.types.is_null(kind) or (role == "id" and pa.types.is_integer(kind))):
+        raise UserError(f"{path}: column {shown(name)} holds {kind}, not strings, so it cannot be the {role}")
+    values = values.cast(pa.string())
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        for number, value in enumerate(values.cast(pa.binary()).to_pylist(), start):
+            if value is not None and value.decode(errors="ignore").encode() != value:
+                raise UserError(f"{path}, row {number}: column {shown(name)} is not valid UTF-8") from None
+        raise
+    return values
+
+
+def parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
+    """Yield the rows of a Parquet file; only the columns named are read, some pages at a time.
+
+    Args:
+        path: the file.
+        columns: role -> name of the column.
+
+    Raises:
+        UserError: for a file that is missing, empty, no Parquet, damaged, without one of the columns, with a column of
+            another type, with text that is not UTF-8, or with other rows than it declares, and for one that grows out
+            of all proportion.
+    """
+    check_file(path)
+    with open(path, "rb") as stream:
+        content = content_of(stream.read(512))
+    if content != "a Parquet file":
+        raise UserError(f"{path} is not what its name says: a Parquet file was expected, but it begins like {content}")
+    try:
+        # Checksums of pages are checked where the writer left any; most writers leave none.
+        options = {"buffer_size": 2**20, "pre_buffer": False, "page_checksum_verification": True}
+        with pq.ParquetFile(path, **options) as file:
+            check_columns(path, file.schema_arrow.names, columns)
+            allowed = max(EXPANDED_FLOOR, EXPANSION * path.stat().st_size)
+            size = sum(file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups))
+            batch_rows = max(1, min(BATCH_ROWS, BATCH_CHARACTERS * file.metadata.num_rows // max(1, size)))
+            start, read = 1, 0
+            for batch in file.iter_batches(batch_rows, columns=list(columns.values())):
+                arrays = {role: parquet_strings(path, role, n, batch.column(n), start) for role, n in columns.items()}
+                read += sum(array.nbytes for array in arrays.values())
+                if read > allowed:
+                    raise UserError(f"{path}, row {start}: unpacks to more than {EXPANSION} times its size")
+                yield Chunk(arrays, range(start, start + batch.num_rows))
+                start += batch.num_rows
+            if (declared := file.metadata.num_rows) != start - 1:
+                raise UserError(f"{path} declares {declared} rows and holds {start - 1}; is it complete?")
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as Parquet ({shown(str(error))}); is it complete?") from None

@@ -1,0 +1,1 @@
+"""Stage split: train, validation and test without near duplicates across them."""

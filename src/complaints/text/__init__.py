@@ -1,0 +1,1 @@
+"""Label names and personal data in texts."""

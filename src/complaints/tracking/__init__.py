@@ -1,0 +1,1 @@
+"""Stages as runs in MLflow, projected from the files they wrote."""
