@@ -27,6 +27,7 @@ from complaints.baseline import tfidf
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet, write_text
 from complaints.scoring import metrics
+from complaints.scoring.logit_adjustment import adjust, log_prior
 
 REPORT = Path(__file__).with_suffix(".md")
 MIN_COUNT = 5
@@ -102,7 +103,7 @@ def measure(terms: TfidfVectorizer, model: LogisticRegression, train: Rows, test
     ended = time.perf_counter()
     cpu = time.process_time() - cpu
 
-    adjusted = metrics.adjust(logits, metrics.log_prior(train.label_ids, classes), TAU).argmax(axis=1)
+    adjusted = adjust(logits, log_prior(train.label_ids, classes), TAU).argmax(axis=1)
     scores = metrics.class_scores(test.label_ids, predicted, classes)
     return Result(
         accuracy=metrics.accuracy(test.label_ids, predicted),
@@ -164,7 +165,7 @@ def main() -> None:
     arguments = parser.parse_args()
     train, test, classes = read_rows(arguments.file, arguments.text, arguments.label)
 
-    p = params.load("baseline")
+    p = params.load().baseline
     ours = f"ours: 1-{p.ngram_max} grams, function words out, sublinear tf, saga C={p.c:g} tol={p.tolerance:g}, float32"
     recipes = {
         "usual: 50k terms, 1-2 grams, lbfgs C=1": usual_recipe(),

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from complaints.core.files import read_parquet, write_text
-from complaints.dedup.clusters import SHINGLE_WORDS, Clusters, CopyFinder
+from complaints.dedup.clusters import Clusters, CopyFinder
+from complaints.dedup.minhash import SHINGLE_WORDS
 from complaints.dedup.normalize import normalise
 
 BATCH = 16_384

@@ -18,6 +18,7 @@ from complaints.baseline import tfidf
 from complaints.core.files import read_json, read_parquet, write_text
 from complaints.scoring import metrics
 from complaints.splits import methods
+from complaints.splits.params import SplitParams
 
 LABELED = Path("data/interim/labeled.parquet")
 HEADER = (
@@ -26,7 +27,7 @@ HEADER = (
 )
 
 
-def random_rows(rows: methods.Rows, p: params.SplitParams) -> methods.Assignment:
+def random_rows(rows: methods.Rows, p: SplitParams) -> methods.Assignment:
     """Send each row to test or train by itself, whatever its class: the split that most data sets come with."""
     drawn = methods.draw(rows.row_ids.to_pylist(), p.seed)
     return methods.Assignment(np.where(drawn < p.test_fraction, methods.TEST, methods.TRAIN).astype(np.int8))
@@ -42,7 +43,7 @@ WAYS = {
 def measure(rows: methods.Rows, texts: np.ndarray, classes: int, codes: np.ndarray, seed: int) -> tuple[float, ...]:
     """Return the seven numbers of a row of the table; validation rows are left aside."""
     train, test = (np.flatnonzero(codes == code) for code in (methods.TRAIN, methods.TEST))
-    settings = replace(params.load("baseline"), seed=seed)
+    settings = replace(params.load().baseline, seed=seed)
     model = tfidf.fit_tfidf(texts[train].tolist(), rows.label_ids[train], classes, settings)
     predicted = tfidf.tfidf_logits(model, texts[test].tolist()).argmax(axis=1)
     true = rows.label_ids[test]
@@ -63,7 +64,7 @@ def table(seeds: list[int]) -> Iterator[str]:
     for name, way in WAYS.items():
         numbers = []
         for seed in seeds:
-            codes = way(rows, replace(params.load("split"), seed=seed)).codes
+            codes = way(rows, replace(params.load().split, seed=seed)).codes
             numbers.append(measure(rows, texts, classes, codes, seed))
         mean, spread = np.mean(numbers, axis=0), np.std(numbers, axis=0, ddof=1 if len(seeds) > 1 else 0)
         cells = [f"{mean[0]:,.0f}", f"{mean[1]:.1%}", f"{mean[2]:.1%}"]

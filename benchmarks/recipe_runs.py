@@ -13,8 +13,9 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from complaints import params
-from complaints.backbones import tokens
 from complaints.backbones.resolve import folder_digest, resolve
+from complaints.backbones.tokenizer import encode, load_tokenizer
+from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import (
     file_digest,
@@ -27,11 +28,12 @@ from complaints.core.files import (
 )
 from complaints.core.schema import SPLITS
 from complaints.engine.checkpoints import code_digest, fingerprint
+from complaints.finetuning.run import CODE
 
 STAGES = ("tokenize_text", "pretrain", "embed", "finetune")
 SHORT = 128
 ROOT = Path.cwd()
-CODE = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,13 @@ class Bench:
 
 def make_bench(short: bool, jobs: int) -> Bench:
     """Return a folder for results, named by all that they rest on but the recipes, and the splits to use."""
-    settings = params.read_yaml(params.PARAMS_FILE)
+    settings = read_yaml(PARAMS_FILE)
     splits = ROOT / "data/splits"
     identity = {
         "data": [file_digest(splits / f"{split}.parquet") for split in SPLITS],
         "labels": file_digest(ROOT / "data/interim/labels.json"),
         "settings": [next(iter(settings["models"].values())), settings["baseline"]],
-        "code": code_digest(),
+        "code": code_digest(CODE),
     }
     place = ROOT / "scratch/recipes" / f"{'short' if short else 'all'}-{fingerprint(identity)[:12]}"
     bench = Bench(place, place / "splits" if short else splits, settings, jobs)
@@ -85,11 +87,11 @@ def make_bench(short: bool, jobs: int) -> Bench:
 
 def keep_short(splits: Path, bench: Bench) -> None:
     """Write the rows of `splits` whose text fits into SHORT tokens to the bench's own."""
-    tokenizer = tokens.load_tokenizer(resolve(bench.entry["backbone"]).folder)
+    tokenizer = load_tokenizer(resolve(bench.entry["backbone"]).folder)
     with replacing_folder(bench.splits) as target:
         for split in SPLITS:
             table = read_parquet(splits / f"{split}.parquet")
-            ids = tokens.encode(tokenizer, table["text"].to_pylist(), SHORT + 1)["input_ids"]
+            ids = encode(tokenizer, table["text"].to_pylist(), SHORT + 1)["input_ids"]
             kept = table.filter(np.array([len(row) <= SHORT for row in ids]))
             write_parquet(target / f"{split}.parquet", kept.schema, [kept])
 
@@ -138,7 +140,7 @@ def prepare(bench: Bench, recipe: Recipe) -> None:
     params.parse(settings)
     stream = io.StringIO()
     YAML().dump(settings, stream)
-    write_text(folder / params.PARAMS_FILE, stream.getvalue())
+    write_text(folder / PARAMS_FILE, stream.getvalue())
 
 
 def train(bench: Bench, recipe: Recipe) -> None:
@@ -153,7 +155,7 @@ def train(bench: Bench, recipe: Recipe) -> None:
     for stage in STAGES:
         start = time.perf_counter()
         with open(folder / f"{stage}.log", "w", encoding="utf-8") as log:
-            command = [sys.executable, str(CODE / "stages" / f"{stage}.py"), recipe.entry]
+            command = [sys.executable, str(PROJECT / "stages" / f"{stage}.py"), recipe.entry]
             environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
             if subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False).returncode:
                 raise UserError(f"{recipe.name}: {stage} failed; see {log.name}")
@@ -167,7 +169,7 @@ def read_recipes(path: Path, name: str, seeds: list[int]) -> dict[str, list[Reci
     Raises:
         UserError: if there is no such set.
     """
-    sets = params.read_yaml(path)
+    sets = read_yaml(path)
     if name not in sets:
         raise UserError(f"{path} has no set {name!r}; there are {', '.join(sets)}")
     return {each: [Recipe(each, seed, changes or {}) for seed in seeds] for each, changes in sets[name].items()}

@@ -49,7 +49,7 @@ def train_tfidf(folder: Path, splits: Path, classes: int) -> None:
             logits[split] = np.full((len(texts[split]), classes), tfidf.ABSENT_LOG_PROBABILITY, np.float32)
             logits[split][:, model.classes_] = model.predict_log_proba(terms.transform(texts[split]))
     else:
-        tuned = tfidf.fit_tfidf(texts["train"], labels, classes, params.load("baseline"))
+        tuned = tfidf.fit_tfidf(texts["train"], labels, classes, params.load().baseline)
         logits = {split: tfidf.tfidf_logits(tuned, texts[split]) for split in HELD_OUT}
     seconds = time.perf_counter() - start
     row_ids = {split: tables[split]["row_id"].to_pylist() for split in HELD_OUT}
@@ -99,7 +99,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     for recipe in waiting:
         prepare(bench, recipe)
     truth = scoreboard.read_truth(bench.splits, ROOT / "data/interim", ROOT / "data/raw/source.json")
-    grid = params.load("evaluate").adjustment_grid
+    grid = params.load().evaluate.adjustment_grid
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [
         f"{split} {kind}{name}" for split in shown for kind in ("", "adjusted ") for name in ("accuracy", "macro-F1")

@@ -26,6 +26,7 @@ from unsaved import train_unsaved
 from complaints import params
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokens import TokenSet
+from complaints.core.config import read_yaml
 from complaints.core.files import write_text
 from complaints.engine import distributed
 from complaints.engine.batches import inference_batches, padded
@@ -34,7 +35,8 @@ from complaints.engine.device import resolve_precision
 from complaints.finetuning.batching import draw_batches
 from complaints.finetuning.loop import Data
 from complaints.finetuning.params import ModelParams
-from complaints.modeling import attention, classifier
+from complaints.modeling import classifier
+from complaints.modeling.attention import prepare
 
 MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM = 128, 32, 3e-4, 0.1, 0.01, 1.0
 CPU = torch.device("cpu")
@@ -61,7 +63,7 @@ MODELS = {"MiniLM-L6": (make_minilm, 30_000, 384), "ModernBERT, 4 layers": (make
 
 def settings() -> ModelParams:
     """Return the common recipe as this project's parameters."""
-    entry = params.parse(params.read_yaml("params.yaml")).models["minilm"]
+    entry = params.parse(read_yaml("params.yaml")).models["minilm"]
     rates: dict[str, Any] = {"learning_rate": RATE, "head_learning_rate": RATE, "warmup_fraction": WARMUP}
     rates |= {"weight_decay": DECAY, "max_grad_norm": NORM}
     return replace(entry, epochs=1, batch_size=ROWS, head_start="random", seed=0, **rates)
@@ -134,7 +136,7 @@ def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
     """Train with this project's loop, in the precision that `auto` takes."""
     precision = resolve_precision("auto", "cpu")
     accelerator = distributed.make_accelerator("cpu", precision)
-    attention.prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
+    prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
     data = Data(tokens, draw_tokens(1, 2000, 8, 1), pad_id=0, classes=CLASSES)
 
     def on_epoch(progress: Progress) -> None:

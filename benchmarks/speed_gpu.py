@@ -29,14 +29,16 @@ from unsaved import train_unsaved
 
 from complaints import params
 from complaints.backbones.tokens import TokenSet
+from complaints.core.config import read_yaml
 from complaints.core.files import write_text
 from complaints.engine import distributed
 from complaints.engine.checkpoints import Progress
-from complaints.engine.device import describe_device, device_name, prepare_attention, resolve_precision, runs_varlen
+from complaints.engine.device import describe_device, device_name, resolve_precision
 from complaints.finetuning.batching import draw_batches
 from complaints.finetuning.loop import Data
 from complaints.finetuning.params import ModelParams
 from complaints.modeling import classifier
+from complaints.modeling.attention import prepare_attention, runs_varlen
 
 MAX_LENGTH = 128
 PEAK = 790e12
@@ -77,7 +79,7 @@ class PaddedToTheLongest(nn.Module):
 
 def settings(size: Size, way: str, compiled: bool) -> ModelParams:
     """Return the entry of params.yaml that a measurement stands for."""
-    entry = next(iter(params.parse(params.read_yaml("params.yaml")).models.values()))
+    entry = next(iter(params.parse(read_yaml("params.yaml")).models.values()))
     budget: dict[str, Any] = {"batch_tokens": size.batch_tokens}
     if way == WAYS[2]:
         budget = {"batch_tokens": None, "batch_size": size.batch_tokens // MAX_LENGTH}

@@ -7,30 +7,32 @@ similar_labels, renames, map_defects, word_counts, cluster_sizes and findings (r
 
 from pathlib import Path
 
-from complaints import params
-from complaints.audit import lengths, map_defects, page, renames
+from complaints.audit import map_defects, page, renames
 from complaints.audit.label_evidence import EvidenceCollector
 from complaints.audit.measure import measure
+from complaints.audit.params import AuditParams
 from complaints.backbones.resolve import resolve
-from complaints.core import stage
+from complaints.backbones.tokenizer import load_token_counter
+from complaints.core import config, stage
 from complaints.core.files import parquet_batches, read_json, replacing_folder, write_csv, write_json, write_text
 from complaints.labels.label_map import load_map
+from complaints.labels.params import MergeLabelsParams
 
 RAW = Path("data/raw/complaints.parquet")
 
 
 def main() -> None:
     """Read, measure, write."""
-    p = params.load("audit")
+    p = config.load("audit", AuditParams)
     manifest = read_json("data/raw/source.json")
-    tokenizer = lengths.load_token_counter(resolve(p.tokenizer).folder)
+    tokenizer = load_token_counter(resolve(p.tokenizer).folder)
     measured = measure(RAW, p, tokenizer)
 
     collector = EvidenceCollector()
     for batch in parquet_batches(RAW, ["text", "label", "date", "product"]):
         collector.add(batch)
     evidence = collector.evidence()
-    merges = load_map(params.load("merge_labels").map).merges
+    merges = load_map(config.load("merge_labels", MergeLabelsParams).map).merges
     candidates = renames.candidates(evidence, merges, p.rename_candidates)
     defects = map_defects.defects(merges, evidence)
 

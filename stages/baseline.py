@@ -4,12 +4,14 @@ Reads data/splits/{train,validation,test}.parquet and data/interim/labels.json.
 Writes models/tfidf/ (the fitted pipeline), predictions/tfidf.parquet and predictions/majority.parquet.
 """
 
-from complaints import params
-from complaints.baseline.tfidf import fit_tfidf, majority_logits, save, tfidf_logits
-from complaints.core import stage
+from complaints.baseline.params import BaselineParams
+from complaints.baseline.store import save
+from complaints.baseline.tfidf import fit_tfidf, majority_logits, tfidf_logits
+from complaints.core import config, stage
 from complaints.core.files import read_json, read_parquet, replacing_folder
 from complaints.core.schema import HELD_OUT
 from complaints.scoring.predictions import write_predictions
+from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import log_stage
 
 
@@ -20,7 +22,7 @@ def main() -> None:
     classes = len(read_json("data/interim/labels.json"))
     label_ids = train["label_id"].to_numpy()
 
-    model = fit_tfidf(train["text"].to_pylist(), label_ids, classes, params.load("baseline"))
+    model = fit_tfidf(train["text"].to_pylist(), label_ids, classes, config.load("baseline", BaselineParams))
     tfidf = {name: tfidf_logits(model, table["text"].to_pylist()) for name, table in held_out.items()}
     majority = {name: majority_logits(label_ids, classes, len(table)) for name, table in held_out.items()}
 
@@ -29,7 +31,7 @@ def main() -> None:
         save(model, folder)
     write_predictions("predictions/tfidf.parquet", row_ids, tfidf)
     write_predictions("predictions/majority.parquet", row_ids, majority)
-    log_stage(params.load("tracking"))
+    log_stage(config.load("tracking", TrackingParams))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,15 @@ that ran). An entry whose head needs no features gets features.json alone.
 import sys
 from pathlib import Path
 
-from complaints import params
-from complaints.core import stage
+from complaints.core import config, stage
 from complaints.core.files import replacing_folder, write_json
+from complaints.features.params import EmbedParams
 
 
 def main() -> None:
     """Embed for the model named on the command line."""
     name = sys.argv[1]
-    p = params.load_part(name, params.EmbedParams)
+    p = config.load_entry(name, EmbedParams)
     if p.uses_features:
         from complaints.features import embed  # brings torch, which a stage with nothing to do should not wait for
 

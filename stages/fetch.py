@@ -5,14 +5,14 @@ Writes data/raw/complaints.parquet, data/raw/truth.json (what a synthetic corpus
 data/raw/source.json (the manifest: source, files with their sha256, rows read, kept and left out).
 """
 
-from complaints import params
-from complaints.core import stage
+from complaints.core import config, stage
 from complaints.sources.fetch import fetch
+from complaints.sources.params import FetchParams
 
 
 def main() -> None:
     """Fetch."""
-    fetch(params.load("fetch"))
+    fetch(config.load("fetch", FetchParams))
 
 
 if __name__ == "__main__":

@@ -10,17 +10,20 @@ the newest one and ends with the same bytes. Several processes (params.yaml: lau
 
 import sys
 
-from complaints import params
-from complaints.core import stage
+from complaints.core import config, stage
 from complaints.engine.checkpoints import Progress
+from complaints.finetuning.params import ModelParams, check_models
 from complaints.finetuning.run import finetune
+from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import log_history, log_stage, start_run
 
 
 def main() -> None:
     """Fine-tune the model named on the command line."""
     name = sys.argv[1]
-    settings = params.load("tracking")
+    p = config.load_entry(name, ModelParams)
+    check_models({name: p})
+    settings = config.load("tracking", TrackingParams)
     # Of several processes the first one reports.
     run = start_run(settings) if stage.is_first() else None
 
@@ -33,7 +36,7 @@ def main() -> None:
         )
         log_history(run, progress.steps + progress.epochs)
 
-    finetune(name, params.load_model(name), stage.SCRATCH, report)
+    finetune(name, p, stage.SCRATCH, report)
     if stage.is_first():
         log_stage(settings, run)
 

@@ -5,12 +5,12 @@ Writes data/interim/labeled.parquet, data/interim/labels.json (the class names; 
 data/interim/hierarchy.json (each class's products) and reports/labels.json (what was merged and dropped, with counts).
 """
 
-from complaints import params
-from complaints.core import stage
+from complaints.core import config, stage
 from complaints.core.files import parquet_batches, write_json, write_parquet
 from complaints.core.schema import LABELED_SCHEMA
 from complaints.labels import merge
 from complaints.labels.label_map import load_map
+from complaints.labels.params import MergeLabelsParams
 from complaints.labels.products import hierarchy
 
 RAW = "data/raw/complaints.parquet"
@@ -18,7 +18,7 @@ RAW = "data/raw/complaints.parquet"
 
 def main() -> None:
     """Count, decide, write."""
-    p = params.load("merge_labels")
+    p = config.load("merge_labels", MergeLabelsParams)
     label_map = load_map(p.map)
     counts = merge.count(parquet_batches(RAW, ["text", "label", "product"]))
     classes = merge.choose(counts, label_map, p.min_count, p.only_listed)

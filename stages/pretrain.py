@@ -11,16 +11,16 @@ the newest one and ends with the same bytes.
 import sys
 from pathlib import Path
 
-from complaints import params
 from complaints.backbones.resolve import resolve
-from complaints.core import stage
+from complaints.core import config, stage
 from complaints.core.files import replacing_folder, write_json
+from complaints.pretraining.params import PretrainParams
 
 
 def main() -> None:
     """Pretrain for the model named on the command line."""
     name = sys.argv[1]
-    p = params.load_part(name, params.PretrainParams)
+    p = config.load_entry(name, PretrainParams)
     backbone = resolve(p.backbone)
     if p.pretrain.epochs:
         from complaints.pretraining import mlm  # brings torch, which a stage with nothing to do should not wait for

@@ -7,19 +7,19 @@ Writes data/splits/{train,validation,test}.parquet and reports/split.json (sizes
 import sys
 from pathlib import Path
 
-from complaints import params
-from complaints.core import stage
+from complaints.core import config, stage
 from complaints.core.files import read_json, replacing_folder, write_json, write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.splits import methods
 from complaints.splits import report as split_report
+from complaints.splits.params import SplitParams
 
 LABELED = Path("data/interim/labeled.parquet")
 
 
 def main() -> None:
     """Read, divide, write."""
-    p = params.load("split")
+    p = config.load("split", SplitParams)
     names = read_json("data/interim/labels.json")
     rows = methods.read_rows(LABELED)
     assignment = methods.METHODS[p.method](rows, p)

@@ -10,10 +10,11 @@ The file is not called tokenize.py, which would hide the standard library's modu
 import sys
 from pathlib import Path
 
-from complaints import params
-from complaints.backbones import config, tokens
+from complaints.backbones import pretrained, tokens
+from complaints.backbones.params import TokenizerParams
 from complaints.backbones.resolve import resolve
-from complaints.core import stage
+from complaints.backbones.tokenizer import load_tokenizer, tokenizer_digest
+from complaints.core import config, stage
 from complaints.core.files import replacing_folder, write_json
 from complaints.core.schema import SPLITS
 
@@ -21,11 +22,11 @@ from complaints.core.schema import SPLITS
 def main() -> None:
     """Tokenize the three splits for the model named on the command line."""
     name = sys.argv[1]
-    model = params.load_part(name, params.TokenizerParams)
+    model = config.load_entry(name, TokenizerParams)
     backbone = resolve(model.backbone)
-    config.check_length(backbone, model.max_length)
-    tokenizer = tokens.load_tokenizer(backbone.folder)
-    config.check_vocabulary(backbone, tokenizer)
+    pretrained.check_length(backbone, model.max_length)
+    tokenizer = load_tokenizer(backbone.folder)
+    pretrained.check_vocabulary(backbone, tokenizer)
     with replacing_folder(Path("data/tokens") / name) as folder:
         counts = {
             split: tokens.tokenize_split(
@@ -36,7 +37,7 @@ def main() -> None:
         meta = {
             "backbone": model.backbone,
             "max_length": model.max_length,
-            "tokenizer_sha256": tokens.tokenizer_digest(tokenizer),
+            "tokenizer_sha256": tokenizer_digest(tokenizer),
             "splits": counts,
         }
         write_json(folder / "meta.json", meta)

@@ -11,9 +11,9 @@ import pyarrow as pa
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from complaints.audit import measure as audit_measure
+from complaints.audit.params import AuditParams
 from complaints.core.files import write_parquet
 from complaints.core.schema import RAW_SCHEMA
-from complaints.params import AuditParams
 
 PARAMS = AuditParams(
     short_words=3, listed_labels=20, tokenizer="tiny", max_lengths=(4, 8), token_sample=1000, rename_candidates=60

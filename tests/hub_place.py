@@ -14,8 +14,8 @@ from huggingface_hub import constants
 from ruamel.yaml import YAML
 
 from complaints.core.errors import UserError
-from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 from complaints.sources import fetch as sources_fetch
+from complaints.sources.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"

@@ -64,8 +64,8 @@ import hashlib, json, os, sys
 from pathlib import Path
 import pyarrow as pa, pyarrow.parquet as pq
 from ruamel.yaml import YAML
-from complaints import tracking
-from complaints.params import TrackingParams
+from complaints.tracking import stages as tracking
+from complaints.tracking.params import TrackingParams
 
 params = YAML(typ="safe").load(Path("params.yaml"))
 settings = TrackingParams(enabled="MINI_TRACKING" in os.environ, experiment="mini")

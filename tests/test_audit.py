@@ -9,6 +9,7 @@ import pytest
 from audit_data import complaint, measure
 
 from complaints.audit import measure as audit_measure
+from complaints.audit.params import AuditParams
 from complaints.core import files
 from complaints.core.errors import UserError
 
@@ -219,6 +220,4 @@ def test_without_one_labelled_text_there_is_nothing_to_audit(tmp_path: Path, row
 
 def test_a_missing_file_is_named_with_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"complaints\.parquet is missing; run `dvc repro`"):
-        audit_measure.measure(
-            tmp_path / "complaints.parquet", AuditParams(3, 20, "tiny", (4,), 10, 1), None
-        )
+        audit_measure.measure(tmp_path / "complaints.parquet", AuditParams(3, 20, "tiny", (4,), 10, 1), None)

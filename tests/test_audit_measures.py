@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaints.audit import duplicates, encoding, findings, label_stats, languages, lengths
+from complaints.core.columns import LabelIds, days
 from complaints.dedup.normalize import REDACTED
 
 
@@ -170,7 +171,7 @@ def test_clusters_are_those_counted_one_by_one(clusters: list[int]) -> None:
 
 
 def test_labels_keep_their_number_from_batch_to_batch() -> None:
-    ids = label_stats.LabelIds()
+    ids = LabelIds()
     assert ids.encode(pa.array(["b", " a ", None, "", "b\t"])).tolist() == [0, 1, -1, -1, 0]
     assert ids.encode(pa.array([None, "  "], pa.string())).tolist() == [-1, -1]
     assert ids.encode(pa.array(["c", "a"])).tolist() == [2, 1]
@@ -179,7 +180,7 @@ def test_labels_keep_their_number_from_batch_to_batch() -> None:
 
 def test_complaints_are_counted_by_label_and_year_and_by_label_and_quarter() -> None:
     dates = ["2017-03-31", "2017-04-01", "2019-12-31", None, "2017-04-24", "2016-01-01"]
-    day = label_stats.days(pa.array(dates).cast(pa.date32()))
+    day = days(pa.array(dates).cast(pa.date32()))
     label = np.array([0, 0, 0, 0, 1, -1])
     assert label_stats.label_years(label, day, ["a", "b", "never dated"]) == (
         ["label", "first", "last", "2017", "2019"],

@@ -18,11 +18,12 @@ from tiny_models import save_bert
 from complaints import cli
 from complaints.backbones import tokens
 from complaints.backbones.resolve import folder_digest, resolve
+from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.modeling import classifier
-from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 from complaints.sources import fetch as sources_fetch
+from complaints.sources.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 
 DOC = Path(__file__).parents[1] / "docs/bad-input.md"
 ROW = re.compile(r"\| (?P<input>.+?) \| (?P<outcome>refused|kept) \| (?P<said>.*?) ?\|")
@@ -161,7 +162,7 @@ def test_a_narrative_of_a_megabyte_is_cut_off_by_tokenize(tmp_path: Path, out: P
     sources_fetch.fetch(fetch_params("", path), out)
     rows = pq.read_table(out / "complaints.parquet", columns=["row_id", "text"])
     pq.write_table(rows.append_column("label_id", pa.array([0], pa.int32())), tmp_path / "train.parquet")
-    tokenizer = tokens.load_tokenizer(save_bert(tmp_path / "pretrained"))
+    tokenizer = load_tokenizer(save_bert(tmp_path / "pretrained"))
     counts = tokens.tokenize_split(tokenizer, tmp_path / "train.parquet", tmp_path / "tokens.parquet", max_length=32)
     assert counts == {"rows": 1, "tokens": 32, "truncated": 1, "median_tokens": 32, "longest": 32}
 
@@ -173,7 +174,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backbone = resolve(f"path:{pretrained}@{folder_digest(pretrained)}")
     model = classifier.build(backbone, "linear", "mean", ["Fees", "Other"])
     (folder / "net").mkdir()
-    classifier.save(model, tokens.load_tokenizer(backbone.folder), folder / "net", "mean", 16)
+    classifier.save(model, load_tokenizer(backbone.folder), folder / "net", "mean", 16)
     return folder / "net"
 
 

@@ -14,9 +14,10 @@ from scipy.special import softmax
 from sklearn.preprocessing import StandardScaler
 
 from complaints.baseline import tfidf
+from complaints.baseline.params import BaselineParams
+from complaints.baseline.store import MODEL_FILE, SETTINGS_FILE, load, save, schema_nodes
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, write_json
-from complaints.params import BaselineParams
 
 PARAMS = BaselineParams(max_features=500, ngram_max=2, min_df=2, c=50.0, tolerance=0.02, seed=13)
 TOPICS = [
@@ -46,16 +47,16 @@ def model() -> tfidf.TfidfModel:
 
 @pytest.fixture
 def saved(model, tmp_path) -> Path:
-    tfidf.save(model, tmp_path)
+    save(model, tmp_path)
     return tmp_path
 
 
 def replace_model(folder: Path, content: bytes) -> None:
     """Replace the stored model and its digest, as someone who can write to the folder would."""
-    (folder / tfidf.MODEL_FILE).write_bytes(content)
-    settings = read_json(folder / tfidf.SETTINGS_FILE)
-    settings["sha256"] = file_digest(folder / tfidf.MODEL_FILE)
-    write_json(folder / tfidf.SETTINGS_FILE, settings)
+    (folder / MODEL_FILE).write_bytes(content)
+    settings = read_json(folder / SETTINGS_FILE)
+    settings["sha256"] = file_digest(folder / MODEL_FILE)
+    write_json(folder / SETTINGS_FILE, settings)
 
 
 def test_logits_cover_the_vocabulary_and_find_the_topic(model):
@@ -100,24 +101,24 @@ def test_majority_scores_are_the_training_frequencies():
 
 
 def test_a_loaded_model_gives_equal_logits(model, saved):
-    loaded = tfidf.load(saved)
+    loaded = load(saved)
     assert np.array_equal(tfidf.tfidf_logits(loaded, NEW), tfidf.tfidf_logits(model, NEW))
     assert loaded.params == PARAMS
 
 
 def test_the_file_loads_with_skops_alone(model, saved):
-    pipeline = skops.io.load(saved / tfidf.MODEL_FILE, trusted=[])
+    pipeline = skops.io.load(saved / MODEL_FILE, trusted=[])
     assert np.array_equal(pipeline.decision_function(NEW), model.pipeline.decision_function(NEW))
 
 
 def test_saving_again_gives_equal_bytes(saved, tmp_path_factory):
     """Also after loading, whose objects lie elsewhere in memory, and after a second fit."""
     refitted = tfidf.fit_tfidf(*corpus(), CLASSES, PARAMS)
-    for other in (tfidf.load(saved), refitted):
+    for other in (load(saved), refitted):
         tfidf.tfidf_logits(other, NEW)
         folder = tmp_path_factory.mktemp("again")
-        tfidf.save(other, folder)
-        for name in (tfidf.MODEL_FILE, tfidf.SETTINGS_FILE):
+        save(other, folder)
+        for name in (MODEL_FILE, SETTINGS_FILE):
             assert (folder / name).read_bytes() == (saved / name).read_bytes()
 
 
@@ -130,11 +131,11 @@ def test_another_process_with_more_threads_gives_equal_bytes(saved, tmp_path_fac
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(tfidf.__file__).parents[1])])
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=True)
-    assert (folder / tfidf.MODEL_FILE).read_bytes() == (saved / tfidf.MODEL_FILE).read_bytes()
+    assert (folder / MODEL_FILE).read_bytes() == (saved / MODEL_FILE).read_bytes()
 
 
 def test_the_archive_holds_arrays_and_a_schema_but_no_pickle(saved):
-    with zipfile.ZipFile(saved / tfidf.MODEL_FILE) as archive:
+    with zipfile.ZipFile(saved / MODEL_FILE) as archive:
         names = archive.namelist()
         assert {Path(name).suffix for name in names} == {".npy", ".json"}
         for name in names:
@@ -146,39 +147,39 @@ def test_the_archive_holds_arrays_and_a_schema_but_no_pickle(saved):
 
 
 def test_a_changed_byte_is_refused(saved):
-    path = saved / tfidf.MODEL_FILE
+    path = saved / MODEL_FILE
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"tfidf\.skops is not the file that .*tfidf\.json describes"):
-        tfidf.load(saved)
+        load(saved)
 
 
 def test_a_missing_model_file_is_named(saved):
-    (saved / tfidf.MODEL_FILE).unlink()
+    (saved / MODEL_FILE).unlink()
     with pytest.raises(UserError, match=r"tfidf\.skops is missing"):
-        tfidf.load(saved)
+        load(saved)
 
 
 def test_a_file_that_is_no_archive_is_refused(saved):
     replace_model(saved, b"not a zip")
     with pytest.raises(UserError, match=r"tfidf\.skops is not a skops file"):
-        tfidf.load(saved)
+        load(saved)
 
 
 def test_a_type_that_skops_trusts_but_no_baseline_has_is_refused(saved):
     replace_model(saved, skops.io.dumps(StandardScaler()))
     with pytest.raises(UserError, match=r"StandardScaler"):
-        tfidf.load(saved)
+        load(saved)
 
 
 def test_a_type_hidden_deep_in_the_schema_is_refused_before_it_is_built(saved, tmp_path):
     """A vocabulary entry that names os.system, in a file whose digest fits."""
-    path = saved / tfidf.MODEL_FILE
+    path = saved / MODEL_FILE
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(members["schema.json"])
-    deepest = [node for node in tfidf._nodes(schema) if node["__loader__"] == "JsonNode"][-1]
+    deepest = [node for node in schema_nodes(schema) if node["__loader__"] == "JsonNode"][-1]
     deepest |= {"__module__": "os", "__class__": "system", "__loader__": "TypeNode"}
     members["schema.json"] = json.dumps(schema).encode()
     with zipfile.ZipFile(tmp_path / "forged", "w") as archive:
@@ -186,7 +187,7 @@ def test_a_type_hidden_deep_in_the_schema_is_refused_before_it_is_built(saved, t
             archive.writestr(name, content)
     replace_model(saved, (tmp_path / "forged").read_bytes())
     with pytest.raises(UserError, match=r"os\.system"):
-        tfidf.load(saved)
+        load(saved)
 
 
 @pytest.mark.parametrize("texts", [["", " "] * 5, ["the and of"] * 10, [f"unique{i}" for i in range(10)]])

@@ -23,21 +23,22 @@ from transformers import AutoModel, GPT2Config
 
 from complaints import params
 from complaints.backbones.tokens import TokenSet
+from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
 from complaints.engine import device
-from complaints.engine.batches import padded
+from complaints.engine.batches import WIDTH_MULTIPLE, budget_batches, padded
 from complaints.finetuning import loop
-from complaints.finetuning.batching import WIDTH_MULTIPLE, budget_batches, count_steps, draw_batches, step_divisor
+from complaints.finetuning.batching import count_steps, draw_batches, step_divisor
 from complaints.finetuning.params import LoraParams
 from complaints.finetuning.sampling import draw_rows
-from complaints.modeling import attention
+from complaints.modeling.attention import PADDING_FREE, prepare, runs_varlen
 from complaints.scoring.predictions import read_predictions
 
 LENGTHS = st.lists(st.integers(1, 130), min_size=1, max_size=300)
 
 
 def settings_of(**changes) -> params.ModelParams:
-    return replace(params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
+    return replace(params.parse(read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
 
 
 @given(LENGTHS, st.integers(144, 900), st.integers(0, 9), st.integers(0, 9), st.booleans())
@@ -203,15 +204,15 @@ def test_compiled_model_trains_like_another_and_saves_the_same_names(workspace, 
 
 def test_padding_is_skipped_where_that_is_asked_for_or_fast():
     encoder = AutoModel.from_config(copy.deepcopy(CONFIGS["bert"]))
-    assert not attention.prepare(encoder, "auto", kernel_runs=False, compiled=False)
-    assert not attention.prepare(encoder, "never", kernel_runs=True, compiled=False)
-    assert encoder.config._attn_implementation != attention.PADDING_FREE
-    assert attention.prepare(encoder, "auto", kernel_runs=True, compiled=False)
-    assert encoder.config._attn_implementation == attention.PADDING_FREE
+    assert not prepare(encoder, "auto", kernel_runs=False, compiled=False)
+    assert not prepare(encoder, "never", kernel_runs=True, compiled=False)
+    assert encoder.config._attn_implementation != PADDING_FREE
+    assert prepare(encoder, "auto", kernel_runs=True, compiled=False)
+    assert encoder.config._attn_implementation == PADDING_FREE
     unknown = AutoModel.from_config(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9))
-    assert not attention.prepare(unknown, "auto", kernel_runs=True, compiled=False)
+    assert not prepare(unknown, "auto", kernel_runs=True, compiled=False)
     with pytest.raises(UserError, match="packing is 'always', which is not known to be right for gpt2"):
-        attention.prepare(unknown, "always", kernel_runs=True, compiled=False)
+        prepare(unknown, "always", kernel_runs=True, compiled=False)
 
 
 @pytest.mark.parametrize(
@@ -221,19 +222,19 @@ def test_padding_is_skipped_where_that_is_asked_for_or_fast():
 def test_kernel_runs_on_new_gpus_in_half_precision(monkeypatch, capability, precision, expected):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
     monkeypatch.setattr(device, "varlen_kernel", lambda: len)
-    assert device.runs_varlen("cuda", precision) is expected
-    assert not device.runs_varlen("cpu", precision)
+    assert runs_varlen("cuda", precision) is expected
+    assert not runs_varlen("cpu", precision)
 
 
 def test_budget_without_tokens_to_count_is_refused():
-    tree = params.read_yaml(ROOT / "params.yaml")
+    tree = read_yaml(ROOT / "params.yaml")
     tree["models"]["minilm"] |= {"batch_tokens": 4096, "train": "head"}
     with pytest.raises(UserError, match="batch_tokens is 4096, but train: head works on features"):
         params.parse(tree)
 
 
 def test_budget_that_holds_no_text_is_refused():
-    tree = params.read_yaml(ROOT / "params.yaml")
+    tree = read_yaml(ROOT / "params.yaml")
     tree["models"]["minilm"]["batch_tokens"] = 134
     with pytest.raises(UserError, match=r"models\.minilm\.batch_tokens is 134; it must hold at least one text"):
         params.parse(tree)

@@ -32,14 +32,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from complaints import params
+from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA
-from complaints.params import CfpbParams
 from complaints.sources import download as download_module
 from complaints.sources import fetch as sources_fetch
 from complaints.sources.cfpb import files
 from complaints.sources.cfpb.files import archive_links
 from complaints.sources.cfpb.join import LEFT_OUT, Report, read_batches
+from complaints.sources.params import CfpbParams
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = CfpbParams(None, None, None)
@@ -221,7 +222,7 @@ def test_the_join_is_that_of_pandas_and_the_accounts_balance(
 
 
 def fetch(description: Path, out: Path, filters: CfpbParams = EVERYTHING) -> dict[str, Any]:
-    committed = params.parse(params.read_yaml(ROOT / "params.yaml")).fetch
+    committed = params.parse(read_yaml(ROOT / "params.yaml")).fetch
     return sources_fetch.fetch(replace(committed, source="cfpb", path=str(description), cfpb=filters), out)
 
 
@@ -389,5 +390,5 @@ class TestRefusals:
 def test_the_committed_description_and_profile_are_valid() -> None:
     description = files.read_description(ROOT / "data/sources/cfpb.yaml")
     assert description.narratives is not None
-    profile = params.read_yaml(ROOT / "profiles/cfpb.yaml")
+    profile = read_yaml(ROOT / "profiles/cfpb.yaml")
     assert profile["fetch"]["path"] == "data/sources/cfpb.yaml"

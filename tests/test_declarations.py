@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import itertools
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,7 +12,12 @@ import pytest
 from imports import imported_files
 from ruamel.yaml import YAML
 
-from complaints import params, profiles
+from complaints import profiles
+from complaints.core.config import read_yaml
+from complaints.engine import checkpoints
+from complaints.engine.checkpoints import code_digest
+from complaints.finetuning import run
+from complaints.pretraining import mlm
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -30,32 +36,68 @@ def _declared_params(name: str) -> set[str]:
 
 
 def _read_params(name: str) -> set[str]:
-    """Parameters that a stage script loads, as dvc.yaml would name them."""
+    """Return the parameters that a stage script loads, as dvc.yaml would name them."""
+    module = runpy.run_path(str(_script(name)))
     read = set()
     for node in ast.walk(ast.parse(_script(name).read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            called = ast.unparse(node.func)
-            if called == "params.load":
-                read.add(ast.literal_eval(node.args[0]))
-            elif called == "params.load_model":
-                read.add("models.${key}")
-            elif called == "params.load_part":
-                part = getattr(params, ast.unparse(node.args[1]).removeprefix("params."))
-                read |= {f"models.${{key}}.{field.name}" for field in dataclasses.fields(part)}
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called == "config.load":
+            read.add(ast.literal_eval(node.args[0]))
+        elif called == "config.load_entry":
+            keys = {field.name for field in dataclasses.fields(module[ast.unparse(node.args[1])])}
+            read |= {f"models.${{key}}.{key}" for key in keys}
+        elif called == "config.model_names":
+            read.add("models")
     return read - {"tracking"}
 
 
+def _holds_a_docstring_alone(file: Path) -> bool:
+    return file.name == "__init__.py" and len(ast.parse(file.read_text()).body) == 1
+
+
 @pytest.mark.parametrize("name", STAGES)
-def test_stage_depends_on_every_module_it_imports(name):
-    needed = {str(file.relative_to(ROOT)) for file in imported_files(_script(name), OBSERVERS)}
-    needed |= {STAGES[name]["cmd"].split()[1], "requirements.txt"}
-    declared = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py") or dep == "requirements.txt"}
-    assert declared == needed
+def test_stage_depends_on_the_code_it_imports_and_on_no_other(name):
+    deps = [dep for dep in STAGES[name]["deps"] if dep.startswith(("src/", "stages/"))]
+    imported = {file.relative_to(ROOT) for file in imported_files(_script(name), OBSERVERS)}
+    imported.add(_script(name).relative_to(ROOT))
+    declared = {file: [dep for dep in deps if file.is_relative_to(dep)] for file in imported}
+    assert [file for file, over in declared.items() if not over and not _holds_a_docstring_alone(ROOT / file)] == []
+    assert [dep for dep in deps if not any(dep in over for over in declared.values())] == []
+    assert "requirements.txt" in STAGES[name]["deps"]
+
+
+def test_no_stage_depends_on_all_of_the_code():
+    """A change in one stage's package must not make the others stale."""
+    assert not {dep for stage in STAGES.values() for dep in stage["deps"]} & {"src", "src/complaints"}
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_stage_declares_the_parameters_it_reads_and_no_others(name):
-    assert _declared_params(name) == _read_params(name)
+    declared, read = _declared_params(name), _read_params(name)
+    whole = {f"{key}." for key in declared}
+    assert {key for key in read if key not in declared and not key.startswith(tuple(whole))} == set()
+    assert {key for key in declared if not any(k == key or k.startswith(f"{key}.") for k in read)} == set()
+
+
+@pytest.mark.parametrize(("name", "packages"), [("finetune", run.CODE), ("pretrain", mlm.CODE)])
+def test_digest_that_guards_a_resume_covers_the_code_of_the_stage(name, packages):
+    declared = {Path(dep).parts[2] for dep in STAGES[name]["deps"] if dep.startswith("src/")}
+    assert set(packages) == declared
+
+
+def test_code_digest_follows_every_module_and_no_other_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "__file__", str(tmp_path / "engine/checkpoints.py"))
+    for name in ("losses/focal.py", "losses/__init__.py", "other/x.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    before = code_digest(["losses"])
+    (tmp_path / "losses/focal.py~").write_text("left")
+    (tmp_path / "other/x.py").write_text("changed")
+    assert code_digest(["losses"]) == before
+    (tmp_path / "losses/focal.py").write_text("changed")
+    assert code_digest(["losses"]) != before
 
 
 @pytest.mark.parametrize("name", ["embed", "finetune"])
@@ -65,10 +107,10 @@ def test_stage_that_begins_with_weights_of_another_depends_on_them(name):
 
 def test_parameters_are_loaded_in_stage_scripts_alone():
     """A load in a shared module would escape the check above."""
-    commands = {"cli.py", "profiles.py", "tracking.py", "params.py"}
+    commands = {"cli.py", "profiles.py", "params.py"}
     for file in (ROOT / "src/complaints").rglob("*.py"):
-        if file.name not in commands:
-            assert "params.load" not in file.read_text(), file
+        if file.parent.name != "complaints" or file.name not in commands:
+            assert not re.search(r"\b(params|config)\.load", file.read_text()), file
 
 
 def test_every_stage_says_what_it_is_for():
@@ -92,7 +134,7 @@ def test_no_stage_script_hides_a_module_of_the_standard_library():
 
 def test_default_profile_is_what_params_yaml_holds(monkeypatch):
     monkeypatch.chdir(ROOT)
-    committed = params.read_yaml("params.yaml")
+    committed = read_yaml("params.yaml")
     for key, value in profiles.read(profiles.BASE).items():
         node = committed
         *sections, last = key.split(".")

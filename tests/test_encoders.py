@@ -18,11 +18,13 @@ from tiny_models import (
 )
 from tiny_task import LABELS, model_params, resolve, run, tokenize, write_splits
 
-from complaints.backbones import config, tokens
+from complaints.backbones import pretrained, tokens
 from complaints.backbones import resolve as backbones_resolve
+from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet, write_json
-from complaints.engine import batches, distributed, inference
+from complaints.engine import batches as engine_batches
+from complaints.engine import distributed, inference
 from complaints.modeling import classifier
 from complaints.predict import Predictor
 from complaints.scoring.predictions import read_predictions
@@ -49,8 +51,8 @@ def token_set(rows: list[list[int]]) -> tokens.TokenSet:
 @pytest.mark.parametrize(("make", "head"), BOTH_HEADS)
 def test_logits_do_not_depend_on_padding(tmp_path, make, head):
     backbone = resolve(make(tmp_path / "pretrained"))
-    pooling = config.resolve_pooling("auto", backbone, backbone)
-    pad_id = tokens.load_tokenizer(backbone.folder).pad_token_id
+    pooling = pretrained.resolve_pooling("auto", backbone, backbone)
+    pad_id = load_tokenizer(backbone.folder).pad_token_id
     torch.manual_seed(1)
     model = classifier.build(backbone, head, pooling, LABELS).eval()
     random = np.random.default_rng(0)
@@ -58,11 +60,11 @@ def test_logits_do_not_depend_on_padding(tmp_path, make, head):
     rows[7][-1] = rows[8][-1] = pad_id  # the id of padding within a text is a token like any other
     accelerator = distributed.make_accelerator("cpu", "fp32")
     bucketed = inference.infer(accelerator, model, token_set(rows), pad_id, "logits")
-    together = batches.padded(token_set(rows), np.arange(100), pad_id, torch.device("cpu"))
+    together = engine_batches.padded(token_set(rows), np.arange(100), pad_id, torch.device("cpu"))
     with torch.no_grad():
         padded = model(**together).numpy()
         alone = [
-            model(**batches.padded(token_set(rows), np.array([row]), pad_id, torch.device("cpu")))[0].numpy()
+            model(**engine_batches.padded(token_set(rows), np.array([row]), pad_id, torch.device("cpu")))[0].numpy()
             for row in (0, 7, 8)
         ]
     np.testing.assert_allclose(bucketed, padded, atol=1e-5)
@@ -99,19 +101,19 @@ def test_stock_decoder_loads_with_auto_classes_alone(workspace, make):
 def test_row_without_padding_token_is_filled_with_the_end_token_and_no_embedding_is_added(tmp_path):
     folder = save_llama(tmp_path)
     assert json.loads((folder / "tokenizer_config.json").read_text()).get("pad_token") is None
-    tokenizer = tokens.load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder)
     assert (tokenizer.pad_token, tokenizer.pad_token_id, tokenizer.padding_side) == ("[SEP]", 3, "right")
     assert len(tokenizer) == json.loads((folder / "config.json").read_text())["vocab_size"]
     save_decoder_tokenizer(folder, unk_token="[UNK]")
-    assert tokens.load_tokenizer(folder).pad_token == "[UNK]"
+    assert load_tokenizer(folder).pad_token == "[UNK]"
     save_decoder_tokenizer(folder)
     with pytest.raises(UserError, match="has no token to pad with"):
-        tokens.load_tokenizer(folder)
+        load_tokenizer(folder)
 
 
 def test_blank_text_is_one_padding_token_where_no_token_is_added(tmp_path):
-    tokenizer = tokens.load_tokenizer(save_llama(tmp_path))
-    assert tokens.encode(tokenizer, [" ", "bank fee"], 8)["input_ids"] == [[3], [6, 7]]
+    tokenizer = load_tokenizer(save_llama(tmp_path))
+    assert encode(tokenizer, [" ", "bank fee"], 8)["input_ids"] == [[3], [6, 7]]
 
 
 def test_last_pooling_takes_the_last_real_token_on_either_side():
@@ -122,7 +124,7 @@ def test_last_pooling_takes_the_last_real_token_on_either_side():
 
 class TestPooling:
     def auto(self, backbone: backbones_resolve.Backbone) -> str:
-        return config.resolve_pooling("auto", backbone, backbone)
+        return pretrained.resolve_pooling("auto", backbone, backbone)
 
     def test_auto_is_what_the_files_say_else_goes_by_the_kind(self, tmp_path):
         bert = save_bert(tmp_path / "bert")
@@ -144,32 +146,32 @@ class TestPooling:
         backbone = resolve(save_bert(workspace / "pretrained"))
         tokenize("net", backbone)
         assert run(model_params(backbone, pooling="cls", epochs=1))["pooling"] == "cls"
-        start = config.starting_weights("models/net", backbone)
-        assert config.resolve_pooling("auto", backbone, start) == "cls"
-        assert config.resolve_pooling("mean", backbone, start) == "mean"
+        start = pretrained.starting_weights("models/net", backbone)
+        assert pretrained.resolve_pooling("auto", backbone, start) == "cls"
+        assert pretrained.resolve_pooling("mean", backbone, start) == "mean"
 
     def test_first_token_of_a_decoder_is_refused(self, tmp_path):
         backbone = resolve(save_llama(tmp_path))
         with pytest.raises(UserError, match="cls does not fit the decoder"):
-            config.resolve_pooling("cls", backbone, backbone)
+            pretrained.resolve_pooling("cls", backbone, backbone)
 
 
 def test_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(tmp_path):
     folder = save_llama(tmp_path)
-    config.check_vocabulary(resolve(folder), tokens.load_tokenizer(folder))
+    pretrained.check_vocabulary(resolve(folder), load_tokenizer(folder))
     save_decoder_tokenizer(folder, pad_token="<pad>")
     with pytest.raises(UserError, match=r"16 tokens, the model in .* embeddings for 15"):
-        config.check_vocabulary(resolve(folder), tokens.load_tokenizer(folder))
+        pretrained.check_vocabulary(resolve(folder), load_tokenizer(folder))
 
 
 def test_longer_inputs_than_the_model_has_positions_are_refused(tmp_path):
     bert, roberta = resolve(save_bert(tmp_path / "bert")), resolve(save_roberta(tmp_path / "roberta"))
-    config.check_length(bert, 64)
-    config.check_length(roberta, 63)  # one position stands for padding
+    pretrained.check_length(bert, 64)
+    pretrained.check_length(roberta, 63)  # one position stands for padding
     with pytest.raises(UserError, match="max_length: 65 is more than the 64 positions"):
-        config.check_length(bert, 65)
+        pretrained.check_length(bert, 65)
     with pytest.raises(UserError, match="max_length: 64 is more than the 63 positions"):
-        config.check_length(roberta, 64)
+        pretrained.check_length(roberta, 64)
     model = classifier.build(roberta, "linear", "mean", LABELS).eval()
     model(torch.full((1, 63), 5), torch.ones(1, 63, dtype=torch.int64))
     with pytest.raises(RuntimeError, match="index 64 is out of bounds"):
@@ -180,15 +182,15 @@ class TestStartingWeights:
     def test_are_the_backbones_own_where_nothing_was_pretrained(self, workspace):
         backbone = resolve(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": backbone.spec})
-        assert config.starting_weights("models/pretrained/net", backbone) == backbone
+        assert pretrained.starting_weights("models/pretrained/net", backbone) == backbone
 
     def test_of_another_backbone_are_refused(self, workspace):
         backbone = resolve(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": "package:other"})
         with pytest.raises(UserError, match=r"models/pretrained/net comes from backbone package:other, not from"):
-            config.starting_weights("models/pretrained/net", backbone)
+            pretrained.starting_weights("models/pretrained/net", backbone)
 
     def test_that_are_missing_are_named(self, workspace):
         backbone = resolve(save_bert(workspace / "pretrained"))
         with pytest.raises(UserError, match=r"models/none/pretraining\.json is missing; run `dvc repro`"):
-            config.starting_weights("models/none", backbone)
+            pretrained.starting_weights("models/none", backbone)

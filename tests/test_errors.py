@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from complaints.core.errors import UserError
-from complaints.params import ColumnParams, FileParams
+from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import read_batches
 
 HOSTILE = st.text("ab\n\r\x1b[31m\x07\x85\u2028\u202e\u200b\udce9\xa0", min_size=1, max_size=10)

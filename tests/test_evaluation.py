@@ -14,10 +14,10 @@ from PIL import Image
 from complaints.core.errors import UserError
 from complaints.core.files import write_json, write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
-from complaints.evaluation import figures
+from complaints.evaluation import figures, scoreboard
 from complaints.evaluation import page as evaluation_page
-from complaints.evaluation import scoreboard as evaluation_scoreboard
 from complaints.evaluation.scoreboard import Row, Truth
+from complaints.evaluation.tables import metrics_json
 from complaints.labels.products import hierarchy
 from complaints.scoring.predictions import write_predictions
 
@@ -60,13 +60,11 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def read_truth() -> Truth:
-    return evaluation_scoreboard.read_truth(Path("data/splits"), Path("data/interim"), Path("data/raw/source.json"))
+    return scoreboard.read_truth(Path("data/splits"), Path("data/interim"), Path("data/raw/source.json"))
 
 
 def score(truth: Truth) -> list[Row]:
-    return evaluation_scoreboard.score(
-        truth, evaluation_scoreboard.read_all_logits(Path("predictions"), ["net"], truth), GRID
-    )
+    return scoreboard.score(truth, scoreboard.read_all_logits(Path("predictions"), ["net"], truth), GRID)
 
 
 def write_report(folder: Path, truth: Truth) -> list[Row]:
@@ -81,7 +79,7 @@ def rewrite(name: str, change: str) -> None:
     """Spoil a predictions file in one way."""
     truth = read_truth()
     ids = {split: list(truth.row_ids[split]) for split in HELD_OUT}
-    logits = dict(evaluation_scoreboard.read_logits(Path(f"predictions/{name}.parquet"), truth))
+    logits = dict(scoreboard.read_logits(Path(f"predictions/{name}.parquet"), truth))
     if change == "swap":
         ids["test"][3], ids["test"][4] = ids["test"][4], ids["test"][3]
     elif change == "short":
@@ -166,18 +164,18 @@ def test_adjusted_is_at_least_as_good_as_raw_on_validation(workspace: Path) -> N
 def test_predictions_that_do_not_match_are_refused_by_name(workspace: Path, change: str, message: str) -> None:
     rewrite("net", change)
     with pytest.raises(UserError, match=r"predictions/net\.parquet .*" + message):
-        evaluation_scoreboard.read_all_logits(Path("predictions"), ["net"], read_truth())
+        scoreboard.read_all_logits(Path("predictions"), ["net"], read_truth())
 
 
 def test_missing_predictions_are_refused_by_name(workspace: Path) -> None:
     with pytest.raises(UserError, match=r"predictions/other\.parquet is missing"):
-        evaluation_scoreboard.read_all_logits(Path("predictions"), ["net", "other"], read_truth())
+        scoreboard.read_all_logits(Path("predictions"), ["net", "other"], read_truth())
 
 
 def test_predictions_of_models_that_params_do_not_name_are_noted_once(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logits = evaluation_scoreboard.read_all_logits(Path("predictions"), [], read_truth())
+    logits = scoreboard.read_all_logits(Path("predictions"), [], read_truth())
     assert list(logits) == ["majority", "tfidf"]
     assert capsys.readouterr().err == "note: predictions: no model in params.yaml is named net; ignored\n"
 
@@ -203,7 +201,7 @@ def test_a_history_that_is_missing_or_lacks_a_column_is_refused(workspace: Path)
 
 def test_metrics_json_is_strict_and_has_every_row_split_and_metric(workspace: Path) -> None:
     rows = score(read_truth())
-    write_json("metrics.json", evaluation_scoreboard.metrics_json(rows))
+    write_json("metrics.json", metrics_json(rows))
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
@@ -254,7 +252,7 @@ def test_tables_can_be_read_back(workspace: Path) -> None:
 def test_tiers_go_by_training_frequency() -> None:
     support = np.arange(100, 0, -1)
     support[[0, 99]] = [1, 1000]
-    tiers = evaluation_scoreboard.tiers(support)
+    tiers = scoreboard.tiers(support)
     assert [tiers.count(name) for name in ("head", "mid", "tail")] == [20, 40, 40]
     assert (tiers[99], tiers[1], tiers[19], tiers[20], tiers[59], tiers[60], tiers[0]) == (
         *("head", "head", "head"),
@@ -311,7 +309,7 @@ def test_classes_with_f1_zero_are_red_and_no_others(workspace: Path) -> None:
     truth = read_truth()
     rows = score(truth)
     perfect = {split: np.eye(5)[truth.label_ids[split]] for split in HELD_OUT}
-    best = evaluation_scoreboard.score(truth, {"tfidf": perfect}, GRID)[0]
+    best = scoreboard.score(truth, {"tfidf": perfect}, GRID)[0]
 
     def has_red(row: Row) -> bool:
         path = workspace / "f1.png"
@@ -339,7 +337,7 @@ def test_a_model_without_errors_has_a_report_too(workspace: Path) -> None:
     truth = read_truth()
     perfect = {split: 99 * np.eye(5)[truth.label_ids[split]] for split in HELD_OUT}
     (workspace / "out").mkdir()
-    rows = evaluation_scoreboard.score(truth, {"tfidf": perfect}, GRID)
+    rows = scoreboard.score(truth, {"tfidf": perfect}, GRID)
     evaluation_page.write_report(workspace / "out", truth, rows, {}, worst_pairs=25)
     assert "No test row is confused." in (workspace / "out" / "index.html").read_text(encoding="utf-8")
 
@@ -361,12 +359,12 @@ def test_rows_that_train_has_no_copy_of_are_scored_on_their_own(workspace: Path)
     seen = np.arange(59) < 20
     right["test"][~seen] = np.roll(right["test"][~seen], 1, axis=1)
     truth = replace(whole, seen={"validation": np.zeros(39, bool), "test": seen})
-    rows = evaluation_scoreboard.score(truth, {"majority": right, "tfidf": right}, [0.0])
+    rows = scoreboard.score(truth, {"majority": right, "tfidf": right}, [0.0])
     assert rows[0].values["test"]["accuracy"] == pytest.approx(20 / 59, abs=1e-6)
     assert rows[0].values["test_never_seen"]["accuracy"] == 0
     assert "validation_never_seen" not in rows[0].values
     assert "## test, the 39 rows of which train has no copy" in evaluation_page.markdown(truth, rows)
-    assert evaluation_scoreboard.metrics_json(rows)["tfidf"]["test_never_seen"]["macro_f1"] == 0
+    assert metrics_json(rows)["tfidf"]["test_never_seen"]["macro_f1"] == 0
 
 
 def test_products_are_scored_where_the_source_has_them(workspace: Path) -> None:

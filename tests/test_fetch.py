@@ -11,8 +11,8 @@ import pytest
 
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA
-from complaints.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 from complaints.sources import fetch as sources_fetch
+from complaints.sources.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 
 HEADER = "id,text,label\n"
 COLUMNS = ColumnParams("text", "label", "id", None, None, None)

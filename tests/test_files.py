@@ -16,6 +16,14 @@ from hypothesis import strategies as st
 
 from complaints.core import files
 from complaints.core.errors import UserError
+from complaints.core.files import (
+    read_json,
+    read_parquet,
+    replacing_file,
+    replacing_folder,
+    write_json,
+    write_parquet,
+)
 from complaints.scoring.predictions import read_predictions, write_predictions
 
 SCHEMA = pa.schema([pa.field("n", pa.int64()), pa.field("text", pa.string())])
@@ -26,7 +34,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     target.write_text("old")
 
     def fail() -> None:
-        with files.replacing_file(target) as temporary:
+        with replacing_file(target) as temporary:
             temporary.write_text("half")
             raise RuntimeError
 
@@ -38,14 +46,14 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     target = tmp_path / "model"
-    with files.replacing_folder(target) as folder:
+    with replacing_folder(target) as folder:
         (folder / "a").write_text("1")
-    with files.replacing_folder(target) as folder:
+    with replacing_folder(target) as folder:
         (folder / "b").write_text("2")
     assert [file.name for file in target.iterdir()] == ["b"]
 
     def fail() -> None:
-        with files.replacing_folder(target) as folder:
+        with replacing_folder(target) as folder:
             (folder / "c").write_text("3")
             raise RuntimeError
 
@@ -64,8 +72,8 @@ def test_parquet_bytes_do_not_depend_on_how_rows_come_in(tmp_path_factory, cuts)
     parts = [table.slice(a, b - a) for a, b in itertools.pairwise(bounds)]
     before, files.ROW_GROUP_ROWS = files.ROW_GROUP_ROWS, 30
     try:
-        assert files.write_parquet(folder / "whole", SCHEMA, [table]) == rows
-        assert files.write_parquet(folder / "parts", SCHEMA, parts) == rows
+        assert write_parquet(folder / "whole", SCHEMA, [table]) == rows
+        assert write_parquet(folder / "parts", SCHEMA, parts) == rows
     finally:
         files.ROW_GROUP_ROWS = before
     assert (folder / "whole").read_bytes() == (folder / "parts").read_bytes()
@@ -74,17 +82,17 @@ def test_parquet_bytes_do_not_depend_on_how_rows_come_in(tmp_path_factory, cuts)
 
 
 def test_json_is_strict_and_sorted(tmp_path):
-    files.write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
+    write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "a": "é",\n  "b": 1\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
-        files.write_json(tmp_path / "a.json", {"a": float("nan")})
-    assert files.read_json(tmp_path / "a.json") == {"a": "é", "b": 1}
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert read_json(tmp_path / "a.json") == {"a": "é", "b": 1}
 
 
 def test_missing_or_broken_inputs_of_a_stage_are_one_line(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
-    for read, name in ((files.read_json, "json"), (files.read_parquet, "parquet")):
+    for read, name in ((read_json, "json"), (read_parquet, "parquet")):
         with pytest.raises(UserError, match=rf"none\.{name} is missing; run `dvc repro`"):
             read(tmp_path / f"none.{name}")
         with pytest.raises(UserError, match=rf"bad\.{name} .*run `dvc repro`") as error:
@@ -113,7 +121,7 @@ def test_predictions_of_unequal_width_are_refused(tmp_path):
 def _stage(body: str, folder: Path) -> subprocess.CompletedProcess:
     script = folder / "probe.py"
     script.write_text(
-        f"from complaints import stage\nfrom complaints.errors import UserError\n{body}\nstage.run(main)\n"
+        f"from complaints.core import stage\nfrom complaints.core.errors import UserError\n{body}\nstage.run(main)\n"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     return subprocess.run([sys.executable, script], cwd=folder, env=environment, capture_output=True, text=True)

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA
-from complaints.params import ColumnParams, FileParams
+from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import parse_date, read_batches
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))

@@ -10,8 +10,8 @@ from test_attention import CONFIGS, build, rows
 from tiny_models import save_bert, save_modernbert
 from tiny_task import digests, finetune_until, model_params, resolve, run, tokenize, write_splits
 
-from complaints.engine.device import runs_varlen
 from complaints.modeling import attention
+from complaints.modeling.attention import runs_varlen
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 WIDE_HEADS = {"hidden_size": 64, "dim": 64, "intermediate_size": 96, "hidden_dim": 96}

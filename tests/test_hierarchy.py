@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
-from complaints.labels.products import ProductScores, hierarchy, product_scores
+from complaints.evaluation.products import ProductScores, product_scores
+from complaints.labels.products import hierarchy
 
 
 def test_each_class_has_its_products_and_the_main_one():

@@ -16,6 +16,7 @@ from hub_server import Hub, serve, sha256
 from huggingface_hub import constants
 
 from complaints import params, profiles
+from complaints.core.config import read_yaml
 from complaints.core.files import parquet_batches, write_parquet
 from complaints.core.schema import LABELED_SCHEMA, SPLITS
 from complaints.labels import merge
@@ -312,7 +313,7 @@ def test_data_of_the_canonical_size_gives_the_published_counts(tmp_path, monkeyp
     counts = merge.count(parquet_batches(raw, ["text", "label", "product"]))
     classes = merge.choose(counts, label_map, 5, profiles.read("canonical")["merge_labels.only_listed"])
     write_parquet("labeled.parquet", LABELED_SCHEMA, merge.labeled(parquet_batches(raw), classes.ids))
-    split = params.parse(params.read_yaml(ROOT / "params.yaml")).split
+    split = params.parse(read_yaml(ROOT / "params.yaml")).split
     rows = methods.read_rows("labeled.parquet")
     report = split_report.summarise(rows, methods.canonical(rows, split), classes.names, "canonical")
     expected = profiles.read("canonical")["split.expected"]

@@ -21,9 +21,10 @@ from transformers import (
 )
 
 from complaints import params
+from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
 from complaints.finetuning.layerwise_lr import depth_factors
-from complaints.finetuning.loop import make_optimizer
+from complaints.finetuning.optimizer import make_optimizer
 from complaints.modeling.classifier import Classifier, LinearClassifier, StockClassifier, is_head
 
 SMALL: dict[str, Any] = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "num_labels": 3}
@@ -50,7 +51,7 @@ def stock(config) -> StockClassifier:
 
 
 def settings(**changes) -> params.ModelParams:
-    return replace(params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
+    return replace(params.parse(read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
 
 
 def rates(model: Classifier, **changes) -> dict[str, float]:

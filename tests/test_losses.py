@@ -12,9 +12,9 @@ from sklearn.metrics import log_loss
 from tiny_task import ROOT
 
 from complaints import params
-from complaints.core.config import build
+from complaints.core.config import build, read_yaml
 from complaints.finetuning import losses
-from complaints.scoring import metrics
+from complaints.scoring.logit_adjustment import log_prior
 
 CPU = torch.device("cpu")
 COUNTS = st.lists(st.integers(1, 5000), min_size=2, max_size=30).map(np.array)
@@ -22,7 +22,7 @@ LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 
 
 def objective(labels: np.ndarray = LABELS, classes: int = 3, **changes) -> losses.Objective:
-    tree = params.read_yaml(ROOT / "params.yaml")["models"]["minilm"] | changes
+    tree = read_yaml(ROOT / "params.yaml")["models"]["minilm"] | changes
     return losses.make_objective(build(params.ModelParams, tree, ""), labels, classes, CPU)
 
 
@@ -189,7 +189,7 @@ class TestObjective:
 def test_shifted_start_is_where_training_of_the_biases_alone_would_end(changes, expected):
     """With nothing to tell rows apart, the biases that the objective leads to are known: the prior it works under."""
     chosen = objective(**changes)
-    biases = torch.from_numpy(metrics.log_prior(LABELS, 3)).float() + chosen.start_shift
+    biases = torch.from_numpy(log_prior(LABELS, 3)).float() + chosen.start_shift
     expected = np.array(expected) / sum(expected)
     np.testing.assert_allclose(biases.softmax(0), expected, atol=0.01)
     # At the end, the gradient over rows drawn as training draws them is zero.

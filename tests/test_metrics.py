@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
 from complaints.scoring import metrics
+from complaints.scoring.logit_adjustment import adjust, choose_tau, log_prior
 
 CLASSES = 7
 
@@ -74,14 +75,14 @@ def test_the_bootstrap_error_agrees_with_resampling_rows() -> None:
 
 
 def test_the_prior_is_smoothed_so_that_no_class_has_probability_zero() -> None:
-    np.testing.assert_allclose(np.exp(metrics.log_prior(np.array([0, 0, 1]), 3)), [3 / 6, 2 / 6, 1 / 6])
+    np.testing.assert_allclose(np.exp(log_prior(np.array([0, 0, 1]), 3)), [3 / 6, 2 / 6, 1 / 6])
 
 
 def test_adjustment_with_tau_one_divides_by_the_prior() -> None:
     prior = np.log([0.5, 0.25, 0.25])
     posterior = np.array([[0.5, 0.3, 0.2]])
-    np.testing.assert_allclose(np.exp(metrics.adjust(np.log(posterior), prior, 1.0)), [[1.0, 1.2, 0.8]])
-    np.testing.assert_allclose(metrics.adjust(posterior, prior, 0.0), posterior)
+    np.testing.assert_allclose(np.exp(adjust(np.log(posterior), prior, 1.0)), [[1.0, 1.2, 0.8]])
+    np.testing.assert_allclose(adjust(posterior, prior, 0.0), posterior)
 
 
 def test_tau_is_the_best_of_the_grid_and_of_equals_the_smallest() -> None:
@@ -89,5 +90,5 @@ def test_tau_is_the_best_of_the_grid_and_of_equals_the_smallest() -> None:
     # Class 1 wins its row from tau > 0.4 / log(4) = 0.29 on; class 0 loses its row from tau > 2.1 / log(4) = 1.5 on.
     logits = np.array([[2.1, 0.0], [0.4, 0.0]])
     true = np.array([0, 1])
-    assert metrics.choose_tau(logits, true, prior, [2.0, 1.0, 0.5, 0.25, 0.0]) == 0.5
-    assert metrics.choose_tau(logits, np.array([0, 0]), prior, [0.25, 0.0]) == 0.0
+    assert choose_tau(logits, true, prior, [2.0, 1.0, 0.5, 0.25, 0.0]) == 0.5
+    assert choose_tau(logits, np.array([0, 0]), prior, [0.25, 0.0]) == 0.0

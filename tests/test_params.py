@@ -6,14 +6,17 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from complaints import params, profiles
+from complaints.core import config
+from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
+from complaints.finetuning.params import ModelParams
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def tree() -> dict:
-    return params.read_yaml(ROOT / "params.yaml")
+    return read_yaml(ROOT / "params.yaml")
 
 
 def put(tree: dict, key: str, value: object) -> None:
@@ -113,7 +116,7 @@ def test_exponents_are_numbers(tmp_path, monkeypatch):
     text = (ROOT / "params.yaml").read_text().replace("learning_rate: 1.0e-4", "learning_rate: 5e-5")
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    assert params.load_model("minilm").learning_rate == 5e-5
+    assert params.load().models["minilm"].learning_rate == 5e-5
 
 
 @pytest.mark.parametrize(
@@ -128,16 +131,16 @@ def test_exponents_are_numbers(tmp_path, monkeypatch):
 def test_broken_yaml_names_the_line(tmp_path, text, message):
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(UserError, match=message):
-        params.read_yaml(tmp_path / "params.yaml")
+        read_yaml(tmp_path / "params.yaml")
 
 
 def test_missing_file_and_unknown_model_are_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"params\.yaml is missing"):
-        params.load("fetch")
+        params.load()
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     with pytest.raises(UserError, match=r"models\.bert is missing; there are minilm"):
-        params.load_model("bert")
+        config.load_entry("bert", ModelParams)
 
 
 class TestProfiles:
@@ -161,23 +164,23 @@ class TestProfiles:
         profiles.apply("tiny")
         after = Path("params.yaml").read_text().splitlines()
         assert [line for line in before if "#" in line] == [line for line in after if "#" in line]
-        assert params.load("fetch").sample.rows == profiles.read("tiny")["fetch.sample.rows"]
+        assert params.load().fetch.sample.rows == profiles.read("tiny")["fetch.sample.rows"]
 
     def test_profile_adds_and_removes_models_with_their_predictions(self):
         profiles.apply("canonical")
-        assert set(params.load("models")) == {"minilm", "modernbert"}
+        assert set(params.load().models) == {"minilm", "modernbert"}
         for name in ("tfidf", "minilm", "modernbert"):
             Path("predictions").mkdir(exist_ok=True)
             Path(f"predictions/{name}.parquet").touch()
         profiles.apply("sample")
-        assert set(params.load("models")) == {"minilm"}
+        assert set(params.load().models) == {"minilm"}
         assert sorted(path.stem for path in Path("predictions").iterdir()) == ["minilm", "tfidf"]
 
     def test_what_one_changed_oneself_stays(self):
         text = Path("params.yaml").read_text().replace("worst_pairs: 25", "worst_pairs: 7")
         Path("params.yaml").write_text(text)
         profiles.apply("tiny")
-        assert params.load("evaluate").worst_pairs == 7
+        assert params.load().evaluate.worst_pairs == 7
 
     def test_unknown_or_impossible_profile_changes_nothing(self):
         before = Path("params.yaml").read_text()
@@ -192,7 +195,7 @@ class TestProfiles:
     def test_mapping_that_is_one_value_is_set_as_a_whole_and_on_one_line(self):
         profiles.apply("canonical")
         expected = {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
-        assert params.load("split").expected == expected
+        assert params.load().split.expected == expected
         assert "  expected: {train: 57846, " in Path("params.yaml").read_text()
         assert "# TF-IDF and logistic regression." in Path("params.yaml").read_text()
 
@@ -202,7 +205,7 @@ class TestProfiles:
         Path("experiment.yaml").write_text(Path("params.yaml").read_text())
         apply_overrides("experiment.yaml", flags)
         profiles.apply(name)
-        assert params.read_yaml("experiment.yaml") == params.read_yaml("params.yaml")
+        assert read_yaml("experiment.yaml") == read_yaml("params.yaml")
 
     def test_flags_say_the_same_for_dvc(self):
         flags = profiles.as_flags("tiny")

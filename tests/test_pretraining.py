@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 from tiny_models import ENCODERS, WORDS, save_bert, save_llama
 from tiny_task import LABELS, Killed, model_params, resolve, run, tokenize, write_splits
 
-from complaints.backbones import tokens
 from complaints.backbones.resolve import Backbone, file_digest
+from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
-from complaints.finetuning.params import MaskingParams, PretrainParams
 from complaints.modeling import classifier
 from complaints.pretraining import mlm
+from complaints.pretraining.params import MaskingParams, PretrainParams
 
 OUT = Path("models/pretrained/net")
 SPECIAL = range(5)
@@ -32,7 +32,7 @@ def backbone(tmp_path_factory) -> Backbone:
 
 @pytest.fixture(scope="module")
 def tokenizer(backbone):
-    return tokens.load_tokenizer(backbone.folder)
+    return load_tokenizer(backbone.folder)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_head_at_the_chosen_tokens_alone_gives_the_loss_of_the_whole(tmp_path, m
     from transformers import AutoModelForMaskedLM
 
     backbone = resolve(make(tmp_path))
-    tokenizer = tokens.load_tokenizer(backbone.folder)
+    tokenizer = load_tokenizer(backbone.folder)
     inputs = batch(8, 20)
     torch.manual_seed(3)
     model = classifier.load_pretrained(backbone.folder, AutoModelForMaskedLM).eval()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA
-from complaints.params import ColumnParams, FileParams
+from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import parse_date, read_batches
 
 HEADER = ["id", "text", "label", "date", "product", "split"]
@@ -292,12 +292,12 @@ def test_an_unknown_encoding_is_refused_by_name(tmp_path: Path, encoding: str) -
 def test_a_field_or_line_beyond_the_limit_and_an_archive_that_explodes_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("complaints.sources.fetch.readers.csv.FIELD_CHARACTERS", 1000)
+    monkeypatch.setattr("complaints.sources.readers.csv.FIELD_CHARACTERS", 1000)
     assert "line 2: a field of more than 1,000" in refusal(write(tmp_path / "c.csv", [["1", "a\n" * 501, *[""] * 4]]))
-    monkeypatch.setattr("complaints.sources.fetch.readers.lines.LINE_CHARACTERS", 1000)
+    monkeypatch.setattr("complaints.sources.readers.lines.LINE_CHARACTERS", 1000)
     assert "line 1: longer than 1,000" in refusal(write(tmp_path / "c.jsonl", [["1", "a" * 1000, *[""] * 4]]))
     monkeypatch.undo()
-    monkeypatch.setattr("complaints.sources.fetch.readers.lines.EXPANDED_FLOOR", 0)
+    monkeypatch.setattr("complaints.sources.readers.lines.EXPANDED_FLOOR", 0)
     path = write(tmp_path / "c.csv.gz", [[str(i), "a" * 10_000, "b", "", "", ""] for i in range(100)])
     assert "200 times its size" in refusal(path)
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet, write_parquet
 from complaints.core.schema import LABELED_SCHEMA, SPLIT_SCHEMA, SPLITS
-from complaints.params import SplitParams
 from complaints.splits import report as split_report
 from complaints.splits.methods import METHODS, TEST, TRAIN, VALIDATION, Assignment, Rows, draw, group_names, read_rows
 from complaints.splits.methods import split_batches as batches_of
+from complaints.splits.params import SplitParams
 
 VOCABULARY = [f"word{i}" for i in range(400)]
 

@@ -18,7 +18,7 @@ import mini_pipeline
 import pytest
 
 from complaints.lineage.lock import fingerprint, hash_path, read_lock
-from complaints.params import TrackingParams
+from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import _is_installed, importlib, log_history, log_stage, start_run, sync
 
 ON = TrackingParams(enabled=True, experiment="mini")
@@ -123,8 +123,9 @@ def sync_in_a_new_process(repo: Path) -> dict[str, Any]:
     code = """if True:
         import json, sys
         from pathlib import Path
-        from complaints import tracking, params
-        logged = tracking.sync(Path("."), params.TrackingParams(True, "mini"))
+        from complaints.tracking.params import TrackingParams
+        from complaints.tracking.stages import sync
+        logged = sync(Path("."), TrackingParams(True, "mini"))
         print(json.dumps({"logged": sorted(logged), "imported": sorted({"mlflow", "dvc"} & set(sys.modules))}))
     """
     done = subprocess.run(

@@ -13,6 +13,7 @@ from tiny_task import LABELS, digests, finetune_until, model_params, resolve, ru
 
 from complaints.backbones import resolve as backbones_resolve
 from complaints.backbones import tokens
+from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet
 from complaints.finetuning import head_init, trainable
@@ -249,7 +250,7 @@ def test_class_names_are_a_sensible_start_on_real_labels(tmp_path, monkeypatch):
     }
     assert set(asked.values()) <= set(names)
     model = classifier.build(backbone, "linear", "mean", names).eval()
-    tokenizer = tokens.load_tokenizer(backbone.folder)
+    tokenizer = load_tokenizer(backbone.folder)
     from complaints.engine.distributed import make_accelerator
 
     head_init.start_from_names(model, make_accelerator("cpu", "fp32"), tokenizer, names, 64)

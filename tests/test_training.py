@@ -14,11 +14,14 @@ from tiny_task import LABELS, digests, finetune_until, model_params, resolve, ru
 
 from complaints.backbones import tokens
 from complaints.backbones.resolve import Backbone
+from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet
-from complaints.engine import batches, checkpoints
+from complaints.engine import batches as engine_batches
+from complaints.engine import checkpoints
 from complaints.engine.device import explaining, resolve_precision
 from complaints.finetuning import linear_probe, loop
+from complaints.finetuning.optimizer import make_optimizer
 from complaints.modeling import classifier
 from complaints.predict import Predictor
 from complaints.scoring.predictions import read_predictions
@@ -30,17 +33,17 @@ from complaints.scoring.predictions import read_predictions
 @settings(deadline=None, max_examples=50)
 def test_every_row_is_in_one_batch_of_an_epoch_whatever_the_order(lengths, size, seed, epoch):
     lengths = np.array(lengths)
-    drawn = batches.epoch_batches(lengths, size, seed, epoch)
+    drawn = engine_batches.epoch_batches(lengths, size, seed, epoch)
     assert sorted(np.concatenate(drawn).tolist()) == list(range(len(lengths)))
     assert max(map(len, drawn)) <= size
-    again = batches.epoch_batches(lengths, size, seed, epoch)
+    again = engine_batches.epoch_batches(lengths, size, seed, epoch)
     assert all((a == b).all() for a, b in zip(drawn, again, strict=True))
 
 
 def test_batches_change_with_epoch_and_seed_and_waste_little_padding():
     lengths = np.random.default_rng(0).integers(5, 128, 4000)
-    first = batches.epoch_batches(lengths, 32, 1, 0)
-    for other in (batches.epoch_batches(lengths, 32, 1, 1), batches.epoch_batches(lengths, 32, 2, 0)):
+    first = engine_batches.epoch_batches(lengths, 32, 1, 0)
+    for other in (engine_batches.epoch_batches(lengths, 32, 1, 1), engine_batches.epoch_batches(lengths, 32, 2, 0)):
         assert not np.array_equal(np.concatenate(first), np.concatenate(other))
     computed = sum(lengths[rows].max() * len(rows) for rows in first)
     assert computed < 1.1 * lengths.sum()
@@ -48,12 +51,12 @@ def test_batches_change_with_epoch_and_seed_and_waste_little_padding():
 
 def test_number_of_batches_is_that_of_the_schedule():
     for rows in (31, 32, 33, 32 * 32, 32 * 32 + 1, 5000):
-        assert len(batches.epoch_batches(np.ones(rows), 32, 0, 0)) == -(-rows // 32)
+        assert len(engine_batches.epoch_batches(np.ones(rows), 32, 0, 0)) == -(-rows // 32)
 
 
 def test_norms_and_biases_do_not_decay_and_the_head_has_its_own_rate(backbone):
     model = classifier.build(backbone, "linear", "mean", LABELS)
-    groups = loop.make_optimizer(model, model_params(backbone, weight_decay=0.1)).param_groups
+    groups = make_optimizer(model, model_params(backbone, weight_decay=0.1)).param_groups
     decaying = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     heads = {id(p) for group in groups if group["peak_lr"] == 0.01 for p in group["params"]}
     for name, parameter in model.named_parameters():
@@ -216,11 +219,11 @@ def test_tokens_are_cut_counted_and_never_padded(workspace, backbone):
     assert meta["tokens"] == len(train.ids) == train.offsets[-1]
     target = Path("cut.parquet")
     counts = tokens.tokenize_split(
-        tokens.load_tokenizer(backbone.folder), Path("data/splits/train.parquet"), target, max_length=8
+        load_tokenizer(backbone.folder), Path("data/splits/train.parquet"), target, max_length=8
     )
     assert counts["truncated"] == 60
     assert tokens.read_tokens(target).lengths.max() == 8
-    padded = batches.padded(train, np.array([0, 5]), 0, torch.device("cpu"))
+    padded = engine_batches.padded(train, np.array([0, 5]), 0, torch.device("cpu"))
     assert (padded["attention_mask"].sum(1).numpy() == train.lengths[[0, 5]]).all()
 
 

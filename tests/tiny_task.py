@@ -10,6 +10,8 @@ import pytest
 from complaints import params
 from complaints.backbones import resolve as backbones_resolve
 from complaints.backbones import tokens
+from complaints.backbones.tokenizer import load_tokenizer, tokenizer_digest
+from complaints.core.config import read_yaml
 from complaints.core.files import write_json, write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.features.embed import write_features
@@ -26,7 +28,7 @@ def resolve(folder: Path) -> backbones_resolve.Backbone:
 
 
 def model_params(backbone: backbones_resolve.Backbone, **changes) -> params.ModelParams:
-    entry = params.parse(params.read_yaml(ROOT / "params.yaml")).models["minilm"]
+    entry = params.parse(read_yaml(ROOT / "params.yaml")).models["minilm"]
     small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
     small |= {"weights": "models/pretrained/net", "head_start": "probe"}
     small["precision"] = "fp32"  # a process can compute in one precision only
@@ -49,13 +51,13 @@ def write_splits() -> None:
 
 
 def tokenize(name: str, backbone: backbones_resolve.Backbone) -> None:
-    tokenizer = tokens.load_tokenizer(backbone.folder)
+    tokenizer = load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     counts = {
         split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
         for split in SPLITS
     }
-    write_json(folder / "meta.json", {"tokenizer_sha256": tokens.tokenizer_digest(tokenizer), "splits": counts})
+    write_json(folder / "meta.json", {"tokenizer_sha256": tokenizer_digest(tokenizer), "splits": counts})
 
 
 def digests(name: str = "net") -> dict[str, str]:

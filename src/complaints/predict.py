@@ -15,12 +15,13 @@ import torch
 from accelerate import Accelerator
 
 from complaints.backbones import tokens
+from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
 from complaints.engine.device import device_name
 from complaints.engine.inference import infer
 from complaints.modeling import classifier
-from complaints.params import ColumnParams, FileParams
+from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import read_batches
 
 TOP = 3
@@ -46,13 +47,13 @@ class Predictor:
             UserError: if it is none.
         """
         self.model, self.labels, self.max_length = classifier.load(folder)
-        self.tokenizer = tokens.load_tokenizer(folder)
+        self.tokenizer = load_tokenizer(folder)
         self.accelerator = Accelerator(cpu=device_name() == "cpu")
         self.model.to(self.accelerator.device)
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits, float32 [texts, classes]; a blank text is read as it is."""
-        ids = tokens.encode(self.tokenizer, texts, self.max_length)["input_ids"]
+        ids = encode(self.tokenizer, texts, self.max_length)["input_ids"]
         rows = tokens.TokenSet(
             row_ids=[],
             ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from complaints import params
+from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
 
@@ -38,7 +39,7 @@ def read(name: str) -> dict[str, Any]:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
         raise UserError(f"no profile {name!r} in {FOLDER}/; {hint}")
-    return _flatten(params.read_yaml(FOLDER / f"{name}.yaml") or {})
+    return _flatten(read_yaml(FOLDER / f"{name}.yaml") or {})
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -80,14 +81,14 @@ def apply(name: str) -> list[str]:
     yaml.preserve_quotes = True
     yaml.width = 120
     yaml.representer.add_representer(type(None), lambda writer, _: writer.represent_scalar(NULL_TAG, "null"))
-    document = yaml.load(params.PARAMS_FILE)
-    before = _flatten(params.read_yaml(params.PARAMS_FILE))
+    document = yaml.load(PARAMS_FILE)
+    before = _flatten(read_yaml(PARAMS_FILE))
     models = set(document["models"])
     for key, value in (read(BASE) | read(name)).items():
         _set(document, key, value)
     after = _flatten(json.loads(json.dumps(document)))
     params.parse(json.loads(json.dumps(document)))
-    with replacing_file(params.PARAMS_FILE) as temporary, open(temporary, "w", encoding="utf-8") as stream:
+    with replacing_file(PARAMS_FILE) as temporary, open(temporary, "w", encoding="utf-8") as stream:
         yaml.dump(document, stream)
     for entry in models - set(document["models"]):
         (Path("predictions") / f"{entry}.parquet").unlink(missing_ok=True)
@@ -96,7 +97,7 @@ def apply(name: str) -> list[str]:
 
 def as_flags(name: str) -> list[str]:
     """Return the profile as arguments of `dvc exp run`: `-S key=value`, `-S +models.new={...}`, `-S ~models.old`."""
-    present = params.load("models")
+    present = params.load().models
     entries: dict[str, dict[str, Any]] = {}
     flags = []
     for key, value in read(name).items():

@@ -12,17 +12,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from complaints.audit.label_stats import RARE
-from complaints.evaluation import figures
+from complaints.reporting.figures import DPI, GREY, INK, SERIES_COLORS, STYLE, WIDTH
 
 
 @contextmanager
 def _picture(path: Path, height: float) -> Iterator[Axes]:
     """Yield axes of `height` inches under the fixed style, then save them; the bytes depend on what is drawn alone."""
-    with matplotlib.style.context(["default", figures.STYLE]):
-        figure = Figure(figsize=(figures.WIDTH, height), dpi=figures.DPI, layout="constrained")
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure.subplots()
-        figure.savefig(path, format="png", dpi=figures.DPI, metadata={"Software": None})
+        figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
 def label_tail(path: Path, counts: Sequence[int]) -> None:
@@ -31,19 +31,19 @@ def label_tail(path: Path, counts: Sequence[int]) -> None:
         # The axis starts below one complaint, so that a label with a single one still shows.
         floor = 0.7
         edges = np.arange(len(counts) + 1) + 0.5
-        axes.stairs(counts, edges, baseline=floor, fill=True, color=figures.SERIES_COLORS["test"])
+        axes.stairs(counts, edges, baseline=floor, fill=True, color=SERIES_COLORS["test"])
         axes.set(yscale="log", ylim=(floor, max(counts) * 1.5), xlim=(0.5, len(counts) + 0.5))
         axes.set(xlabel="labels, most frequent first", ylabel="complaints")
         axes.yaxis.set_major_formatter("{x:,.0f}")
         for limit in RARE:
-            axes.axhline(limit, color=figures.GREY, linewidth=0.7, linestyle="--")
+            axes.axhline(limit, color=GREY, linewidth=0.7, linestyle="--")
 
 
 def word_counts(path: Path, bins: Sequence[tuple[int, int, int]]) -> None:
     """Draw the histogram of word counts, one bar per bin of `lengths.histogram`."""
     with _picture(path, 0.6 + 0.19 * len(bins)) as axes:
         names = [f"{first:,}" if first == last else f"{first:,}-{last:,}" for first, last, _ in bins]
-        bars = axes.barh(range(len(bins)), [count for *_, count in bins], color=figures.SERIES_COLORS["test"])
+        bars = axes.barh(range(len(bins)), [count for *_, count in bins], color=SERIES_COLORS["test"])
         axes.bar_label(bars, fmt="{:,.0f}", padding=3)
         axes.set_yticks(range(len(bins)), names)
         axes.set(ylim=(len(bins) - 0.4, -0.6), ylabel="words", xlabel="complaints")
@@ -70,12 +70,12 @@ def label_quarters(path: Path, names: Sequence[str], first: int, counts: np.ndar
                 extent=(first, first + width, row + 0.95, row + 0.5),
             )  # fmt: skip
             name = textwrap.shorten(names[row], 72, placeholder=" …")
-            axes.text(first, row + 0.45, name, va="bottom", color=figures.INK)
+            axes.text(first, row + 0.45, name, va="bottom", color=INK)
         years = np.arange(-(-first // 4), (first + width) // 4 + 1)
         # A few years are named, so that the names keep apart.
         step = max(1, -(-len(years) // 8))
         axes.set(xlim=(first, first + width), ylim=(labels, 0), yticks=[])
         axes.set_xticks(years[::step] * 4, [str(1970 + year) for year in years[::step]])
-        axes.tick_params(top=True, labeltop=True, length=2, labelcolor=figures.GREY)
+        axes.tick_params(top=True, labeltop=True, length=2, labelcolor=GREY)
         axes.spines["left"].set_visible(False)
         axes.spines["bottom"].set_visible(False)

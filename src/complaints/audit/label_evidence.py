@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer, TfidfVectorizer
 
-from complaints.labels.merge import blank_texts, trimmed_labels
+from complaints.core.columns import blank_texts, trimmed_labels
 
 MAX_LABELS = 500
 """Labels are compared pair by pair; those that appear after this many others are not looked at."""

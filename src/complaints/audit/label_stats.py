@@ -3,13 +3,12 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+
+from complaints.core.columns import NO_DAY
 
 RARE = (5, 10, 50)
 """A label with fewer complaints than one of these is counted as rare, once for each."""
@@ -19,34 +18,6 @@ ALIKE = 0.9
 
 COMPARED = 1000
 """Only so many names, the most frequent ones, are compared with each other."""
-
-NO_DAY = np.iinfo(np.int32).min
-"""Stands for a missing date among days."""
-
-
-@dataclass
-class LabelIds:
-    """Numbers for labels, in the order in which they come; white space around a label does not count."""
-
-    names: list[str] = field(default_factory=list)
-    _ids: dict[str, int] = field(default_factory=dict)
-
-    def encode(self, labels: pa.Array) -> np.ndarray:
-        """Return the number of each label, -1 where it is missing or blank, int32 [rows]."""
-        encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(labels))
-        numbers = [-1]
-        for name in encoded.dictionary.to_pylist():
-            if name and name not in self._ids:
-                self._ids[name] = len(self.names)
-                self.names.append(name)
-            numbers.append(self._ids.get(name, -1))
-        indices = pc.fill_null(encoded.indices, -1).to_numpy()
-        return np.array(numbers, np.int32)[indices + 1]
-
-
-def days(dates: pa.Array) -> np.ndarray:
-    """Return dates as days since 1970-01-01, NO_DAY where one is missing, int32 [rows]."""
-    return pc.fill_null(dates.cast(pa.int32()), int(NO_DAY)).to_numpy()
 
 
 def date_numbers(day: np.ndarray) -> dict[str, Any]:

@@ -3,15 +3,12 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
-
-from complaints.core.errors import UserError
 
 WORD_EDGES = (0, 1, 3, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000)
 """Where the bins of the word counts begin; fixed, so that audits of different data can be compared."""
@@ -84,21 +81,6 @@ class EvenSample:
         ordered = self._texts.take(np.argsort(self._hashes, kind="stable"))
         for start in range(0, len(ordered), TOKENIZER_BATCH):
             yield ordered.slice(start, TOKENIZER_BATCH).to_pylist()
-
-
-def load_token_counter(folder: Path) -> Tokenizer:
-    """Load a model's tokenizer for counting alone: without transformers, which takes a fifth of a gibibyte.
-
-    Raises:
-        UserError: if the folder has no tokenizer.json, or it cannot be read.
-    """
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # what the library raises for a missing or broken file is of no kind of its own
-        raise UserError(f"audit.tokenizer: no tokenizer.json can be read in {folder.name}: {error}") from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def token_numbers(tokenizer: Tokenizer, sample: EvenSample, max_lengths: Sequence[int]) -> dict[str, Any]:

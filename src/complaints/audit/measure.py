@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from complaints.audit import duplicates, encoding, label_stats, lengths
 from complaints.audit.findings import Findings
+from complaints.audit.params import AuditParams
 from complaints.audit.scan import AuditPass, Rows
 from complaints.core.errors import UserError
 from complaints.core.files import parquet_batches
 from complaints.core.schema import SPLITS
 from complaints.dedup.clusters import Clusters
-from complaints.params import AuditParams
 from complaints.text import pii
 
 COLUMNS = ["row_id", "text", "label", "date", "source_split"]

@@ -9,7 +9,7 @@ from complaints.audit import figures
 from complaints.audit.findings import LISTED
 from complaints.audit.label_stats import ALIKE, RARE
 from complaints.audit.measure import EXCERPT_CHARACTERS, Audit, Example
-from complaints.params import AuditParams
+from complaints.audit.params import AuditParams
 from complaints.reporting import html_page
 from complaints.reporting.html_page import Section, Share
 

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from complaints.audit import encoding, label_stats, languages, lengths
+from complaints.audit import encoding, languages, lengths
 from complaints.audit.findings import Findings
+from complaints.core.columns import LabelIds, days
 from complaints.core.schema import SPLITS
 from complaints.dedup.clusters import Clusters, CopyFinder
 from complaints.text import pii
@@ -37,7 +38,7 @@ class AuditPass:
     """A text of fewer words is very short."""
     sample: lengths.EvenSample
     """Texts whose tokens will be counted."""
-    labels: label_stats.LabelIds = field(default_factory=label_stats.LabelIds)
+    labels: LabelIds = field(default_factory=LabelIds)
     findings: Findings = field(default_factory=Findings)
     personal: Counter[str] = field(default_factory=Counter)
     """Kind of personal data -> how many times it was found."""
@@ -51,7 +52,7 @@ class AuditPass:
             words=lengths.count_words(texts),
             redacted=lengths.count_redacted_words(texts),
             label=self.labels.encode(batch["label"]),
-            day=label_stats.days(batch["date"]),
+            day=days(batch["date"]),
             split=pc.fill_null(pc.index_in(batch["source_split"], value_set=pa.array(SPLITS)), -1).to_numpy(),
         )
         self._rows.append(rows)

@@ -1,14 +1,12 @@
 """Where pretrained weights come from, pinned so that a name can mean only one set of bytes."""
 
-import hashlib
 import importlib.metadata
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest
+from complaints.core.files import file_digest, hash_files
 
 # The published digest of sentence-transformers/all-MiniLM-L6-v2 as the package carries it.
 PACKAGED_WEIGHTS = {
@@ -24,12 +22,6 @@ class Backbone:
     spec: str
     folder: Path
     digest: str
-
-
-def hash_files(files: Iterable[Path]) -> str:
-    """Return the sha256 over names and contents of files, in the order given."""
-    listing = "".join(f"{file.name} {file_digest(file)}\n" for file in files)
-    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def folder_digest(folder: Path) -> str:

@@ -1,27 +1,15 @@
 """The models to beat: the majority class, and TF-IDF with logistic regression, stored without pickle."""
 
-import importlib.metadata
-import json
-import zipfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from io import BytesIO
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import skops.io
 from scipy.special import log_softmax
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from complaints.baseline.params import BaselineParams
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, read_json, write_json
-from complaints.params import BaselineParams
-
-MODEL_FILE = "tfidf.skops"
-SETTINGS_FILE = "tfidf.json"
 
 # Words of scikit-learn's list that carry meaning in a complaint about money.
 KEPT_WORDS = {"amount", "bill", "call", "computer", "cry", "fire", "interest", "move", "serious", "system"}
@@ -30,23 +18,6 @@ STOP_WORDS = sorted(ENGLISH_STOP_WORDS - KEPT_WORDS)
 MAX_ITERATIONS = 100
 ABSENT_LOG_PROBABILITY = -30.0
 """Log score of a class without a training row: finite, and lower than logit adjustment can lift."""
-
-TRUSTED_TYPES = {
-    "builtins.bool",
-    "builtins.dict",
-    "builtins.float",
-    "builtins.int",
-    "builtins.list",
-    "builtins.str",
-    "builtins.tuple",
-    "numpy.float32",
-    "numpy.ndarray",
-    "sklearn.feature_extraction.text.TfidfTransformer",
-    "sklearn.feature_extraction.text.TfidfVectorizer",
-    "sklearn.linear_model._logistic.LogisticRegression",
-    "sklearn.pipeline.Pipeline",
-}
-"""All that a stored model is made of; a file that names any other type is refused unread."""
 
 
 @dataclass(frozen=True)
@@ -134,84 +105,3 @@ def majority_logits(train_label_ids: np.ndarray, classes: int, rows: int) -> np.
     """
     counts = np.bincount(train_label_ids, minlength=classes) + 1
     return np.tile(np.log(counts / counts.sum()).astype(np.float32), (rows, 1))
-
-
-def save(model: TfidfModel, folder: Path) -> None:
-    """Write tfidf.skops (the pipeline, loadable with skops alone) and tfidf.json (settings, versions, its sha256).
-
-    Equal models give equal bytes.
-    """
-    # Memory addresses that scikit-learn keeps to check the stop words once only.
-    vars(model.pipeline["tfidf"]).pop("_stop_words_id", None)
-    # As NumPy integers, which scikit-learn leaves there, every term would get a file of its own in the archive.
-    vocabulary = model.pipeline["tfidf"].vocabulary_
-    model.pipeline["tfidf"].vocabulary_ = {term: int(column) for term, column in vocabulary.items()}
-    (folder / MODEL_FILE).write_bytes(_canonical(skops.io.dumps(model.pipeline)))
-    settings = {
-        "classes": model.classes,
-        "params": asdict(model.params),
-        "sha256": file_digest(folder / MODEL_FILE),
-        "versions": {name: importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "skops")},
-    }
-    write_json(folder / SETTINGS_FILE, settings)
-
-
-def load(folder: Path) -> TfidfModel:
-    """Read what `save` wrote.
-
-    Raises:
-        UserError: if a file is missing or changed, or the model names a type outside `TRUSTED_TYPES`.
-    """
-    path = folder / MODEL_FILE
-    settings = read_json(folder / SETTINGS_FILE)
-    if not path.is_file():
-        raise UserError(f"{path} is missing; run `dvc repro` to make it")
-    if file_digest(path) != settings["sha256"]:
-        raise UserError(f"{path} is not the file that {folder / SETTINGS_FILE} describes; run `dvc repro` to make it")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            schema = json.loads(archive.read("schema.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise UserError(f"{path} is not a skops file ({error}); run `dvc repro` to make it") from None
-    if untrusted := {_type_name(node) for node in _nodes(schema)} - TRUSTED_TYPES:
-        raise UserError(f"{path} names types that no baseline is made of ({', '.join(sorted(untrusted))}); delete it")
-    return TfidfModel(skops.io.load(path, trusted=[]), settings["classes"], BaselineParams(**settings["params"]))
-
-
-def _canonical(archive: bytes) -> bytes:
-    """Return a skops archive without what differs between two runs: dates, and memory addresses as ids and names.
-
-    skops uses the ids to restore objects that occur twice as one object, which no part of the pipeline needs.
-    """
-    buffer = BytesIO()
-    with zipfile.ZipFile(BytesIO(archive)) as source, zipfile.ZipFile(buffer, "w") as target:
-
-        def write(name: str, content: bytes) -> None:
-            target.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
-
-        schema = json.loads(source.read("schema.json"))
-        for number, node in enumerate(_nodes(schema)):
-            node.pop("__id__", None)
-            if "file" in node:
-                content = source.read(node["file"])
-                node["file"] = f"{number}.npy"
-                write(node["file"], content)
-        write("schema.json", json.dumps(schema, separators=(",", ":")).encode())
-    return buffer.getvalue()
-
-
-def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield every node of a skops schema that names a type, parents first."""
-    if isinstance(schema, dict):
-        if "__class__" in schema:
-            yield schema
-        children: Any = schema.values()
-    else:
-        children = schema if isinstance(schema, list) else ()
-    for child in children:
-        if isinstance(child, dict | list):
-            yield from _nodes(child)
-
-
-def _type_name(node: dict[str, Any]) -> str:
-    return f"{node['__module__']}.{node['__class__']}"

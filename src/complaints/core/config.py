@@ -7,11 +7,18 @@ import types
 import typing
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
+from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError
 
 from complaints.core.errors import UserError
+
+PARAMS_FILE = Path("params.yaml")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -133,3 +140,63 @@ def _build_section(kind: type, value: Any, key: str) -> Any:
         if name not in value:
             raise _Mismatch(f"{prefix}{name} is missing")
     return kind(**{name: _build(kinds[name], value[name], f"{prefix}{name}") for name in kinds})
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read YAML 1.2 (where 5e-5 is a number) into plain dicts and lists.
+
+    Raises:
+        UserError: if the file is missing or not valid YAML, naming file and line.
+    """
+    try:
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = PlainConstructor
+        return yaml.load(Path(path))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run this at the root of the project") from None
+    except (MarkedYAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise UserError(f"{path}{line}: {problem}") from None
+
+
+def section_of(tree: Any, name: str) -> Any:
+    """Return the section `name` of params.yaml as plain values.
+
+    Raises:
+        UserError: if it is missing.
+    """
+    if not isinstance(tree, dict) or name not in tree:
+        raise UserError(f"params: {name} is missing")
+    return tree[name]
+
+
+def load(section: str, kind: type[T]) -> T:
+    """Return one section of params.yaml in the working directory, checked; the other sections are not looked at.
+
+    Raises:
+        UserError: naming the first key that is unknown, missing, of the wrong type or impossible.
+    """
+    checked: T = build(kind, section_of(read_yaml(PARAMS_FILE), section), section)
+    return checked
+
+
+def load_entry(name: str, kind: type[T]) -> T:
+    """Return the part of the entry `name` of `models:` that `kind` has fields for, checked.
+
+    Raises:
+        UserError: if there is no such entry, or as `load` does.
+    """
+    models = section_of(read_yaml(PARAMS_FILE), "models")
+    if name not in models:
+        raise UserError(f"params: models.{name} is missing; there are {', '.join(models)}")
+    entry, fields = models[name], {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    part = {key: value for key, value in entry.items() if key in fields} if isinstance(entry, dict) else entry
+    checked: T = build(kind, part, f"models.{name}")
+    return checked
+
+
+def model_names() -> list[str]:
+    """Return the names of the entries of `models:`, in their order."""
+    return [str(name) for name in section_of(read_yaml(PARAMS_FILE), "models")]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors import SafetensorError
 
 from complaints.core.errors import UserError
 
@@ -161,3 +162,25 @@ def file_digest(path: str | Path, algorithm: str = "sha256") -> str:
     """Return the hexadecimal digest of a file's bytes."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def hash_files(files: Iterable[Path]) -> str:
+    """Return the sha256 over names and contents of files, in the order given."""
+    listing = "".join(f"{file.name} {file_digest(file)}\n" for file in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn a failed write, as on a full disk, into one line.
+
+    Raises:
+        UserError: if a file could not be written.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{what} cannot be written ({error}); nothing written before is lost: free space and run this again, which "
+            "goes on from the newest checkpoint if there is one"
+        ) from None

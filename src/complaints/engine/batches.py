@@ -1,11 +1,15 @@
 """Batches of similar length, pure functions of seed and epoch, and what a model takes for them."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from complaints.backbones.tokens import TokenSet
+
+# Padded batches are as wide as the next multiple of this: few shapes to compile for, and good ones for tensor cores.
+WIDTH_MULTIPLE = 8
 
 # Rows are shuffled, cut into pools of this many batches and sorted by length within a pool: batches then hold
 # rows of like length (little padding) while their make-up still changes from epoch to epoch.
@@ -93,3 +97,55 @@ def inputs_of(
     if isinstance(examples, FeatureSet):
         return {"features": torch.from_numpy(np.array(examples.features[rows])).to(device)}
     return padded(examples, rows, pad_id, device, multiple)
+
+
+def _cut_padded(lengths: np.ndarray, batch_tokens: int) -> list[int]:
+    """Return where batches of rows in ascending length begin, so that rows x width stays within the budget."""
+    widths = -(-lengths // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+    starts = [0]
+    while starts[-1] < len(widths):
+        ahead = widths[starts[-1] : starts[-1] + batch_tokens // int(widths[starts[-1]]) + 1]
+        fits = np.arange(1, len(ahead) + 1) * ahead <= batch_tokens
+        starts.append(starts[-1] + max(1, int(fits.sum())))
+    return starts
+
+
+def _cut_packed(lengths: np.ndarray, batch_tokens: int) -> list[int]:
+    """Return where batches of rows in any order begin, so that their tokens stay within the budget."""
+    ends = np.cumsum(lengths)
+    starts = [0]
+    while starts[-1] < len(lengths):
+        before = int(ends[starts[-1] - 1]) if starts[-1] else 0
+        starts.append(max(starts[-1] + 1, int(np.searchsorted(ends, before + batch_tokens, side="right"))))
+    return starts
+
+
+def budget_batches(
+    lengths: np.ndarray, batch_tokens: int, seed: int, epoch: int, packed: bool, drawn: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
+
+    The result depends on the arguments alone. Padded batches hold rows of like length, from pools as in
+    `batches.epoch_batches`; packed ones have no padding to save and are cut from the shuffled rows as they come.
+
+    Args:
+        lengths: Number of tokens of each row, int [rows].
+        batch_tokens: Most tokens of a batch, padding included where there is any; a row that is longer stands alone.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+        packed: Whether batches are computed without padding.
+        drawn: Row numbers of the epoch, int, in any order; None for all rows.
+    """
+    random = np.random.Generator(np.random.Philox([seed, epoch]))
+    order = random.permutation(len(lengths) if drawn is None else drawn)
+    if packed:
+        starts = _cut_packed(lengths[order], batch_tokens)
+        return [order[start:end] for start, end in itertools.pairwise(starts)]
+    pool = POOL_BATCHES * max(1, int(batch_tokens / lengths[order].mean()))
+    batches = []
+    for start in range(0, len(order), pool):
+        rows = order[start : start + pool]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        starts = _cut_padded(lengths[rows], batch_tokens)
+        batches += [rows[first:end] for first, end in itertools.pairwise(starts)]
+    return [batches[i] for i in random.permutation(len(batches))]

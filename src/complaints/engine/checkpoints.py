@@ -4,8 +4,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from complaints.backbones.resolve import hash_files
-from complaints.core.errors import UserError
-from complaints.core.files import file_digest, replacing_file, replacing_folder, write_json
+from complaints.core.files import file_digest, hash_files, replacing_file, replacing_folder, write_json, writing
 
 STATE_FILE = "state.json"
 KEPT = 2
@@ -28,25 +25,14 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def code_digest() -> str:
-    """Return a digest of this package's modules: a run begun with other code must not be resumed."""
-    return hash_files(sorted(Path(__file__).parent.rglob("*.py")))
+def code_digest(packages: Iterable[str]) -> str:
+    """Return a digest of the modules in these packages of `complaints`: other code must not resume a run.
 
-
-@contextmanager
-def writing(what: str) -> Iterator[None]:
-    """Turn a failed write, as on a full disk, into one line.
-
-    Raises:
-        UserError: if a file could not be written.
+    Args:
+        packages: Names of the packages that decide the result; a test holds them against dvc.yaml.
     """
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{what} cannot be written ({error}); nothing written before is lost: free space and run this again, which "
-            "goes on from the newest checkpoint if there is one"
-        ) from None
+    root = Path(__file__).parents[1]
+    return hash_files(sorted(file for package in packages for file in (root / package).rglob("*.py")))
 
 
 @dataclass

@@ -5,13 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from complaints.core.errors import UserError
-from complaints.modeling import attention
-from complaints.modeling.attention import varlen_kernel
 
 # Options of glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -109,24 +106,6 @@ def explaining(remedy: str) -> Iterator[None]:
         raise
 
 
-def runs_varlen(device: str, precision: str) -> bool:
-    """Tell whether torch's attention over rows of any length runs: compute capability 8 and up, half precision."""
-    if device == "cpu" or precision == "fp32" or varlen_kernel() is None:
-        return False
-    return torch.cuda.get_device_capability()[0] >= 8
-
-
 def describe_device(device: str) -> str:
     """Name the device as far as it decides bits: `cpu`, or the GPU's name."""
     return "cpu" if device == "cpu" else torch.cuda.get_device_name()
-
-
-def prepare_attention(encoder: Any, packing: str, compiled: bool, precision: str) -> bool:
-    """Let `attention.prepare` choose how `encoder` attends on this machine; return whether it skips padding.
-
-    Raises:
-        UserError: as it does.
-    """
-    device = device_name()
-    slow_half = device == "cpu" and precision == "bf16"
-    return attention.prepare(encoder, packing, runs_varlen(device, precision), compiled, slow_half)

@@ -9,8 +9,9 @@ import numpy as np
 from complaints.core.errors import UserError
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.evaluation import figures
-from complaints.evaluation.scoreboard import FLOOR, REFERENCE, Row, Truth, by_frequency, confusions, tiers, write_tables
-from complaints.labels.products import product_scores
+from complaints.evaluation.products import product_scores
+from complaints.evaluation.scoreboard import FLOOR, REFERENCE, Row, Truth, by_frequency, tiers
+from complaints.evaluation.tables import confusions, write_tables
 from complaints.reporting.html_page import Cell, Section, render
 from complaints.scoring import metrics
 

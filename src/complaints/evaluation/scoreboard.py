@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from complaints.core.errors import UserError
-from complaints.core.files import read_json, read_parquet, write_csv
+from complaints.core.files import read_json, read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.scoring import metrics
+from complaints.scoring.logit_adjustment import adjust, choose_tau, log_prior
 from complaints.scoring.predictions import read_predictions
 
 FLOOR = "majority"
@@ -151,7 +152,7 @@ def score(truth: Truth, logits: dict[str, dict[str, np.ndarray]], grid: Sequence
 
     The floor has no adjusted row. The strength of the adjustment is chosen from `grid` on validation rows alone.
     """
-    prior = metrics.log_prior(truth.label_ids["train"], len(truth.labels))
+    prior = log_prior(truth.label_ids["train"], len(truth.labels))
     reference = {
         part: metrics.class_scores(
             truth.label_ids[split][rows], logits[REFERENCE][split][rows].argmax(axis=1), len(truth.labels)
@@ -162,8 +163,8 @@ def score(truth: Truth, logits: dict[str, dict[str, np.ndarray]], grid: Sequence
     for model, values in logits.items():
         rows.append(_row(truth, model, None, values, reference))
         if model != FLOOR:
-            tau = metrics.choose_tau(values["validation"], truth.label_ids["validation"], prior, grid)
-            adjusted = {split: metrics.adjust(values[split], prior, tau) for split in HELD_OUT}
+            tau = choose_tau(values["validation"], truth.label_ids["validation"], prior, grid)
+            adjusted = {split: adjust(values[split], prior, tau) for split in HELD_OUT}
             rows.append(_row(truth, model, tau, adjusted, reference))
     return rows
 
@@ -210,60 +211,3 @@ def tiers(train_support: np.ndarray) -> list[str]:
     for rank, label_id in enumerate(by_frequency(train_support)[: HEAD_CLASSES + MID_CLASSES]):
         result[label_id] = "head" if rank < HEAD_CLASSES else "mid"
     return result
-
-
-def confusions(truth: Truth, row: Row, split: str) -> list[tuple[int, int, int, float]]:
-    """Return (true id, predicted id, rows, share of the true class), the most frequent first."""
-    classes = len(truth.labels)
-    true, predicted = truth.label_ids[split], row.predicted[split]
-    wrong = true != predicted
-    pairs, counts = np.unique(true[wrong] * classes + predicted[wrong], return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    support = row.scores[split].support
-    return [
-        (int(pair // classes), int(pair % classes), int(count), float(count / support[pair // classes]))
-        for pair, count in zip(pairs[order], counts[order], strict=True)
-    ]
-
-
-def metrics_json(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float | int]]]:
-    """Return {row: {part: {metric: value}}}."""
-    return {row.name: row.values for row in rows}
-
-
-def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
-    """Write scoreboard.csv, per_class.csv (every row) and confusions.csv (every row but the floor) into `folder`."""
-    header = ["model", "split", "tau"]
-    header += ["accuracy", "accuracy_error", "macro_f1", "macro_f1_error", "weighted_f1", "zero_f1_classes", "rescued"]
-    write_csv(folder / "scoreboard.csv", header, (_scoreboard(row, part) for row in rows for part in truth.parts))
-
-    support, tier = truth.train_support, tiers(truth.train_support)
-    header = ["model", "split", "label", "tier", "support_train", "support", "precision", "recall", "f1"]
-    write_csv(
-        folder / "per_class.csv",
-        header,
-        (
-            [row.name, split, truth.labels[i], tier[i], int(support[i]), int(scores.support[i])]
-            + [round(float(column[i]), 6) for column in (scores.precision, scores.recall, scores.f1)]
-            for row in rows
-            for split, scores in ((split, row.scores[split]) for split in HELD_OUT)
-            for i in by_frequency(support)
-        ),
-    )
-    write_csv(
-        folder / "confusions.csv",
-        ["model", "split", "true", "predicted", "count", "share"],
-        (
-            [row.name, split, truth.labels[true], truth.labels[predicted], count, round(share, 6)]
-            for row in rows
-            if row.model != FLOOR
-            for split in HELD_OUT
-            for true, predicted, count, share in confusions(truth, row, split)
-        ),
-    )
-
-
-def _scoreboard(row: Row, part: str) -> list[object]:
-    value, error = row.values[part], row.errors[part]
-    scores = [value["accuracy"], error["accuracy"], value["macro_f1"], error["macro_f1"], value["weighted_f1"]]
-    return [row.name, part, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from complaints.backbones import config, tokens
+from complaints.backbones import pretrained, tokens
 from complaints.backbones.resolve import resolve
+from complaints.backbones.tokenizer import check_tokenizer, load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import replacing_folder, write_json
+from complaints.core.files import replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT
 from complaints.engine import distributed
-from complaints.engine.checkpoints import writing
-from complaints.engine.device import device_name, explaining, prepare_attention, resolve_precision
+from complaints.engine.device import device_name, explaining, resolve_precision
 from complaints.engine.inference import infer
-from complaints.finetuning.params import EmbedParams
+from complaints.features.params import EmbedParams
 from complaints.modeling import classifier
+from complaints.modeling.attention import prepare_attention
 
 FEATURES_FILE = "features.json"
 
@@ -36,11 +37,11 @@ def write_features(name: str, params: EmbedParams) -> None:
     device = device_name()
     precision = resolve_precision(params.precision, device)
     backbone = resolve(params.backbone)
-    start = config.starting_weights(params.weights, backbone)
-    pooling = config.resolve_pooling(params.pooling, backbone, start)
-    tokenizer = tokens.load_tokenizer(backbone.folder)
+    start = pretrained.starting_weights(params.weights, backbone)
+    pooling = pretrained.resolve_pooling(params.pooling, backbone, start)
+    tokenizer = load_tokenizer(backbone.folder)
     source = Path("data/tokens") / name
-    tokens.check_tokenizer(source / "meta.json", tokenizer)
+    check_tokenizer(source / "meta.json", tokenizer)
     accelerator = distributed.make_accelerator(device, precision)
     encoder = classifier.load_pretrained(start.folder, AutoModel)
     prepare_attention(encoder, "never", False, precision)

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from complaints.backbones import tokens
+from complaints.backbones.tokenizer import encode
 from complaints.engine.inference import infer
 from complaints.features.embed import Features
 from complaints.finetuning.linear_probe import start_from_probe
@@ -40,7 +41,7 @@ def start_from_names(
     Rows are normalised, then divided by the names' mean length, which stands for the length of texts' embeddings; a
     class without a training complaint thereby starts as well as any other. Biases are zero.
     """
-    ids = tokens.encode(tokenizer, names, max_length)["input_ids"]
+    ids = encode(tokenizer, names, max_length)["input_ids"]
     rows = tokens.TokenSet(
         row_ids=names,
         ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),

@@ -13,17 +13,16 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from complaints.core.errors import UserError
-from complaints.engine.batches import Examples, inputs_of, step_seed
+from complaints.engine.batches import WIDTH_MULTIPLE, Examples, inputs_of, step_seed
 from complaints.engine.checkpoints import Checkpoints, Progress
 from complaints.engine.distributed import pieces
 from complaints.engine.inference import hidden_bar, infer
 from complaints.engine.schedules import learning_rate_factor
-from complaints.finetuning.batching import WIDTH_MULTIPLE, count_steps, draw_batches, step_divisor
+from complaints.finetuning.batching import count_steps, draw_batches, step_divisor
 from complaints.finetuning.divergence import Guard
-from complaints.finetuning.layerwise_lr import depth_factors
 from complaints.finetuning.losses import Objective, make_objective
+from complaints.finetuning.optimizer import make_optimizer
 from complaints.finetuning.params import ModelParams
-from complaints.modeling.classifier import is_head
 from complaints.scoring.metrics import accuracy, class_scores, macro_f1
 
 
@@ -65,26 +64,6 @@ class Part:
     """Of the sum of its rows' losses; the loss of the step is the sum over all parts."""
     seed: int
     """Of its dropout."""
-
-
-def make_optimizer(model: nn.Module, params: ModelParams) -> torch.optim.AdamW:
-    """Return AdamW (Loshchilov and Hutter 2019) with a learning rate for the head and one for the encoder.
-
-    Matrices decay; biases and norms (tensors of one dimension) do not. The encoder's rate may fall from layer to layer.
-    """
-    factors = depth_factors(model, params.layer_decay)
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            rate = params.head_learning_rate if is_head(name) else params.learning_rate * factors[name]
-            groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {"params": parameters, "peak_lr": rate, "weight_decay": params.weight_decay if decays else 0.0}
-            for (rate, decays), parameters in groups.items()
-        ],
-        fused=True,
-    )
 
 
 def validate(accelerator: Accelerator, model: nn.Module, data: Data) -> dict[str, float]:

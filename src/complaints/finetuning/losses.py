@@ -8,7 +8,7 @@ from torch import nn
 
 from complaints.finetuning.params import ModelParams
 from complaints.finetuning.sampling import class_shares
-from complaints.scoring.metrics import log_prior
+from complaints.scoring.logit_adjustment import log_prior
 
 
 def class_weights(counts: np.ndarray, scheme: str, beta: float) -> np.ndarray:

@@ -3,62 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from complaints.backbones.params import TokenizerParams
 from complaints.core.config import Count, NotNegative, Positive, Range, Seed, Share
 from complaints.core.errors import UserError
-
-
-@dataclass(frozen=True)
-class TokenizerParams:
-    """The part of a model's entry that decides its tokens."""
-
-    backbone: str
-    max_length: Annotated[int, Range(8, 8192)]
-
-
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
-
-
-@dataclass(frozen=True)
-class MaskingParams:
-    """How the backbone's masked-language-model training goes on, on the training texts."""
-
-    epochs: Annotated[int, Range(0)]
-    batch_size: Count
-    learning_rate: Positive
-    mask_share: Annotated[float, Range(0, 0.9, above=True)]
-
-
-@dataclass(frozen=True)
-class PretrainParams:
-    """The part of a model's entry that decides its `pretrain` stage."""
-
-    backbone: str
-    pretrain: MaskingParams
-    precision: Precision
-    seed: Seed
-
-
-@dataclass(frozen=True)
-class EmbedParams:
-    """The part of a model's entry that decides its `embed` stage."""
-
-    backbone: str
-    weights: str
-    train: Literal["full", "lora", "frozen", "head"]
-    head: Literal["linear", "stock"]
-    pooling: Literal["auto", "mean", "cls", "last"]
-    head_start: Literal["probe", "names", "random"]
-    precision: Precision
-
-    @property
-    def trains_head_alone(self) -> bool:
-        """Tell whether the encoder stays as it is, so that its features are all that training needs."""
-        return self.train in ("frozen", "head")
-
-    @property
-    def uses_features(self) -> bool:
-        """Tell whether the features of the untrained encoder are needed at all."""
-        return self.trains_head_alone or self.head_start == "probe"
+from complaints.features.params import EmbedParams
+from complaints.pretraining.params import MaskingParams
 
 
 @dataclass(frozen=True)

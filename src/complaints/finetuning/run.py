@@ -13,15 +13,16 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import nn
 
-from complaints.backbones import config, tokens
+from complaints.backbones import pretrained, tokens
 from complaints.backbones.resolve import Backbone, folder_digest, resolve
+from complaints.backbones.tokenizer import check_tokenizer, load_tokenizer
 from complaints.backbones.tokens import TokenSet
-from complaints.core.files import file_digest, read_json, replacing_file, replacing_folder, write_json
+from complaints.core.files import file_digest, read_json, replacing_file, replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.engine import distributed
 from complaints.engine.batches import Examples, FeatureSet
-from complaints.engine.checkpoints import Checkpoints, Progress, code_digest, fingerprint, writing
-from complaints.engine.device import describe_device, device_name, explaining, prepare_attention, resolve_precision
+from complaints.engine.checkpoints import Checkpoints, Progress, code_digest, fingerprint
+from complaints.engine.device import describe_device, device_name, explaining, resolve_precision
 from complaints.engine.inference import infer
 from complaints.features.embed import Features
 from complaints.finetuning import divergence, head_init, trainable
@@ -29,10 +30,14 @@ from complaints.finetuning.loop import Data, train
 from complaints.finetuning.losses import Objective
 from complaints.finetuning.params import ModelParams
 from complaints.modeling import classifier
+from complaints.modeling.attention import prepare_attention
 from complaints.scoring.predictions import write_predictions
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
 RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "packed", "processes", "versions")
+CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "pretraining", "scoring")
+"""Packages whose code decides the result of a training."""
+
 Report = Callable[[Progress], None]
 
 STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "gradient_norm")
@@ -57,7 +62,7 @@ def _identity(
         "params": asdict(params),
         "backbone_sha256": backbone.digest,
         "weights_sha256": folder_digest(begin.folder),
-        "pooling": config.resolve_pooling(params.pooling, backbone, begin),
+        "pooling": pretrained.resolve_pooling(params.pooling, backbone, begin),
         "data": {file.name: file_digest(file) for file in sorted(data)},
         "labels": read_json("data/interim/labels.json"),
         "device": describe_device(device),
@@ -65,7 +70,7 @@ def _identity(
         "packed": packed,
         "processes": accelerator.num_processes,
         "versions": {package: version(package) for package in VERSIONED},
-        "code": code_digest(),
+        "code": code_digest(CODE),
     }
 
 
@@ -115,13 +120,13 @@ def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) ->
     precision = resolve_precision(params.precision, device)
     accelerator = distributed.make_accelerator(device, precision)
     backbone = resolve(params.backbone)
-    begin = config.starting_weights(params.weights, backbone)
-    tokenizer = tokens.load_tokenizer(backbone.folder)
+    begin = pretrained.starting_weights(params.weights, backbone)
+    tokenizer = load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
-    tokens.check_tokenizer(folder / "meta.json", tokenizer)
+    check_tokenizer(folder / "meta.json", tokenizer)
     labels: list[str] = read_json("data/interim/labels.json")
     set_seed(params.seed)
-    pooling = config.resolve_pooling(params.pooling, backbone, begin)
+    pooling = pretrained.resolve_pooling(params.pooling, backbone, begin)
     model = classifier.build(begin, params.head, pooling, labels).to(accelerator.device)
     packed = prepare_attention(model.encoder, params.packing, params.compile, precision)
     adapted = trainable.choose_trained(model, params)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from complaints.core.columns import blank_texts, trimmed_labels
 from complaints.core.errors import UserError
 from complaints.core.schema import LABELED_SCHEMA
 from complaints.labels.label_map import LabelMap
@@ -40,17 +41,6 @@ class Classes:
     ids: dict[str, int]
     products: list[dict[str | None, int]]
     report: dict[str, Any]
-
-
-def blank_texts(texts: pa.Array) -> pa.Array:
-    """Say of each text whether it holds nothing but white space."""
-    return pc.or_(pc.equal(pc.binary_length(texts), 0), pc.utf8_is_space(texts))
-
-
-def trimmed_labels(labels: pa.Array) -> pa.Array:
-    """Return labels without white space around them, null where nothing is left."""
-    trimmed = pc.utf8_trim_whitespace(labels)
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
 def count(batches: Iterable[pa.RecordBatch]) -> RawCounts:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
-from complaints.params import read_yaml
 
 LOCK_SCHEMA = "2.0"
 IGNORED_BY_DVC = [".hg/", ".git/", ".git", ".dvc/"]

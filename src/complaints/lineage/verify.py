@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from complaints.core.config import read_yaml
 from complaints.core.files import file_digest, read_json
 from complaints.lineage.chain import COMPLAINTS, MANIFEST, Step, Trace
 from complaints.lineage.lock import Entry, Stage, flatten, hash_path, is_inside
-from complaints.params import read_yaml
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from complaints.core.errors import UserError
+from complaints.engine.device import device_name
 
 PADDING_FREE = "padding_free"
 FLOAT32 = "sdpa_float32"
@@ -220,3 +221,21 @@ def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool, slow_
         AttentionMaskInterface.register(FLOAT32, sdpa_mask)
         encoder.set_attn_implementation(FLOAT32)
     return False
+
+
+def runs_varlen(device: str, precision: str) -> bool:
+    """Tell whether torch's attention over rows of any length runs: compute capability 8 and up, half precision."""
+    if device == "cpu" or precision == "fp32" or varlen_kernel() is None:
+        return False
+    return torch.cuda.get_device_capability()[0] >= 8
+
+
+def prepare_attention(encoder: Any, packing: str, compiled: bool, precision: str) -> bool:
+    """Let `attention.prepare` choose how `encoder` attends on this machine; return whether it skips padding.
+
+    Raises:
+        UserError: as it does.
+    """
+    device = device_name()
+    slow_half = device == "cpu" and precision == "bf16"
+    return prepare(encoder, packing, runs_varlen(device, precision), compiled, slow_half)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from complaints.backbones.config import CLASSIFIER_FILE, is_decoder
+from complaints.backbones.pretrained import CLASSIFIER_FILE, is_decoder
 from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
 from complaints.core.files import read_json, write_json

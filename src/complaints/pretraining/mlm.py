@@ -15,22 +15,26 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from complaints.backbones import tokens
-from complaints.backbones.config import PRETRAINING_FILE, is_decoder
+from complaints.backbones.pretrained import PRETRAINING_FILE, is_decoder
 from complaints.backbones.resolve import Backbone
+from complaints.backbones.tokenizer import check_tokenizer, load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, read_json, replacing_folder, write_json
+from complaints.core.files import file_digest, read_json, replacing_folder, write_json, writing
 from complaints.engine import distributed
 from complaints.engine.batches import epoch_batches, padded, step_seed
-from complaints.engine.checkpoints import Checkpoints, Progress, code_digest, fingerprint, writing
-from complaints.engine.device import describe_device, device_name, explaining, prepare_attention, resolve_precision
+from complaints.engine.checkpoints import Checkpoints, Progress, code_digest, fingerprint
+from complaints.engine.device import describe_device, device_name, explaining, resolve_precision
 from complaints.engine.schedules import learning_rate_factor
-from complaints.finetuning.params import MaskingParams, PretrainParams
 from complaints.modeling import classifier
+from complaints.modeling.attention import prepare_attention
+from complaints.pretraining.params import MaskingParams, PretrainParams
 
 WARMUP_FRACTION = 0.1
 WEIGHT_DECAY = 0.01
 MAX_NORM = 1.0
 CHECKPOINT_STEPS = 200
+CODE = ("backbones", "core", "engine", "modeling", "pretraining")
+"""Packages whose code decides the result of a training."""
 VERSIONED = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
 
 
@@ -178,11 +182,11 @@ def pretrain(name: str, backbone: Backbone, params: PretrainParams, scratch: Pat
 
     device = device_name()
     precision = resolve_precision(params.precision, device)
-    tokenizer = tokens.load_tokenizer(backbone.folder)
+    tokenizer = load_tokenizer(backbone.folder)
     if tokenizer.mask_token is None or is_decoder(read_json(backbone.folder / "config.json")["model_type"]):
         raise UserError(f"pretrain.epochs: {params.backbone} has no mask token to be trained with; set it to 0")
     source = Path("data/tokens") / name
-    tokens.check_tokenizer(source / "meta.json", tokenizer)
+    check_tokenizer(source / "meta.json", tokenizer)
     inputs = {
         "params": asdict(params),
         "backbone_sha256": backbone.digest,
@@ -190,7 +194,7 @@ def pretrain(name: str, backbone: Backbone, params: PretrainParams, scratch: Pat
         "device": describe_device(device),
         "precision": precision,
         "versions": {package: version(package) for package in VERSIONED},
-        "code": code_digest(),
+        "code": code_digest(CODE),
     }
     checkpoints = Checkpoints(scratch / "pretrain" / name, fingerprint(inputs))
     set_seed(params.seed)

@@ -1,6 +1,5 @@
 """Scores of predicted classes against true ones, their standard errors, and logit adjustment."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,30 +108,3 @@ def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> flo
     occurs = (support > 0) | (chosen > 0)
     # Classes that do not occur have F1 = 0 and add nothing to the sum.
     return float(np.std(_f1(hits, support, chosen).sum(axis=1) / occurs.sum(axis=1), ddof=1))
-
-
-def log_prior(label_ids: np.ndarray, classes: int) -> np.ndarray:
-    """Return the log share of each class among training labels, float64 [classes], with add-one smoothing."""
-    counts = np.bincount(label_ids, minlength=classes) + 1
-    return np.log(counts / counts.sum())
-
-
-def adjust(logits: np.ndarray, prior: np.ndarray, tau: float) -> np.ndarray:
-    """Return logits [rows, classes] minus `tau` times the log prior [classes].
-
-    Post-hoc logit adjustment of Menon et al. 2021, "Long-tail learning via logit adjustment": tau = 1 turns
-    posterior scores into those of balanced classes, tau = 0 changes nothing.
-    """
-    return logits - tau * prior
-
-
-def choose_tau(logits: np.ndarray, true: np.ndarray, prior: np.ndarray, grid: Sequence[float]) -> float:
-    """Return the tau of `grid` whose adjusted logits have the best macro-F1; of equals the smallest.
-
-    Give it validation rows only. Logits are [rows, classes], `true` is int [rows], `prior` as from `log_prior`.
-    """
-
-    def value(tau: float) -> float:
-        return macro_f1(class_scores(true, adjust(logits, prior, tau).argmax(axis=1), logits.shape[1]))
-
-    return max(sorted(grid), key=value)

@@ -15,9 +15,9 @@ from tqdm import tqdm
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, replacing_file, write_json, write_parquet
 from complaints.core.schema import RAW_SCHEMA
-from complaints.params import FetchParams
 from complaints.sources.cfpb.join import Report
 from complaints.sources.cfpb.join import read_batches as read_cfpb
+from complaints.sources.params import FetchParams
 from complaints.sources.readers.batches import read_batches
 from complaints.sources.readers.lines import check_file
 from complaints.sources.synthetic.corpus import make_corpus

@@ -14,7 +14,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import parquet_batches
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.dedup.clusters import Clusters, CopyFinder
-from complaints.params import SplitParams
+from complaints.splits.params import SplitParams
 
 TRAIN, VALIDATION, TEST = range(3)
 """Places in SPLITS, by which the arrays of this module name a split."""

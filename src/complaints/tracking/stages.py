@@ -22,7 +22,6 @@ from typing import Any
 
 from complaints.core.files import file_digest
 from complaints.lineage.lock import Stage, fingerprint, hash_path, read_lock, stage_now
-from complaints.params import TrackingParams
 from complaints.tracking.mlflow_client import (
     Run,
     attempt,
@@ -35,6 +34,7 @@ from complaints.tracking.mlflow_client import (
     open_run,
     synced_in_sqlite,
 )
+from complaints.tracking.params import TrackingParams
 from complaints.tracking.projection import ARTIFACTS, curve, describe, kind_of, outs_md5, project
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from complaints.core.config import build
+from complaints.core.config import Count, build, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
-from complaints.params import Count, read_yaml
 from complaints.sources.download import download, is_address, kept_path
-from complaints.sources.readers.csv import Chunk, csv_chunks, csv_header
+from complaints.sources.readers.chunk import Chunk
+from complaints.sources.readers.csv import csv_chunks, csv_header
 from complaints.sources.readers.lines import check_file, shown
 
 DOWNLOADS = Path("scratch/downloads")

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA
-from complaints.params import CfpbParams
 from complaints.sources.cfpb.files import check_header, chunks, locate, read_description
 from complaints.sources.cfpb.structured import (
     NO_DATE,
@@ -23,6 +22,7 @@ from complaints.sources.cfpb.structured import (
     complaint_ids,
     read_structured,
 )
+from complaints.sources.params import CfpbParams
 
 NARRATIVES = {"id": "Complaint ID", "text": "Consumer complaint narrative"}
 NO_NARRATIVES = " (exports since September 2026 have no narratives; name the archive under `narratives`)"

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from complaints.core.errors import UserError
-from complaints.params import CfpbParams
 from complaints.sources.cfpb.files import DataFile, chunks
+from complaints.sources.params import CfpbParams
 from complaints.sources.readers.batches import parse_date
 
 STRUCTURED = {"id": "Complaint ID", "date": "Date received", "product": "Product", "label": "Issue"}

@@ -22,7 +22,7 @@ from complaints.sources.hub.description import HubDescription
 from complaints.sources.hub.files import HubFile, download
 from complaints.sources.hub.indices import LEFT_OUT, read_indices
 from complaints.sources.readers.batches import checked_batch
-from complaints.sources.readers.csv import BATCH_ROWS, Chunk
+from complaints.sources.readers.chunk import BATCH_ROWS, Chunk
 from complaints.sources.readers.lines import shown
 from complaints.sources.readers.parquet import parquet_strings
 

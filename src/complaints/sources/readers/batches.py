@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA, SPLITS
-from complaints.params import FileParams
-from complaints.sources.readers.csv import Chunk, csv_chunks
+from complaints.sources.params import FileParams
+from complaints.sources.readers.chunk import Chunk
+from complaints.sources.readers.csv import csv_chunks
 from complaints.sources.readers.jsonl import jsonl_chunks
 from complaints.sources.readers.lines import PACKED, shown
 from complaints.sources.readers.parquet import parquet_chunks

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core.errors import UserError
-from complaints.sources.readers.csv import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns, to_chunk
+from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns, to_chunk
 from complaints.sources.readers.lines import shown, text_lines
 
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from complaints.core.errors import UserError
-from complaints.sources.readers.csv import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns
+from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns
 from complaints.sources.readers.lines import EXPANDED_FLOOR, EXPANSION, check_file, content_of, shown
 
 

@@ -1,0 +1,13 @@
+"""Parameters of the stage evaluate."""
+
+from dataclasses import dataclass
+
+from complaints.core.config import Count, NotNegative
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """How predictions become the scoreboard."""
+
+    adjustment_grid: tuple[NotNegative, ...]
+    worst_pairs: Count

@@ -1,0 +1,67 @@
+"""The scoreboard, per-class scores and confusions as CSV, Markdown and JSON."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from complaints.core.files import write_csv
+from complaints.core.schema import HELD_OUT
+from complaints.evaluation.scoreboard import FLOOR, Row, Truth, by_frequency, tiers
+
+
+def confusions(truth: Truth, row: Row, split: str) -> list[tuple[int, int, int, float]]:
+    """Return (true id, predicted id, rows, share of the true class), the most frequent first."""
+    classes = len(truth.labels)
+    true, predicted = truth.label_ids[split], row.predicted[split]
+    wrong = true != predicted
+    pairs, counts = np.unique(true[wrong] * classes + predicted[wrong], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    support = row.scores[split].support
+    return [
+        (int(pair // classes), int(pair % classes), int(count), float(count / support[pair // classes]))
+        for pair, count in zip(pairs[order], counts[order], strict=True)
+    ]
+
+
+def metrics_json(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float | int]]]:
+    """Return {row: {part: {metric: value}}}."""
+    return {row.name: row.values for row in rows}
+
+
+def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
+    """Write scoreboard.csv, per_class.csv (every row) and confusions.csv (every row but the floor) into `folder`."""
+    header = ["model", "split", "tau"]
+    header += ["accuracy", "accuracy_error", "macro_f1", "macro_f1_error", "weighted_f1", "zero_f1_classes", "rescued"]
+    write_csv(folder / "scoreboard.csv", header, (_scoreboard(row, part) for row in rows for part in truth.parts))
+
+    support, tier = truth.train_support, tiers(truth.train_support)
+    header = ["model", "split", "label", "tier", "support_train", "support", "precision", "recall", "f1"]
+    write_csv(
+        folder / "per_class.csv",
+        header,
+        (
+            [row.name, split, truth.labels[i], tier[i], int(support[i]), int(scores.support[i])]
+            + [round(float(column[i]), 6) for column in (scores.precision, scores.recall, scores.f1)]
+            for row in rows
+            for split, scores in ((split, row.scores[split]) for split in HELD_OUT)
+            for i in by_frequency(support)
+        ),
+    )
+    write_csv(
+        folder / "confusions.csv",
+        ["model", "split", "true", "predicted", "count", "share"],
+        (
+            [row.name, split, truth.labels[true], truth.labels[predicted], count, round(share, 6)]
+            for row in rows
+            if row.model != FLOOR
+            for split in HELD_OUT
+            for true, predicted, count, share in confusions(truth, row, split)
+        ),
+    )
+
+
+def _scoreboard(row: Row, part: str) -> list[object]:
+    value, error = row.values[part], row.errors[part]
+    scores = [value["accuracy"], error["accuracy"], value["macro_f1"], error["macro_f1"], value["weighted_f1"]]
+    return [row.name, part, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]
