@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import bad_files
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bad_files import GOOD, HIDDEN, INPUTS, MEGABYTE, Row
-from tiny_models import save_bert
+from support import bad_files
+from support.bad_files import GOOD, HIDDEN, INPUTS, MEGABYTE, Row
+from support.paths import ROOT
+from support.tiny_models import save_bert
 
 from complaints import cli
 from complaints.backbones import tokens
@@ -25,7 +26,7 @@ from complaints.modeling import classifier
 from complaints.sources import fetch as sources_fetch
 from complaints.sources.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
 
-DOC = Path(__file__).parents[1] / "docs/bad-input.md"
+DOC = ROOT / "docs/bad-input.md"
 ROW = re.compile(r"\| (?P<input>.+?) \| (?P<outcome>refused|kept) \| (?P<said>.*?) ?\|")
 TABLE = [match for match in map(ROW.fullmatch, DOC.read_text(encoding="utf-8").splitlines()) if match]
 REFUSED = {row["input"]: re.findall(r"`(.+?)`", row["said"]) for row in TABLE if row["outcome"] == "refused"}

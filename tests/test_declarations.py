@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from imports import imported_files
 from ruamel.yaml import YAML
+from support.imports import imported_files
+from support.paths import ROOT
 
 from complaints import profiles
 from complaints.core.config import read_yaml
@@ -19,7 +20,6 @@ from complaints.engine.checkpoints import code_digest
 from complaints.finetuning import run
 from complaints.pretraining import mlm
 
-ROOT = Path(__file__).parents[1]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 

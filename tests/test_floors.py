@@ -3,7 +3,9 @@
 import ast
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "src/complaints"
+from support.paths import SRC
+
+PACKAGE = SRC / "complaints"
 
 FLOORS = [
     {"__main__"},

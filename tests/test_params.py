@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
+from support.paths import ROOT
 
 from complaints import params, profiles
 from complaints.core import config
 from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
 from complaints.finetuning.params import ModelParams
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

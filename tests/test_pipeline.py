@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import Project, copy_project
+from support.project import Project, copy_project
 
 pytestmark = pytest.mark.slow
 

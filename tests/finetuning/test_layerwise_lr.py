@@ -1,0 +1,106 @@
+"""Learning rates that fall towards the input, for each kind of backbone."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.tiny_task import ROOT
+from torch import nn
+from transformers import (
+    AlbertConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DistilBertConfig,
+    LlamaConfig,
+    ModernBertConfig,
+    Olmo2Config,
+    Qwen2Config,
+    RobertaConfig,
+)
+
+from complaints import params
+from complaints.core.config import read_yaml
+from complaints.core.errors import UserError
+from complaints.finetuning.layerwise_lr import depth_factors
+from complaints.finetuning.optimizer import make_optimizer
+from complaints.modeling.classifier import Classifier, LinearClassifier, StockClassifier, is_head
+
+SMALL: dict[str, Any] = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "num_labels": 3}
+LAYERS = {"num_hidden_layers": 3, "intermediate_size": 16}
+DECODER = SMALL | LAYERS | {"num_key_value_heads": 2, "pad_token_id": 0}
+CONFIGS = [
+    BertConfig(**SMALL, **LAYERS),
+    RobertaConfig(**SMALL, **LAYERS),
+    DistilBertConfig(vocab_size=20, dim=8, n_heads=2, n_layers=3, hidden_dim=16, num_labels=3),
+    ModernBertConfig(**SMALL, **LAYERS, pad_token_id=0, cls_token_id=1, sep_token_id=2, bos_token_id=1, eos_token_id=2),
+    Qwen2Config(**DECODER),
+    LlamaConfig(**DECODER),
+    Olmo2Config(**DECODER),
+]
+EMBEDDING = re.compile(r"embed")
+
+
+def linear(config) -> LinearClassifier:
+    return LinearClassifier(AutoModel.from_config(config), "mean", 3)
+
+
+def stock(config) -> StockClassifier:
+    return StockClassifier(AutoModelForSequenceClassification.from_config(config))
+
+
+def settings(**changes) -> params.ModelParams:
+    return replace(params.parse(read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
+
+
+def rates(model: Classifier, **changes) -> dict[str, float]:
+    """Return the peak learning rate of each trained parameter by name."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    groups = make_optimizer(model, settings(**changes)).param_groups
+    return {names[parameter]: group["peak_lr"] for group in groups for parameter in group["params"]}
+
+
+@pytest.mark.parametrize("build", [linear, stock])
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.model_type)
+def test_each_layer_learns_at_half_the_rate_of_the_one_above(config, build):
+    found = rates(build(config), learning_rate=1.0, head_learning_rate=7.0, layer_decay=0.5)
+    seen = set()
+    for name, rate in found.items():
+        number = re.search(r"layers?\.(\d)\.", name)
+        if is_head(name):
+            expected = 7.0
+        elif number:
+            expected = {"0": 0.25, "1": 0.5, "2": 1.0}[number[1]]
+        elif EMBEDDING.search(name):
+            expected = 0.125
+        else:  # a norm or a pooler above the layers
+            expected = 1.0
+        assert rate == expected, name
+        seen.add(rate)
+    assert seen == {0.125, 0.25, 0.5, 1.0, 7.0}
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.model_type)
+def test_without_decay_there_are_two_rates(config):
+    assert set(rates(linear(config), learning_rate=1.0, head_learning_rate=7.0).values()) == {1.0, 7.0}
+
+
+def test_frozen_layers_do_not_move_the_rates_of_the_others():
+    model = linear(CONFIGS[0])
+    model.encoder.encoder.layer[0].requires_grad_(False)
+    found = rates(model, learning_rate=1.0, head_learning_rate=7.0, layer_decay=0.5)
+    assert not any("layer.0." in name for name in found)
+    assert found["encoder.encoder.layer.1.output.dense.weight"] == 0.5
+
+
+def test_layers_that_share_their_weights_are_refused_with_decay_alone():
+    config = AlbertConfig(**SMALL, **LAYERS, embedding_size=8)
+    assert set(depth_factors(linear(config), 1.0).values()) == {1.0}
+    with pytest.raises(UserError, match="needs a backbone whose 3 layers have weights of their own"):
+        depth_factors(linear(config), 0.9)
+
+
+def test_every_parameter_has_a_factor():
+    model: nn.Module = linear(CONFIGS[3])
+    assert set(depth_factors(model, 0.9)) == {name for name, _ in model.named_parameters()}

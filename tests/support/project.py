@@ -1,0 +1,89 @@
+"""A copy of the project as a repository of its own, in a temporary folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.paths import ROOT
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository in a temporary folder, and the commands that one would type there."""
+
+    root: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+        return kept | {"PATH": path, "PYTHONPATH": str(self.root / "src"), "DVC_NO_ANALYTICS": "1"}
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
+        """Run a command at the project's root and return it with its output, both streams in one text."""
+        result = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment | environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        if check and result.returncode != 0:
+            raise AssertionError(f"{' '.join(command)} exited with {result.returncode}:\n{result.stdout}")
+        return result
+
+    def repro(self, *arguments: str) -> list[str]:
+        """Run `dvc repro` and return the names of the stages that it really ran."""
+        output = self.run("dvc", "repro", *arguments).stdout
+        return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+    def start_repro(self, **environment: str) -> subprocess.Popen:
+        """Start `dvc repro` in a process group of its own, to be killed by the test."""
+        nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(
+            ["dvc", "repro"], cwd=self.root, env=self.environment | environment, start_new_session=True, **nowhere
+        )
+
+    def complaints(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+        """Run the `complaints` command."""
+        return self.run(sys.executable, "-m", "complaints", *arguments, check=check)
+
+    def set_param(self, old: str, new: str) -> None:
+        """Replace a line of params.yaml that occurs once, as a person with an editor would."""
+        text = (self.root / "params.yaml").read_text()
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
+        (self.root / "params.yaml").write_text(text.replace(old, new))
+
+    def lock(self) -> str:
+        """Return the text of dvc.lock."""
+        return (self.root / "dvc.lock").read_text()
+
+    def clone(self, target: Path) -> "Project":
+        """Copy the whole folder, outputs and cache included."""
+        shutil.copytree(self.root, target, symlinks=True)
+        return Project(target)
+
+
+def copy_project(target: Path) -> Project:
+    """Copy the project's own files (no outputs, no caches) to `target` and commit them to a new repository."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout
+    for name in filter(None, listing.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    project = Project(target)
+    project.run("git", "init", "-q")
+    project.run("git", "config", "user.email", "test@example.org")
+    project.run("git", "config", "user.name", "Test")
+    # The folder's cache of DVC's own must not be shared with the project under test.
+    (target / ".dvc" / "config.local").write_text("[cache]\n    dir = cache\n")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "start")
+    return project
