@@ -1,0 +1,37 @@
+"""Paths of the pipeline's inputs and outputs, relative to the root of the project, as dvc.yaml names them.
+
+Stage scripts pass them on; functions in src/ take paths and know none.
+"""
+
+from pathlib import Path
+
+RAW = Path("data/raw")
+COMPLAINTS = RAW / "complaints.parquet"
+MANIFEST = RAW / "source.json"
+
+LABELED = Path("data/interim/labeled.parquet")
+LABELS = Path("data/interim/labels.json")
+HIERARCHY = Path("data/interim/hierarchy.json")
+
+SPLITS = Path("data/splits")
+TOKENS = Path("data/tokens")
+FEATURES = Path("data/features")
+"""One folder per entry of `models:` in TOKENS and FEATURES."""
+
+MODELS = Path("models")
+PRETRAINED = MODELS / "pretrained"
+TFIDF = MODELS / "tfidf"
+PREDICTIONS = Path("predictions")
+
+REPORTS = Path("reports")
+AUDIT = REPORTS / "audit"
+EVALUATION = REPORTS / "evaluation"
+SCOREBOARD = EVALUATION / "scoreboard.md"
+HISTORIES = REPORTS / "training"
+LABELS_REPORT = REPORTS / "labels.json"
+SPLIT_REPORT = REPORTS / "split.json"
+METRICS = REPORTS / "metrics.json"
+
+SCRATCH = Path("scratch")
+"""Working files that are not outputs (locks, downloads, checkpoints to resume from); git and DVC ignore the folder."""
+DOWNLOADS = SCRATCH / "downloads"
