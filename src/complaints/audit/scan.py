@@ -11,7 +11,7 @@ from complaints.audit import encoding, languages, lengths
 from complaints.audit.findings import Findings
 from complaints.core.columns import LabelIds, days
 from complaints.core.schema import SPLITS
-from complaints.dedup.clusters import Clusters, CopyFinder
+from complaints.dedup.clusters import Clusters, DuplicateFinder
 from complaints.text import pii
 
 
@@ -42,7 +42,7 @@ class AuditPass:
     findings: Findings = field(default_factory=Findings)
     personal: Counter[str] = field(default_factory=Counter)
     """Kind of personal data -> how many times it was found."""
-    _copies: CopyFinder = field(default_factory=CopyFinder)
+    _copies: DuplicateFinder = field(default_factory=DuplicateFinder)
     _rows: list[Rows] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -83,5 +83,5 @@ class AuditPass:
     def clusters(self) -> Clusters:
         """Return the copies among all rows taken, and let go of what they were found by."""
         clusters = self._copies.clusters()
-        self._copies = CopyFinder()
+        self._copies = DuplicateFinder()
         return clusters

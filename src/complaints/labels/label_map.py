@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from complaints.core.errors import UserError
-from complaints.text.label_names import even_out
+from complaints.text.label_names import normalize_label_names
 
 ENTRY_KEYS = ("from", "to", "reason")
 """What an entry must have; `evidence` may follow."""
@@ -100,7 +100,7 @@ def _items(path: str | Path, top: CommentedMap, key: str) -> list[tuple[int, Any
 
 def _name(path: str | Path, line: int, key: str, value: Any) -> str:
     # Spelt as fetch spells the labels, or an entry with an invisible difference would match none.
-    name = even_out(pa.array([value]))[0].as_py() if isinstance(value, str) else None
+    name = normalize_label_names(pa.array([value]))[0].as_py() if isinstance(value, str) else None
     if not name:
         raise UserError(f"{path}, line {line}: {key} must be text and not empty, not {value!r}; quote it if it is text")
     return name

@@ -21,7 +21,7 @@ from complaints.sources.params import FetchParams
 from complaints.sources.readers.batches import read_batches
 from complaints.sources.readers.lines import check_file
 from complaints.sources.synthetic.corpus import make_corpus
-from complaints.text.label_names import even_out
+from complaints.text.label_names import normalize_label_names
 from complaints.text.pii import KINDS, mask_batches
 
 RAW = Path("data/raw")
@@ -117,7 +117,7 @@ def _with_even_labels(batches: Iterable[pa.RecordBatch], counts: Counter[str]) -
     position = RAW_SCHEMA.get_field_index("label")
     for batch in batches:
         labels = batch.column(position)
-        even = even_out(labels)
+        even = normalize_label_names(labels)
         respelled = pc.sum(pc.not_equal(labels, even)).as_py() or 0
         counts["labels_evened"] += respelled + even.null_count - labels.null_count
         yield batch.set_column(position, RAW_SCHEMA.field(position), even)
