@@ -1,4 +1,4 @@
-"""The baselines: what they predict, how they are stored, and what they refuse."""
+"""Baseline models: predictions, storage, and refused input."""
 
 import json
 import os
@@ -28,7 +28,7 @@ TOPICS = [
     "mortgage escrow",
 ]
 CLASSES = 6
-"""Two more than the topics: ids 2 and 5 have no training row."""
+"""Two more than the topics: ids 2 and 5 have no training rows."""
 IDS = [0, 1, 3, 4]
 NEW = ["a LATE fee, again", "my report is wrong", "the collector phones", "escrow of my mortgage", ""]
 
@@ -47,44 +47,44 @@ def model() -> tfidf.TfidfModel:
 
 
 @pytest.fixture
-def saved(model, tmp_path) -> Path:
+def saved(model: tfidf.TfidfModel, tmp_path: Path) -> Path:
     save(model, tmp_path)
     return tmp_path
 
 
 def replace_model(folder: Path, content: bytes) -> None:
-    """Replace the stored model and its digest, as someone who can write to the folder would."""
+    """Replace the stored model and its digest, as anyone with write access to the folder could."""
     (folder / MODEL_FILE).write_bytes(content)
     settings = read_json(folder / SETTINGS_FILE)
     settings["sha256"] = file_digest(folder / MODEL_FILE)
     write_json(folder / SETTINGS_FILE, settings)
 
 
-def test_logits_cover_the_vocabulary_and_find_the_topic(model):
+def test_logits_have_one_column_per_class_and_predict_the_topic(model: tfidf.TfidfModel) -> None:
     logits = tfidf.tfidf_logits(model, NEW)
     assert logits.shape == (5, CLASSES)
     assert logits.dtype == np.float32
     assert logits[:4].argmax(axis=1).tolist() == IDS
 
 
-def test_logits_are_log_probabilities(model):
+def test_logits_are_log_probabilities(model: tfidf.TfidfModel) -> None:
     logits = tfidf.tfidf_logits(model, NEW)
     np.testing.assert_allclose(np.exp(logits).sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(softmax(logits, axis=1), np.exp(logits), rtol=1e-5, atol=1e-9)
 
 
-def test_no_texts_give_no_rows(model):
+def test_no_texts_return_no_rows(model: tfidf.TfidfModel) -> None:
     assert tfidf.tfidf_logits(model, []).shape == (0, CLASSES)
 
 
-def test_classes_missing_from_train_are_finite_and_never_predicted(model):
+def test_classes_missing_from_train_are_finite_and_never_predicted(model: tfidf.TfidfModel) -> None:
     logits = tfidf.tfidf_logits(model, NEW)
     assert np.isfinite(logits).all()
     assert (logits[:, [2, 5]] == tfidf.ABSENT_LOG_PROBABILITY).all()
     assert (logits[:, IDS] > tfidf.ABSENT_LOG_PROBABILITY).all()
 
 
-def test_two_classes_give_two_columns_of_probabilities():
+def test_two_classes_return_two_columns_of_probabilities() -> None:
     texts, label_ids = corpus()
     logits = tfidf.tfidf_logits(tfidf.fit_tfidf(texts, np.where(label_ids == 0, 1, 0), 2, PARAMS), NEW)
     assert logits.shape == (5, 2)
@@ -93,7 +93,7 @@ def test_two_classes_give_two_columns_of_probabilities():
     np.testing.assert_allclose(np.exp(logits).sum(axis=1), 1, rtol=1e-5)
 
 
-def test_majority_scores_are_the_training_frequencies():
+def test_majority_probabilities_are_the_smoothed_training_frequencies() -> None:
     logits = tfidf.majority_logits(np.array([1, 1, 1, 0, 3]), 4, 7)
     assert logits.shape == (7, 4)
     assert logits.dtype == np.float32
@@ -101,19 +101,19 @@ def test_majority_scores_are_the_training_frequencies():
     np.testing.assert_allclose(softmax(logits, axis=1)[6], np.array([2, 4, 1, 2]) / 9, rtol=1e-6)
 
 
-def test_a_loaded_model_gives_equal_logits(model, saved):
+def test_loaded_model_returns_equal_logits(model: tfidf.TfidfModel, saved: Path) -> None:
     loaded = load(saved)
     assert np.array_equal(tfidf.tfidf_logits(loaded, NEW), tfidf.tfidf_logits(model, NEW))
     assert loaded.params == PARAMS
 
 
-def test_the_file_loads_with_skops_alone(model, saved):
+def test_stored_pipeline_loads_with_skops_alone(model: tfidf.TfidfModel, saved: Path) -> None:
     pipeline = skops.io.load(saved / MODEL_FILE, trusted=[])
     assert np.array_equal(pipeline.decision_function(NEW), model.pipeline.decision_function(NEW))
 
 
-def test_saving_again_gives_equal_bytes(saved, tmp_path_factory):
-    """Also after loading, whose objects lie elsewhere in memory, and after a second fit."""
+def test_saving_again_writes_equal_bytes(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """After loading, objects have other memory addresses; a second fit is equal too."""
     refitted = tfidf.fit_tfidf(*corpus(), CLASSES, PARAMS)
     for other in (load(saved), refitted):
         tfidf.tfidf_logits(other, NEW)
@@ -123,7 +123,9 @@ def test_saving_again_gives_equal_bytes(saved, tmp_path_factory):
             assert (folder / name).read_bytes() == (saved / name).read_bytes()
 
 
-def test_another_process_with_more_threads_gives_equal_bytes(saved, tmp_path_factory):
+def test_another_process_with_more_threads_writes_equal_bytes(
+    saved: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("process")
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); import test_baseline as t;"
@@ -135,7 +137,7 @@ def test_another_process_with_more_threads_gives_equal_bytes(saved, tmp_path_fac
     assert (folder / MODEL_FILE).read_bytes() == (saved / MODEL_FILE).read_bytes()
 
 
-def test_the_archive_holds_arrays_and_a_schema_but_no_pickle(saved):
+def test_archive_holds_arrays_and_a_schema_but_no_pickle(saved: Path) -> None:
     with zipfile.ZipFile(saved / MODEL_FILE) as archive:
         names = archive.namelist()
         assert {Path(name).suffix for name in names} == {".npy", ".json"}
@@ -147,35 +149,35 @@ def test_the_archive_holds_arrays_and_a_schema_but_no_pickle(saved):
             assert not content.startswith(b"\x80")
 
 
-def test_a_changed_byte_is_refused(saved):
+def test_changed_byte_is_refused(saved: Path) -> None:
     path = saved / MODEL_FILE
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"tfidf\.skops is not the file that .*tfidf\.json describes"):
+    with pytest.raises(UserError, match=r"tfidf\.skops differs from the SHA-256 in .*tfidf\.json"):
         load(saved)
 
 
-def test_a_missing_model_file_is_named(saved):
+def test_missing_model_file_is_named(saved: Path) -> None:
     (saved / MODEL_FILE).unlink()
     with pytest.raises(UserError, match=r"tfidf\.skops is missing"):
         load(saved)
 
 
-def test_a_file_that_is_no_archive_is_refused(saved):
+def test_file_that_is_not_an_archive_is_refused(saved: Path) -> None:
     replace_model(saved, b"not a zip")
     with pytest.raises(UserError, match=r"tfidf\.skops is not a skops file"):
         load(saved)
 
 
-def test_a_type_that_skops_trusts_but_no_baseline_has_is_refused(saved):
+def test_type_outside_the_trusted_ones_is_refused_even_if_skops_trusts_it(saved: Path) -> None:
     replace_model(saved, skops.io.dumps(StandardScaler()))
     with pytest.raises(UserError, match=r"StandardScaler"):
         load(saved)
 
 
-def test_a_type_hidden_deep_in_the_schema_is_refused_before_it_is_built(saved, tmp_path):
-    """A vocabulary entry that names os.system, in a file whose digest fits."""
+def test_nested_untrusted_type_is_refused_before_it_is_built(saved: Path, tmp_path: Path) -> None:
+    """A vocabulary entry of the type os.system, in a file with a matching digest."""
     path = saved / MODEL_FILE
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -192,17 +194,17 @@ def test_a_type_hidden_deep_in_the_schema_is_refused_before_it_is_built(saved, t
 
 
 @pytest.mark.parametrize("texts", [["", " "] * 5, ["the and of"] * 10, [f"unique{i}" for i in range(10)]])
-def test_texts_without_a_term_are_refused_in_one_line(texts):
-    with pytest.raises(UserError, match=r"give TF-IDF no terms .*baseline\.min_df") as caught:
+def test_texts_without_terms_are_refused_in_one_line(texts: list[str]) -> None:
+    with pytest.raises(UserError, match=r"no terms for TF-IDF .*baseline\.min_df") as caught:
         tfidf.fit_tfidf(texts, np.arange(10) % 2, 2, PARAMS)
     assert "\n" not in str(caught.value)
 
 
-def test_one_class_is_refused():
+def test_training_labels_of_one_class_are_refused() -> None:
     with pytest.raises(UserError, match="fewer than two classes"):
         tfidf.fit_tfidf(["late fee"] * 4, np.zeros(4, np.int32), 3, PARAMS)
 
 
-def test_stop_words_keep_the_words_of_money():
+def test_stop_words_exclude_words_about_money() -> None:
     assert {"the", "was", "would"} < set(tfidf.STOP_WORDS)
     assert not {"bill", "interest", "amount"} & set(tfidf.STOP_WORDS)

@@ -1,6 +1,7 @@
-"""The label map: what it says, and what is refused, with the line."""
+"""Label maps: content of the project's maps, and errors that name file, line and key."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from support.paths import CANONICAL_LABELS, ROOT
 from complaints.core.errors import UserError
 from complaints.labels.label_map import LabelMap, load_map
 
+WriteMap = Callable[[str], Path]
+
 CANONICAL = CANONICAL_LABELS.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.fixture
-def write(tmp_path: Path):
+def write(tmp_path: Path) -> WriteMap:
     def write(text: str) -> Path:
         path = tmp_path / "map.yaml"
         path.write_text(text, encoding="utf-8")
@@ -30,7 +33,7 @@ def entry(source: str, target: str, reason: str = "because") -> str:
 HEAD = "classes:\n  - Fees\n  - Loans\nmerge:\n"
 
 
-def test_the_projects_map_sends_all_its_labels_to_the_113_canonical_classes():
+def test_project_map_merges_into_the_113_canonical_classes() -> None:
     label_map = load_map(ROOT / "data/label_map.yaml")
     assert len(CANONICAL) == 113
     assert sorted(label_map.classes) == CANONICAL
@@ -38,21 +41,21 @@ def test_the_projects_map_sends_all_its_labels_to_the_113_canonical_classes():
     assert set(label_map.merges.values()) <= set(CANONICAL)
 
 
-def test_the_projects_map_is_the_published_one():
+def test_project_map_equals_the_published_one() -> None:
     merges = load_map(ROOT / "data/label_map.yaml").merges
     assert len(merges) == 35
     lines = "\n".join(f"{source} -> {target}" for source, target in sorted(merges.items()))
-    # Of the published map without its one self-map.
+    # Digest of the published map without its single self-map.
     digest = "8b433bc04dbee60897f977caae821cb63a2245865648b8bafeaa97bfd669315c"
     assert hashlib.sha256(lines.encode()).hexdigest() == digest
 
 
-def test_names_are_read_without_differences_that_nobody_can_see(write):
+def test_names_are_read_without_invisible_differences(write: WriteMap) -> None:
     path = write("classes: ['Fees ', Loans]\nmerge:\n" + entry("' Old\u00a0fees\u200b'", "Fees"))
     assert load_map(path) == LabelMap(("Fees", "Loans"), {"Old fees": "Fees"})
 
 
-def test_an_entry_may_bring_its_evidence(write):
+def test_entry_may_have_evidence(write: WriteMap) -> None:
     values = "{from_last_seen: '2017-04-21', to_first_seen: \"2017-04-24\", from_rows: 12, name_similarity: 1}"
     path = write(HEAD + entry("Old", "Fees") + f"    evidence: {values}\n" + entry("Older", "Fees"))
     label_map = load_map(path)
@@ -83,7 +86,7 @@ def test_an_entry_may_bring_its_evidence(write):
         ("\n      text_similarity: high", 9, "text_similarity must be a number between 0 and 1, not 'high'"),
     ],
 )
-def test_evidence_that_makes_no_sense_is_named_with_its_line(write, evidence, line, problem):
+def test_invalid_evidence_is_named_with_its_line(write: WriteMap, evidence: str, line: int, problem: str) -> None:
     path = write(HEAD + entry("Old", "Fees") + f"    evidence: {evidence}\n")
     with pytest.raises(UserError) as error:
         load_map(path)
@@ -92,7 +95,7 @@ def test_evidence_that_makes_no_sense_is_named_with_its_line(write, evidence, li
     assert "\n" not in str(error.value)
 
 
-def test_a_map_may_rename_products(write):
+def test_map_may_rename_products(write: WriteMap) -> None:
     path = write("classes: [Fees]\nmerge: []\nproducts:\n  ' credit_card': Credit card\n  Card: Credit card\n")
     assert load_map(path).products == {"credit_card": "Credit card", "Card": "Credit card"}
 
@@ -107,7 +110,7 @@ def test_a_map_may_rename_products(write):
         ("\n  7: Loan", 4, "a product must be text and not empty, not 7"),
     ],
 )
-def test_a_renamed_product_that_makes_no_sense_is_named_with_its_line(write, products, line, problem):
+def test_invalid_product_rename_is_named_with_its_line(write: WriteMap, products: str, line: int, problem: str) -> None:
     path = write(f"classes: [Fees]\nmerge: []\nproducts:{products}\n")
     with pytest.raises(UserError) as error:
         load_map(path)
@@ -115,7 +118,7 @@ def test_a_renamed_product_that_makes_no_sense_is_named_with_its_line(write, pro
     assert problem in str(error.value)
 
 
-def test_an_empty_merge_list_is_a_valid_map(write):
+def test_empty_merge_list_is_valid(write: WriteMap) -> None:
     assert load_map(write("classes: [Fees]\nmerge: []\n")).merges == {}
 
 
@@ -142,7 +145,7 @@ def test_an_empty_merge_list_is_a_valid_map(write):
         ("classes: [Fees]\nclasses: [Fees]\nmerge: []\n", 2, "not valid YAML"),
     ],
 )
-def test_a_defect_of_the_map_is_named_with_its_line(write, text, line, problem):
+def test_defect_is_named_with_its_line(write: WriteMap, text: str, line: int, problem: str) -> None:
     path = write(text)
     with pytest.raises(UserError) as error:
         load_map(path)
@@ -153,20 +156,20 @@ def test_a_defect_of_the_map_is_named_with_its_line(write, text, line, problem):
 
 
 @pytest.mark.parametrize("text", ["", "classes: []\n", "- a\n", "classes: []\nmerge: []\nother: 1\n", "just words"])
-def test_a_map_without_exactly_its_two_lists_is_an_error(write, text):
+def test_map_without_its_two_lists_is_an_error(write: WriteMap, text: str) -> None:
     with pytest.raises(UserError, match="two keys classes and merge"):
         load_map(write(text))
 
 
 @pytest.mark.parametrize(("name", "problem"), [("map.yaml", "No such file"), ("folder.yaml", "Is a directory")])
-def test_a_map_that_cannot_be_read_is_an_error_that_names_the_parameter(tmp_path, name, problem):
+def test_unreadable_map_is_an_error_that_names_the_parameter(tmp_path: Path, name: str, problem: str) -> None:
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(UserError, match=rf"{name}: {problem}.*; set merge_labels\.map"):
         load_map(tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"classes: [\xff\xfe]", b"classes: [a\0b]", b"\x93NUMPY\x01"])
-def test_a_map_that_is_no_text_is_an_error(tmp_path, content):
+def test_binary_map_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "map.yaml").write_bytes(content)
     with pytest.raises(UserError, match=r"map\.yaml.*not valid YAML"):
         load_map(tmp_path / "map.yaml")
@@ -175,15 +178,15 @@ def test_a_map_that_is_no_text_is_an_error(tmp_path, content):
 AUDITED = load_map(ROOT / "data/label_map_audited.yaml")
 
 
-def test_every_entry_of_the_audited_map_has_evidence():
+def test_every_entry_of_the_audited_map_has_evidence() -> None:
     assert AUDITED.evidence.keys() == AUDITED.merges.keys()
     assert all({"from_rows", "to_rows"} & evidence.keys() for evidence in AUDITED.evidence.values())
 
 
-def test_the_audited_map_parts_from_the_published_one_where_it_says_so():
+def test_audited_map_differs_from_the_published_one_where_documented() -> None:
     published = load_map(ROOT / "data/label_map.yaml").merges
-    parted = {source for source, target in published.items() if AUDITED.merges.get(source) != target}
-    assert parted == {
+    different = {source for source, target in published.items() if AUDITED.merges.get(source) != target}
+    assert different == {
         "Managing, opening, or closing account",
         "Struggling to pay mortgage",
         "Struggling to pay your bill",
@@ -198,7 +201,7 @@ def test_the_audited_map_parts_from_the_published_one_where_it_says_so():
     }
 
 
-def test_a_label_that_the_audited_map_calls_reworded_ends_before_the_new_wording_begins():
+def test_reworded_label_of_the_audited_map_ends_before_the_new_wording_begins() -> None:
     path = ROOT / "data/label_map_audited.yaml"
     reworded = [e for e in YAML(typ="safe").load(path)["merge"] if e["reason"].startswith("reworded 2017-04-24")]
     assert len(reworded) > 35
@@ -210,5 +213,5 @@ def test_a_label_that_the_audited_map_calls_reworded_ends_before_the_new_wording
         assert older[1] < "2017-04-24" <= newer[0], entry["from"]
 
 
-def test_the_audited_map_knows_every_class_of_the_published_one():
+def test_audited_map_contains_every_class_of_the_published_one() -> None:
     assert set(CANONICAL) <= set(AUDITED.classes) | set(AUDITED.merges)

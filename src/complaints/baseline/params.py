@@ -8,7 +8,7 @@ from complaints.core.config import Count, Positive, Range, Seed
 
 @dataclass(frozen=True)
 class BaselineParams:
-    """TF-IDF and logistic regression."""
+    """Settings of TF-IDF and logistic regression."""
 
     max_features: Count
     ngram_max: Annotated[int, Range(1, 5)]

@@ -7,7 +7,7 @@ from complaints.core.config import Count
 
 @dataclass(frozen=True)
 class MergeLabelsParams:
-    """How raw labels become classes."""
+    """Path of the label map, whether it limits the classes, and the fewest complaints of a class."""
 
     map: str
     only_listed: bool

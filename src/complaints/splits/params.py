@@ -8,7 +8,7 @@ from complaints.core.config import Range, Seed
 
 @dataclass(frozen=True)
 class SplitParams:
-    """How complaints are divided; the fractions lie strictly between 0 and 1."""
+    """Method of splitting, the fractions of test and of validation among the rest, and the expected sizes."""
 
     method: Literal["grouped", "canonical", "stratified", "temporal"]
     test_fraction: Annotated[float, Range(0, 0.9, above=True)]

@@ -64,7 +64,7 @@ _PATTERNS = tuple(
     )
 )  # fmt: skip
 
-# A necessary condition for a match of any pattern, without look-around, which Arrow's RE2 does not support. The shortest
+# A necessary condition for a match of any pattern; without look-around, which RE2 (Arrow) lacks. The shortest
 # number has nine digits, with at most two other characters between neighbours, as in "(212) 555".
 _CANDIDATE = r"@[A-Za-z0-9-]|[0-9](?:[^0-9]{0,2}[0-9]){8}"
 
