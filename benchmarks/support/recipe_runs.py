@@ -1,4 +1,4 @@
-"""Recipes: what they change in an entry of `models:`, and their trainings, each in a folder of its own."""
+"""Recipes (changes to an entry of `models:`) and their training runs, each in its own folder."""
 
 import io
 import os
@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from complaints import params
 from complaints.backbones.resolve import folder_digest, resolve
 from complaints.backbones.tokenizer import encode, load_tokenizer
+from complaints.core import paths
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import (
@@ -30,15 +31,15 @@ from complaints.core.schema import SPLITS
 from complaints.engine.checkpoints import code_digest, fingerprint
 from complaints.finetuning.run import CODE
 
-STAGES = ("tokenize_text", "pretrain", "embed", "finetune")
+STAGE_SCRIPTS = ("tokenize_text", "pretrain", "embed", "finetune")
 SHORT = 128
 ROOT = Path.cwd()
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training: a name, its seed, and what it changes."""
+    """One training run: the recipe's name, its seed, and the parameters that it changes."""
 
     name: str
     seed: int
@@ -46,49 +47,56 @@ class Recipe:
 
     @property
     def entry(self) -> str:
-        """A name that `models:` and folders take."""
+        """Return a name that is valid as a key of `models:` and as a folder."""
         letters = "".join(letter if letter.isalnum() else "_" for letter in self.name)
         return f"recipe_{letters}-{self.seed}"
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What all recipes share."""
+class Workspace:
+    """Folder and settings that all recipes share."""
 
-    place: Path
+    folder: Path
+    """One folder per training run, for stage outputs and logs."""
     splits: Path
     settings: dict[str, Any]
-    """The project's params.yaml."""
+    """Content of the project's params.yaml."""
     jobs: int
+    """Training runs at a time."""
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The entry of `models:` that recipes change."""
+        """Return the entry of `models:` that recipes change."""
         entry: dict[str, Any] = next(iter(self.settings["models"].values()))
         return entry
 
 
-def make_bench(short: bool, jobs: int) -> Bench:
-    """Return a folder for results, named by all that they rest on but the recipes, and the splits to use."""
+def make_workspace(short: bool, jobs: int) -> Workspace:
+    """Return the workspace; its folder is named by a hash of data, parameters and code, so old results are not reused.
+
+    Args:
+        short: Whether to keep only complaints of at most SHORT tokens.
+        jobs: Training runs at a time.
+    """
     settings = read_yaml(PARAMS_FILE)
-    splits = ROOT / "data/splits"
-    identity = {
+    splits = ROOT / paths.SPLITS
+    config = {
         "data": [file_digest(splits / f"{split}.parquet") for split in SPLITS],
-        "labels": file_digest(ROOT / "data/interim/labels.json"),
+        "labels": file_digest(ROOT / paths.LABELS),
         "settings": [next(iter(settings["models"].values())), settings["baseline"]],
         "code": code_digest(CODE),
     }
-    place = ROOT / "scratch/recipes" / f"{'short' if short else 'all'}-{fingerprint(identity)[:12]}"
-    bench = Bench(place, place / "splits" if short else splits, settings, jobs)
-    if short and not bench.splits.exists():
-        keep_short(splits, bench)
-    return bench
+    folder = ROOT / paths.SCRATCH / "recipes" / f"{'short' if short else 'all'}-{fingerprint(config)[:12]}"
+    workspace = Workspace(folder, folder / "splits" if short else splits, settings, jobs)
+    if short and not workspace.splits.exists():
+        keep_short(splits, workspace)
+    return workspace
 
 
-def keep_short(splits: Path, bench: Bench) -> None:
-    """Write the rows of `splits` whose text fits into SHORT tokens to the bench's own."""
-    tokenizer = load_tokenizer(resolve(bench.entry["backbone"]).folder)
-    with replacing_folder(bench.splits) as target:
+def keep_short(splits: Path, workspace: Workspace) -> None:
+    """Write the rows of `splits` with at most SHORT tokens to the splits of the workspace."""
+    tokenizer = load_tokenizer(resolve(workspace.entry["backbone"]).folder)
+    with replacing_folder(workspace.splits) as target:
         for split in SPLITS:
             table = read_parquet(splits / f"{split}.parquet")
             ids = encode(tokenizer, table["text"].to_pylist(), SHORT + 1)["input_ids"]
@@ -97,7 +105,7 @@ def keep_short(splits: Path, bench: Bench) -> None:
 
 
 def random_backbone(spec: str, folder: Path, seed: int) -> str:
-    """Return a backbone like `spec`, with random weights in place of the pretrained ones."""
+    """Return the spec of a backbone with the architecture and tokenizer of `spec` and random weights."""
     from transformers import AutoConfig, AutoModel, AutoTokenizer, set_seed
 
     source = resolve(spec).folder
@@ -108,34 +116,34 @@ def random_backbone(spec: str, folder: Path, seed: int) -> str:
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return `old` with the values of `new` in place, mappings within mappings."""
-    both = {key: merged(old[key], value) if isinstance(value, dict) else value for key, value in new.items()}
-    return old | both
+    """Return `old` updated with the values of `new`, nested mappings included."""
+    updates = {key: merged(old[key], value) if isinstance(value, dict) else value for key, value in new.items()}
+    return old | updates
 
 
-def is_done(bench: Bench, recipe: Recipe) -> bool:
-    """Tell whether a recipe was trained, with the same changes, to its end."""
-    record = bench.place / recipe.entry / "seconds.json"
+def is_done(workspace: Workspace, recipe: Recipe) -> bool:
+    """Return whether the training run is complete and had the same changes."""
+    record = workspace.folder / recipe.entry / "seconds.json"
     return record.exists() and read_json(record)["changes"] == recipe.changes
 
 
-def prepare(bench: Bench, recipe: Recipe) -> None:
-    """Make a recipe's folder: links to the data, and a params.yaml with its entry alone.
+def prepare(workspace: Workspace, recipe: Recipe) -> None:
+    """Create the folder of a training run: links to the data, and a params.yaml whose only model is the recipe.
 
     Raises:
-        UserError: if the recipe makes no valid entry.
+        UserError: if the changed entry is not valid.
     """
-    folder = bench.place / recipe.entry
+    folder = workspace.folder / recipe.entry
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "seconds.json").unlink(missing_ok=True)
-    for name, target in (("splits", bench.splits), ("interim", ROOT / "data/interim")):
-        if not (folder / "data" / name).is_symlink():
-            (folder / "data" / name).symlink_to(target)
+    for name, target in ((paths.SPLITS, workspace.splits), (paths.LABELS.parent, ROOT / paths.LABELS.parent)):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(target)
     changes = dict(recipe.changes)
     if changes.get("backbone") == "random":
-        changes["backbone"] = random_backbone(bench.entry["backbone"], folder / "random", recipe.seed)
-    entry = merged(bench.entry, changes) | {"seed": recipe.seed, "weights": f"models/pretrained/{recipe.entry}"}
-    settings = bench.settings | {"models": {recipe.entry: entry}}
+        changes["backbone"] = random_backbone(workspace.entry["backbone"], folder / "random", recipe.seed)
+    entry = merged(workspace.entry, changes) | {"seed": recipe.seed, "weights": str(paths.PRETRAINED / recipe.entry)}
+    settings = workspace.settings | {"models": {recipe.entry: entry}}
     settings["tracking"] = settings["tracking"] | {"enabled": False}
     params.parse(settings)
     stream = io.StringIO()
@@ -143,16 +151,16 @@ def prepare(bench: Bench, recipe: Recipe) -> None:
     write_text(folder / PARAMS_FILE, stream.getvalue())
 
 
-def train(bench: Bench, recipe: Recipe) -> None:
-    """Run the stages of a recipe whose folder is prepared.
+def train(workspace: Workspace, recipe: Recipe) -> None:
+    """Run the stages of a training run whose folder is prepared.
 
     Raises:
         UserError: if a stage fails.
     """
-    folder = bench.place / recipe.entry
-    threads = max(1, (os.cpu_count() or 1) // bench.jobs)
+    folder = workspace.folder / recipe.entry
+    threads = max(1, (os.cpu_count() or 1) // workspace.jobs)
     seconds = {}
-    for stage in STAGES:
+    for stage in STAGE_SCRIPTS:
         start = time.perf_counter()
         with open(folder / f"{stage}.log", "w", encoding="utf-8") as log:
             command = [sys.executable, str(PROJECT / "stages" / f"{stage}.py"), recipe.entry]
@@ -164,12 +172,12 @@ def train(bench: Bench, recipe: Recipe) -> None:
 
 
 def read_recipes(path: Path, name: str, seeds: list[int]) -> dict[str, list[Recipe]]:
-    """Return a set's recipes by name, one for each seed.
+    """Return the training runs of a set of recipes by recipe name, one per seed.
 
     Raises:
-        UserError: if there is no such set.
+        UserError: if the file has no set `name`.
     """
     sets = read_yaml(path)
     if name not in sets:
         raise UserError(f"{path} has no set {name!r}; there are {', '.join(sets)}")
-    return {each: [Recipe(each, seed, changes or {}) for seed in seeds] for each, changes in sets[name].items()}
+    return {recipe: [Recipe(recipe, seed, changes or {}) for seed in seeds] for recipe, changes in sets[name].items()}

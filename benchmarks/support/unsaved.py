@@ -1,4 +1,4 @@
-"""The project's training loop for the benchmarks of speed: without checkpoints, which are a matter of the disk."""
+"""The project's training loop without checkpoints, so that speed benchmarks do not measure the disk."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,24 +19,24 @@ def train_unsaved(
     settings: ModelParams,
     on_epoch: Callable[[Progress], None],
 ) -> None:
-    """Train as the `finetune` stage does from a random head, and leave the model as the last epoch left it.
+    """Train as the stage `finetune` does from a randomly initialised head; `model` keeps the last epoch's weights.
 
     Args:
-        accelerator: Decides device and precision.
+        accelerator: Device and precision.
         model: A classifier of tokens.
-        data: Train and validation.
+        data: Training and validation rows.
         settings: An entry of `models:`.
-        on_epoch: Called after each validation, the first of which comes before any step.
+        on_epoch: Called after each validation, the first of which precedes the first step.
     """
 
-    class Done(Exception):
-        """All epochs are over: what would follow is to read the best one from the disk."""
+    class AllEpochsDone(Exception):
+        """Ends `train` before it reads the best epoch from the disk."""
 
     def watch(progress: Progress) -> None:
         on_epoch(progress)
         if progress.epoch == settings.epochs:
-            raise Done
+            raise AllEpochsDone
 
     nowhere = Checkpoints(Path("none"), "x", writes=False)
-    with suppress(Done):
+    with suppress(AllEpochsDone):
         train(accelerator, model, data, settings, nowhere, lambda objective: None, watch)
