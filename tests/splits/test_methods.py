@@ -1,8 +1,7 @@
-"""Properties of the split into train, validation and test, by every method, and of its report."""
+"""Properties of the split into train, validation and test, by every method."""
 
 import itertools
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.split_data import Complaint, params, read, table_of
 
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet, write_parquet
 from complaints.core.schema import LABELED_SCHEMA, SPLIT_SCHEMA, SPLITS
-from complaints.splits import report as split_report
 from complaints.splits.methods import (
     METHODS,
     TEST,
@@ -24,55 +23,8 @@ from complaints.splits.methods import (
     LabeledRows,
     draw,
     group_names,
-    read_rows,
     split_batches,
 )
-from complaints.splits.params import SplitParams
-
-VOCABULARY = [f"word{i}" for i in range(400)]
-
-
-def params(method: str = "grouped", test: float = 0.25, validation: float = 0.1, seed: int = 13) -> SplitParams:
-    return SplitParams(method, test, validation, seed, None)  # type: ignore[arg-type]
-
-
-def text_of(template: int, variant: int) -> str:
-    """Return a text of 40 words; variants of a template differ in one word, so they are near duplicates."""
-    words = np.random.default_rng(template).choice(VOCABULARY, 40).tolist()
-    words[5 + variant % 30] = f"variant{variant}" if variant else words[5]
-    return " ".join(words)
-
-
-Complaint = tuple[int, int, int]
-"""Template, variant and label id."""
-
-
-def table_of(
-    complaints: list[Complaint], first: int = 0, day: int = 17_000, source: Sequence[str | None] | None = None
-) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {
-                "row_id": str(first + i),
-                "text": text_of(template, variant),
-                "label_id": label,
-                "date": day + i // 7,
-                "source_split": source[i] if source else None,
-            }
-            for i, (template, variant, label) in enumerate(complaints)
-        ],
-        schema=LABELED_SCHEMA.set(3, pa.field("date", pa.int32())),
-    ).cast(LABELED_SCHEMA)
-
-
-def read(folder: Path, table: pa.Table) -> LabeledRows:
-    write_parquet(folder / "labeled.parquet", LABELED_SCHEMA, [table])
-    return read_rows(folder / "labeled.parquet")
-
-
-def code_by_id(rows: LabeledRows, assignment: Assignment) -> dict[str, int]:
-    return dict(zip(rows.row_ids.to_pylist(), assignment.codes.tolist(), strict=True))
-
 
 corpora = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=60)
 
@@ -80,6 +32,10 @@ corpora = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 3), st.integers(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("splits")
+
+
+def code_by_id(rows: LabeledRows, assignment: Assignment) -> dict[str, int]:
+    return dict(zip(rows.row_ids.to_pylist(), assignment.codes.tolist(), strict=True))
 
 
 @given(corpora, st.floats(0.01, 0.9), st.floats(0.01, 0.9), st.integers(0, 99))
@@ -193,21 +149,6 @@ def test_stratified_gives_each_split_its_fraction_of_each_class_and_train_at_lea
         assert counts[VALIDATION] == min(int(validation * (size - counts[TEST]) + 0.5), size - counts[TEST] - 1)
 
 
-def test_stratified_separates_duplicates_and_report_and_files_show_it(folder: Path) -> None:
-    rows = read(folder, table_of([(i // 2, i % 2, 0) for i in range(400)]))
-    assignment = METHODS["stratified"](rows, params("stratified"))
-    report = split_report.summarise(rows, assignment, ["a"], "stratified")
-    duplicate_pairs = assignment.codes.reshape(-1, 2)
-    leaked = int(np.sum((np.sort(duplicate_pairs, axis=1) == [TRAIN, TEST]).all(axis=1)))
-    assert leaked > 20
-    assert report["test"]["seen_near"] == leaked
-    assert report["test"]["seen_exact"] == 0
-    assert any("near duplicate in train" in line for line in split_report.warnings(report))
-    test = pa.Table.from_batches(split_batches(folder / "labeled.parquet", rows, assignment.codes, TEST))
-    assert test.schema == SPLIT_SCHEMA
-    assert sum(test["seen"].to_pylist()) == leaked
-
-
 @given(st.lists(st.integers(0, 30), min_size=3, max_size=80), st.floats(0.1, 0.5), st.floats(0.1, 0.5))
 @settings(max_examples=60)
 def test_temporal_orders_splits_by_date_and_divides_no_day(
@@ -259,59 +200,6 @@ def test_canonical_refuses_rows_without_a_split(folder: Path, source: list[str |
     rows = read(folder, table_of([(i, 0, 0) for i in range(6)], source=source))
     with pytest.raises(UserError, match=problem):
         METHODS["canonical"](rows, params("canonical"))
-
-
-@pytest.mark.parametrize(
-    ("size", "source", "problem"),
-    [
-        (6, ["train", "validation"] * 3, "none of the 6 complaints is in test; set split.method"),
-        (
-            6,
-            ["test", "validation", "test", "train", "test", "test"],
-            "the source's split has no complaint of class 'a' in train; raise merge_labels.min_count",
-        ),
-        (
-            80,
-            ["train", "train", "validation", "test"] * 20,
-            "no complaint of class 'a' in test, which a random split would rarely miss",
-        ),
-    ],
-)
-def test_unusable_split_of_the_source_is_an_error(folder: Path, size: int, source: list[str], problem: str) -> None:
-    rows = read(folder, table_of([(i, 0, i % 2) for i in range(size)], source=source))
-    assignment = METHODS["canonical"](rows, params("canonical"))
-    with pytest.raises(UserError, match=problem):
-        split_report.check(rows, assignment, ["a", "b"], "canonical")
-
-
-def test_empty_split_is_an_error(folder: Path) -> None:
-    rows = read(folder, table_of([(0, 0, 0), (1, 0, 1)]))
-    with pytest.raises(UserError, match="none of the 2 complaints is in validation; add complaints"):
-        split_report.check(rows, METHODS["grouped"](rows, params()), ["a", "b"], "grouped")
-
-
-def test_report_counts_duplicates_classes_and_shares(folder: Path) -> None:
-    corpus = [(i, 0, i % 2) for i in range(60)] + [(70, 0, 0), (70, 0, 0), (70, 1, 0), (80, 0, 2)]
-    source = ["train", "validation", "test"] * 20 + ["train", "test", "test", "train"]
-    rows = read(folder, table_of(corpus, source=source))
-    report = split_report.summarise(rows, METHODS["canonical"](rows, params("canonical")), list("abc"), "canonical")
-    assert report["copies"] == {"exact": 1, "near": 2, "clusters_of_several": 1, "largest_cluster": 3}
-    assert report["test"] == {
-        **{"rows": 22, "share": 0.3438, "classes": 2, "clusters": 21},
-        **{"seen_exact": 1, "seen_exact_share": 0.0455, "seen_near": 2, "seen_near_share": 0.0909},
-    }
-    assert report["missing_classes"] == {"train": [], "validation": ["c"], "test": ["c"]}
-    assert report["label_shares"][2] == {"class": "c", "train": 0.0455, "validation": 0.0, "test": 0.0}
-    assert split_report.warnings(report)[0] == "no complaint of class 'c' in validation; none of class 'c' in test"
-
-
-def test_every_difference_from_expected_numbers_is_named() -> None:
-    report = {"train": {"rows": 10}, "validation": {"rows": 2}, "test": {"rows": 5}}
-    split_report.check_expected(report, {"train": 10, "test": 5, "classes": 3}, 3)
-    with pytest.raises(UserError, match="train 10 instead of 11, classes 3 instead of 4"):
-        split_report.check_expected(report, {"train": 11, "test": 5, "classes": 4}, 3)
-    with pytest.raises(UserError, match="'dev'; known keys: classes, train"):
-        split_report.check_expected(report, {"dev": 1}, 3)
 
 
 def test_split_files_hold_every_row_once_in_file_order(folder: Path) -> None:
