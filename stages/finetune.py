@@ -11,6 +11,7 @@ the newest one and ends with the same bytes. Several processes (params.yaml: lau
 import sys
 
 from complaints.core import config, stage
+from complaints.core.paths import SCRATCH
 from complaints.engine.checkpoints import Progress
 from complaints.finetuning.params import ModelParams, check_models
 from complaints.finetuning.run import finetune
@@ -36,7 +37,7 @@ def main() -> None:
         )
         log_history(run, progress.steps + progress.epochs)
 
-    finetune(name, p, stage.SCRATCH, report)
+    finetune(name, p, SCRATCH, report)
     if stage.is_first():
         log_stage(settings, run)
 

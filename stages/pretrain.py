@@ -14,6 +14,7 @@ from pathlib import Path
 from complaints.backbones.resolve import resolve
 from complaints.core import config, stage
 from complaints.core.files import replacing_folder, write_json
+from complaints.core.paths import SCRATCH
 from complaints.pretraining.params import PretrainParams
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     if p.pretrain.epochs:
         from complaints.pretraining import mlm  # brings torch, which a stage with nothing to do should not wait for
 
-        mlm.pretrain(name, backbone, p, stage.SCRATCH)
+        mlm.pretrain(name, backbone, p, SCRATCH)
         return
     with replacing_folder(Path("models/pretrained") / name) as folder:
         record = {"backbone": p.backbone, "backbone_sha256": backbone.digest, "epochs": []}
