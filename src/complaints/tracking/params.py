@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrackingParams:
-    """Where runs are logged."""
+    """Section `tracking` of params.yaml."""
 
     enabled: bool
     experiment: str
