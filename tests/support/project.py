@@ -18,7 +18,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return an environment in which commands find this package, without the caller's settings of DVC and MLflow."""
+        """Return an environment with this copy of the package and without the caller's settings of DVC and MLflow."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
         return kept | {"PATH": path, "PYTHONPATH": str(self.root / "src"), "DVC_NO_ANALYTICS": "1"}

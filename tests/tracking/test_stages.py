@@ -176,9 +176,7 @@ def test_tags_name_the_commit_and_uncommitted_code(in_mini: Path, monkeypatch: p
     assert len({run.data.tags["code_md5"] for run in runs(in_mini)}) == 2
 
 
-def test_nothing_is_written_without_tracking_or_without_dvc(
-    in_mini: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_written_without_tracking_or_without_dvc(in_mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sorted(path.name for path in in_mini.iterdir())
     assert start_run(ON) is None
     log_stage(ON)
