@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from complaints.lineage.lock import hash_path, read_lock, stage_inputs_hash
 from complaints.tracking.params import TrackingParams
+from complaints.tracking.stages import log_stage
 from complaints.tracking.store import sqlite_uri
 from support import mini_pipeline
 
@@ -46,6 +50,41 @@ def history(root: Path, run: Any, key: str, uri: str | None = None) -> list[tupl
     """Return the points of a metric as (step, value), sorted."""
     points = client_of(root, uri).get_metric_history(run.info.run_id, key)
     return sorted((point.step, point.value) for point in points)
+
+
+def log_finetune(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log the stage finetune@a as the process that DVC starts does."""
+    monkeypatch.setenv("DVC_STAGE", "finetune@a")
+    log_stage(ON)
+    monkeypatch.delenv("DVC_STAGE")
+
+
+def check_finetune(root: Path, run: Any, uri: str | None = None) -> None:
+    """Assert that a run shows parameters, metrics, tags, datasets and artifacts of finetune@a."""
+    stage = read_lock(root / "dvc.lock")["finetune@a"]
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {
+        "models.a.backbone": "x",
+        "models.a.learning_rate": "5e-05",
+        "models.a.flag": "true",
+    }
+    assert history(root, run, "loss", uri) == [(step, 5e-05 / step) for step in (1, 2, 3, 4)]
+    assert history(root, run, "validation_macro_f1", uri) == [(2, 0.5), (4, 0.25)]
+    assert run.data.metrics["best_validation_macro_f1"] == 0.5
+    assert "epoch" not in run.data.metrics
+    tags = run.data.tags
+    assert (tags["stage"], tags["fingerprint"], tags["synthetic"]) == ("finetune@a", stage_inputs_hash(stage), "true")
+    assert tags["params_md5"] == hash_path(root, "params.yaml")
+    assert tags["model_md5"] == hash_path(root, "models/a")
+    inputs = {i.dataset.name: (i.dataset.digest, i.tags[0].value) for i in run.inputs.dataset_inputs}
+    assert inputs == {name: (hash_path(root, name), "training") for name in ("data/splits", "data/tokens/a")}
+    client = client_of(root, uri)
+    files = {
+        f.path for folder in ("models/a", "reports/training/a") for f in client.list_artifacts(run.info.run_id, folder)
+    }
+    assert files == {"models/a/training.json", "reports/training/a/steps.csv", "reports/training/a/epochs.csv"}
+    copied = Path(client.download_artifacts(run.info.run_id, "reports/training/a/steps.csv"))
+    assert copied.read_bytes() == (root / "reports/training/a/steps.csv").read_bytes()
 
 
 def free_port() -> int:
