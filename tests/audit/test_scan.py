@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaints.audit import duplicates, encoding, findings, label_stats, languages, lengths
-from complaints.core.columns import LabelIds, days
+from complaints.core.columns import days
 from complaints.dedup.normalize import REDACTED
 
 
@@ -168,14 +168,6 @@ def test_clusters_are_those_counted_one_by_one(clusters: list[int]) -> None:
     largest = duplicates.largest(cluster, 10 * np.arange(len(clusters)), 3)
     expected = sorted((key for key in counts if counts[key] > 1), key=lambda key: (-counts[key], key))[:3]
     assert [part.tolist() for part in largest] == [(10 * np.flatnonzero(cluster == key)).tolist() for key in expected]
-
-
-def test_labels_keep_their_number_from_batch_to_batch() -> None:
-    ids = LabelIds()
-    assert ids.encode(pa.array(["b", " a ", None, "", "b\t"])).tolist() == [0, 1, -1, -1, 0]
-    assert ids.encode(pa.array([None, "  "], pa.string())).tolist() == [-1, -1]
-    assert ids.encode(pa.array(["c", "a"])).tolist() == [2, 1]
-    assert ids.names == ["b", "a", "c"]
 
 
 def test_complaints_are_counted_by_label_and_year_and_by_label_and_quarter() -> None:

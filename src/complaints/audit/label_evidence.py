@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer, TfidfVectorizer
 
-from complaints.core.columns import blank_texts, trimmed_labels
+from complaints.core.columns import Vocabulary, blank_texts, trimmed_labels
 
 MAX_LABELS = 500
 """Labels are compared pair by pair; those that appear after this many others are not looked at."""
@@ -58,8 +58,8 @@ class EvidenceCollector:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self._labels: dict[str, int] = {}
-        self._products: dict[str, int] = {}
+        self._labels = Vocabulary(MAX_LABELS)
+        self._products = Vocabulary(MAX_PRODUCTS)
         self._days = _Tally()
         self._pairs = _Tally()
         self._rows = np.zeros(MAX_LABELS, np.int64)
@@ -75,14 +75,14 @@ class EvidenceCollector:
         labels = trimmed_labels(batch["label"])
         usable = pc.and_(pc.is_valid(labels), pc.invert(blank_texts(batch["text"])))
         batch = batch.filter(usable)
-        label = _numbers(labels.filter(usable), self._labels, MAX_LABELS)
+        label = self._labels.encode(labels.filter(usable))
         known = label >= 0
         self._rows += np.bincount(label[known], minlength=MAX_LABELS)
         self._rows_left_out += int(np.sum(~known))
         day = batch["date"].cast(pa.int32())
         dated = known & day.is_valid().to_numpy(zero_copy_only=False)
         self._days.add(label[dated], day.fill_null(0).to_numpy()[dated])
-        product = _numbers(batch["product"], self._products, MAX_PRODUCTS)
+        product = self._products.encode(batch["product"])
         named = known & (product >= 0)
         self._pairs.add(label[named], product[named])
         self._sample(label, pc.utf8_slice_codeunits(batch["text"], 0, TEXT_CHARACTERS))
@@ -102,8 +102,8 @@ class EvidenceCollector:
 
     def evidence(self) -> Evidence:
         """Compare all labels seen so far, in the order of their names."""
-        labels = tuple(sorted(self._labels))
-        numbers = [self._labels[name] for name in labels]
+        labels = tuple(sorted(self._labels.ids))
+        numbers = [self._labels.ids[name] for name in labels]
         period, date_overlap = _dates(self._days.of(numbers))
         texts = [[self._texts[n][key] for key in sorted(self._texts[n])[:TEXTS_PER_LABEL]] for n in numbers]
         return Evidence(
@@ -115,7 +115,7 @@ class EvidenceCollector:
             name_similarity=name_similarity(labels),
             text_similarity=text_similarity(texts),
             date_overlap=date_overlap,
-            product_overlap=_product_overlap(self._pairs.of(numbers), len(self._products)),
+            product_overlap=_product_overlap(self._pairs.of(numbers), len(self._products.ids)),
             rows_left_out=self._rows_left_out,
         )
 
@@ -145,17 +145,6 @@ class _Tally:
         owner = (self._keys + 2**31) >> 32
         values = self._keys - (owner << 32)
         return [(values[owner == label], self._counts[owner == label]) for label in labels]
-
-
-def _numbers(values: pa.Array, numbers: dict[str, int], limit: int) -> np.ndarray:
-    """Number values in order of appearance, adding new ones to `numbers`; -1 is null, or new beyond `limit`."""
-    encoded = values.dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    for name in names:
-        if len(numbers) < limit:
-            numbers.setdefault(name, len(numbers))
-    table = np.array([*(numbers.get(name, -1) for name in names), -1])
-    return table[encoded.indices.fill_null(len(names)).to_numpy()]
 
 
 def name_similarity(labels: tuple[str, ...]) -> np.ndarray:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from complaints.audit import encoding, languages, lengths
 from complaints.audit.findings import Findings
-from complaints.core.columns import LabelIds, days
+from complaints.core.columns import Vocabulary, days, trimmed_labels
 from complaints.core.schema import SPLITS
 from complaints.dedup.clusters import Clusters, CopyFinder
 from complaints.text import pii
@@ -38,7 +38,7 @@ class AuditPass:
     """A text of fewer words is very short."""
     sample: lengths.EvenSample
     """Texts whose tokens will be counted."""
-    labels: LabelIds = field(default_factory=LabelIds)
+    labels: Vocabulary = field(default_factory=Vocabulary)
     findings: Findings = field(default_factory=Findings)
     personal: Counter[str] = field(default_factory=Counter)
     """Kind of personal data -> how many times it was found."""
@@ -51,7 +51,7 @@ class AuditPass:
         rows = Rows(
             words=lengths.count_words(texts),
             redacted=lengths.count_redacted_words(texts),
-            label=self.labels.encode(batch["label"]),
+            label=self.labels.encode(trimmed_labels(batch["label"])),
             day=days(batch["date"]),
             split=pc.fill_null(pc.index_in(batch["source_split"], value_set=pa.array(SPLITS)), -1).to_numpy(),
         )
