@@ -7,7 +7,7 @@ from complaints.core.config import Count
 
 @dataclass(frozen=True)
 class AuditParams:
-    """What the audit looks for."""
+    """Limits of the audit, and the tokenizer whose tokens it counts."""
 
     short_words: Count
     listed_labels: Count

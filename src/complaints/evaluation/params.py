@@ -7,7 +7,7 @@ from complaints.core.config import Count, NotNegative
 
 @dataclass(frozen=True)
 class EvaluateParams:
-    """How predictions become the scoreboard."""
+    """Parameters that turn predictions into the scoreboard."""
 
     adjustment_grid: tuple[NotNegative, ...]
     worst_pairs: Count
