@@ -52,8 +52,8 @@ def test_classes_in_use_at_the_same_time_or_without_dates_are_not_defects(days: 
 
 
 def test_a_class_with_another_wording_in_use_at_the_same_time_as_the_second_class_is_not_a_defect() -> None:
-    beside = complaints("Marketing of offers", MAIL, AFTER)
-    assert kinds({"Marketing of offers": "Advertising and marketing"}, evidence_of(*RENAMED, beside)) == []
+    simultaneous = complaints("Marketing of offers", MAIL, AFTER)
+    assert kinds({"Marketing of offers": "Advertising and marketing"}, evidence_of(*RENAMED, simultaneous)) == []
 
 
 def test_a_label_reworded_entirely_is_found_by_its_product_and_texts() -> None:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from support.paths import ROOT
 
 from complaints.reporting import html_page
@@ -142,3 +143,10 @@ def test_files_of_the_package_other_than_modules_are_installed() -> None:
     assert files
     assert files == {path.name for pattern in setuptools["package-data"]["complaints.reporting"]
                      for path in folder.glob(pattern)}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", ["audit", "evaluate"])
+def test_stages_with_a_page_depend_on_the_folder_of_the_template(stage: str) -> None:
+    """DVC hashes every file in a folder, so a change of the template makes the stages stale."""
+    dependencies = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["deps"]
+    assert Path(html_page.__file__).parent in [ROOT / path for path in dependencies]
