@@ -100,7 +100,8 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     waiting = [recipe for group in recipes.values() for recipe in group if not is_done(workspace, recipe)]
     for recipe in waiting:
         prepare(workspace, recipe)
-    truth = scoreboard.read_truth(workspace.splits, ROOT / paths.LABELS.parent, ROOT / paths.MANIFEST)
+    inputs = [ROOT / path for path in (paths.LABELS, paths.HIERARCHY, paths.MANIFEST)]
+    truth = scoreboard.read_truth(workspace.splits, *inputs)
     grid = params.load().evaluate.adjustment_grid
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [

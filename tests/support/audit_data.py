@@ -1,4 +1,4 @@
-"""Complaints to audit, from short rows of their columns, and the audit of them."""
+"""Complaints for audits in tests, and the audit of them."""
 
 import datetime
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ MANIFEST = {"source": "file", "synthetic": False}
 
 @cache
 def word_tokenizer() -> Tokenizer:
-    """One token for each word, and one at each end of a text."""
+    """Return a tokenizer with one token per word and a special token at each end of a text."""
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 1), ("[SEP]", 2)])
@@ -33,13 +33,13 @@ def word_tokenizer() -> Tokenizer:
 def complaint(
     text: str, label: str | None = "Fees", date: str | None = None, split: str | None = None
 ) -> dict[str, Any]:
-    """Return one complaint without its id; `date` is ISO 8601."""
+    """Return one complaint without its row id; `date` is in ISO 8601."""
     day = date and datetime.date.fromisoformat(date)
     return {"text": text, "label": label, "date": day, "source_split": split}
 
 
 def measure(folder: Path, complaints: Iterable[dict[str, Any]], **params: Any) -> audit_measure.Audit:
-    """Audit complaints, whose ids are their numbers; `params` replace those of PARAMS."""
+    """Return the audit of complaints whose row ids are their positions; `params` replace fields of PARAMS."""
     rows = [{"row_id": str(i), **row} for i, row in enumerate(complaints)]
     path = folder / "complaints.parquet"
     write_parquet(path, RAW_SCHEMA, [pa.Table.from_pylist(rows, schema=RAW_SCHEMA)])

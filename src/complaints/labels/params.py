@@ -1,14 +1,11 @@
 """Parameters of the stage merge_labels."""
 
-from dataclasses import dataclass
-
-from complaints.core.config import Count
+from complaints.core.config import Count, Section, Text
 
 
-@dataclass(frozen=True)
-class MergeLabelsParams:
+class MergeLabelsParams(Section):
     """Path of the label map, whether it limits the classes, and the fewest complaints of a class."""
 
-    map: str
+    map: Text
     only_listed: bool
     min_count: Count

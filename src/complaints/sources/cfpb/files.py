@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from complaints.core.config import Count, build, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
+from complaints.core.typed import Count, build, read_yaml
 from complaints.sources.download import download, is_address, kept_path
 from complaints.sources.readers.chunk import Chunk
 from complaints.sources.readers.csv import csv_chunks, csv_header

@@ -16,8 +16,8 @@ from datasets.exceptions import DatasetsError
 from pyarrow.dataset import ParquetFragmentScanOptions
 
 from complaints.core.errors import UserError
+from complaints.core.paths import SCRATCH
 from complaints.core.schema import RAW_SCHEMA, SPLITS
-from complaints.core.stage import SCRATCH
 from complaints.sources.hub.description import HubDescription
 from complaints.sources.hub.files import HubFile, download
 from complaints.sources.hub.indices import LEFT_OUT, read_indices

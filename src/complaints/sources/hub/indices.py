@@ -10,8 +10,8 @@ from huggingface_hub import constants
 
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
+from complaints.core.paths import SCRATCH
 from complaints.core.schema import SPLITS
-from complaints.core.stage import SCRATCH
 from complaints.sources.download import download, file_name, is_address, kept_path
 from complaints.sources.hub.description import IndexFile, Indices
 from complaints.sources.readers.lines import shown
