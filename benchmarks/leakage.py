@@ -9,13 +9,12 @@ rows and on those without a duplicate in train. --write writes the table to benc
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from complaints import params
 from complaints.baseline import tfidf
-from complaints.core import paths
+from complaints.core import config, paths
 from complaints.core.files import read_json, read_parquet, write_text
 from complaints.scoring import metrics
 from complaints.splits import methods
@@ -45,7 +44,7 @@ def measure(
 ) -> tuple[float, ...]:
     """Return the seven numbers of a row of the table; validation rows are not used."""
     train, test = (np.flatnonzero(codes == code) for code in (methods.TRAIN, methods.TEST))
-    settings = replace(params.load().baseline, seed=seed)
+    settings = config.changed(params.load().baseline, {"seed": seed})
     model = tfidf.fit_tfidf(texts[train].tolist(), rows.label_ids[train], classes, settings)
     predicted = tfidf.tfidf_logits(model, texts[test].tolist()).argmax(axis=1)
     true = rows.label_ids[test]
@@ -67,7 +66,7 @@ def table(seeds: list[int]) -> Iterator[str]:
     for name, method in SPLIT_METHODS.items():
         numbers = []
         for seed in seeds:
-            codes = method(rows, replace(params.load().split, seed=seed)).codes
+            codes = method(rows, config.changed(params.load().split, {"seed": seed})).codes
             numbers.append(measure(rows, texts, classes, codes, seed))
         mean, spread = np.mean(numbers, axis=0), np.std(numbers, axis=0, ddof=1 if len(seeds) > 1 else 0)
         cells = [f"{mean[0]:,.0f}", f"{mean[1]:.1%}", f"{mean[2]:.1%}"]

@@ -20,18 +20,17 @@ from complaints.audit import map_defects, renames
 from complaints.audit.label_evidence import Evidence
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.labels.label_map import LabelMap, load_map
+from complaints.labels.label_map import load_map
 
 COLUMNS = ("text", "label", "date", "product")
 CUTS = (20, 40, 60, 100)
 
 
-def read_map(path: Path) -> LabelMap:
-    """Return a label map; in a flat JSON object, targets are the classes and keys that begin with _ are comments."""
+def read_merges(path: Path) -> dict[str, str]:
+    """Return the merges, raw label to class; keys of a flat JSON object that begin with _ are comments."""
     if path.suffix != ".json":
-        return load_map(path)
-    merges = {key: value for key, value in json.loads(path.read_text()).items() if not key.startswith("_")}
-    return LabelMap(tuple(sorted(set(merges.values()))), merges)
+        return load_map(path).merges
+    return {key: value for key, value in json.loads(path.read_text()).items() if not key.startswith("_")}
 
 
 def measure(evidence: Evidence, merges: dict[str, str]) -> list[str]:
@@ -64,19 +63,19 @@ def main() -> None:
     parser.add_argument("--list", type=int, default=0, metavar="N", help="also print the first N candidates")
     parser.add_argument("--defects", action="store_true", help="also print the map's defects")
     arguments = parser.parse_args()
-    label_map = read_map(arguments.map)
+    merges = read_merges(arguments.map)
     started = time.perf_counter()
     evidence = collect_evidence(arguments.file, {name: getattr(arguments, name) for name in COLUMNS})
     seconds = time.perf_counter() - started
-    print("\n".join(measure(evidence, label_map.merges)))
-    for item in renames.candidates(evidence, label_map.merges, arguments.list):
+    print("\n".join(measure(evidence, merges)))
+    for item in renames.candidates(evidence, merges, arguments.list):
         print(
             f"{item.score:.3f} {item.in_map:10} names {item.name_similarity:.2f} texts {item.text_similarity:.2f} "
             f"dates {item.date_overlap} products {item.product_overlap}: {item.old} ({item.old_rows:,}) -> "
             f"{item.new} ({item.new_rows:,})"
         )
     if arguments.defects:
-        for defect in map_defects.defects(label_map.merges, evidence):
+        for defect in map_defects.defects(merges, evidence):
             print(f"{defect.kind}: {defect.reason}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{int(evidence.rows.sum()):,} complaints in {seconds:.1f} s, peak memory {peak:,.0f} MB")

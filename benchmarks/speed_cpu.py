@@ -14,7 +14,6 @@ import platform
 import resource
 import tempfile
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,19 +27,19 @@ from transformers import AutoModel, ModernBertConfig, Trainer, TrainingArguments
 from complaints import params
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokens import TokenSet
-from complaints.core.config import read_yaml
+from complaints.core import config
 from complaints.core.files import write_text
 from complaints.engine import distributed
 from complaints.engine.batches import inference_batches, padded
 from complaints.engine.checkpoints import Progress
 from complaints.engine.device import resolve_precision
 from complaints.finetuning.batching import draw_batches
-from complaints.finetuning.loop import Data
 from complaints.finetuning.params import ModelParams
+from complaints.finetuning.task import Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare
 
-MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM = 128, 32, 3e-4, 0.1, 0.01, 1.0
+MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM, SEED = 128, 32, 3e-4, 0.1, 0.01, 1.0, 0
 CPU = torch.device("cpu")
 
 
@@ -65,10 +64,11 @@ MODELS = {"MiniLM-L6": (make_minilm, 30_000, 384), "ModernBERT, 4 layers": (make
 
 def settings() -> ModelParams:
     """Return the parameters of all loops as an entry of `models:`."""
-    entry = params.parse(read_yaml("params.yaml")).models["minilm"]
-    rates: dict[str, Any] = {"learning_rate": RATE, "head_learning_rate": RATE, "warmup_fraction": WARMUP}
-    rates |= {"weight_decay": DECAY, "max_grad_norm": NORM}
-    return replace(entry, epochs=1, batch_size=ROWS, head_start="random", seed=0, **rates)
+    optimizer = {"learning_rate": RATE, "head_learning_rate": RATE, "warmup_fraction": WARMUP}
+    optimizer |= {"weight_decay": DECAY, "max_grad_norm": NORM}
+    changes = {"seed": SEED, "head.start": "random", "finetune.epochs": 1, "finetune.batch_size": ROWS}
+    changes |= {f"finetune.optimizer.{key}": value for key, value in optimizer.items()}
+    return config.changed(params.load().models["minilm"], changes)
 
 
 def course_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
@@ -185,7 +185,7 @@ def batches_seconds(vocabulary: int, examples: int) -> float:
     """Return the seconds for drawing and padding the batches of an epoch."""
     tokens = draw_tokens(examples, vocabulary, MAX_LENGTH, 0)
     start = time.perf_counter()
-    for rows in draw_batches(tokens, settings(), 0, packed=False):
+    for rows in draw_batches(tokens, settings().finetune, SEED, 0, packed=False):
         padded(tokens, rows, 0, CPU)
     return time.perf_counter() - start
 

@@ -30,14 +30,14 @@ from transformers import AutoModel, ModernBertConfig
 
 from complaints import params
 from complaints.backbones.tokens import TokenSet
-from complaints.core.config import read_yaml
+from complaints.core import config
 from complaints.core.files import write_text
 from complaints.engine import distributed
 from complaints.engine.checkpoints import Progress
 from complaints.engine.device import describe_device, device_name, resolve_precision
 from complaints.finetuning.batching import draw_batches
-from complaints.finetuning.loop import Data
 from complaints.finetuning.params import ModelParams
+from complaints.finetuning.task import Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention, runs_varlen
 
@@ -86,14 +86,23 @@ def settings(size: Size, batching: str, compiled: bool) -> ModelParams:
         batching: One of BATCHES.
         compiled: Whether layers are compiled.
     """
-    entry = next(iter(params.parse(read_yaml("params.yaml")).models.values()))
-    budget: dict[str, Any] = {"batch_tokens": size.batch_tokens}
-    if batching == BATCHES[2]:
-        budget = {"batch_tokens": None, "batch_size": size.batch_tokens // MAX_LENGTH}
-    packing: Any = "always" if batching == BATCHES[0] else "never"
-    common: dict[str, Any] = {"head_start": "random", "learning_rate": 5e-5, "sampling": "shuffled", "train": "full"}
-    common |= {"loss": "cross_entropy", "class_weights": "none", "patience": size.epochs + 1}
-    return replace(entry, epochs=size.epochs, packing=packing, compile=compiled, accumulation=1, **common, **budget)
+    by_rows = batching == BATCHES[2]
+    finetune: dict[str, Any] = {
+        "train": "full",
+        "epochs": size.epochs,
+        "patience": size.epochs + 1,
+        "batch_size": size.batch_tokens // MAX_LENGTH,
+        "batch_tokens": None if by_rows else size.batch_tokens,
+        "accumulation": 1,
+        "sampling": "shuffled",
+        "optimizer.learning_rate": 5e-5,
+        "loss.name": "cross_entropy",
+        "loss.class_weights": "none",
+        "packing": "always" if batching == BATCHES[0] else "never",
+        "compile": compiled,
+    }
+    changes = {"head.start": "random", **{f"finetune.{key}": value for key, value in finetune.items()}}
+    return config.changed(next(iter(params.load().models.values())), changes)
 
 
 def flops(model: nn.Module, tokens: int) -> float:
@@ -114,7 +123,7 @@ def measure(size: Size, batching: str, compiled: bool) -> dict[str, float]:
     config = ModernBertConfig(**size.config)
     model = classifier.LinearClassifier(AutoModel.from_config(config), "mean", CLASSES).to(accelerator.device)
     entry = settings(size, batching, compiled)
-    packed = prepare_attention(model.encoder, entry.packing, compiled, precision)
+    packed = prepare_attention(model.encoder, entry.finetune.packing, compiled, precision)
     learner: nn.Module = PaddedToMaxLength(model) if batching == BATCHES[2] else model
 
     def data(rows: int, validation_rows: int) -> Data:
@@ -132,7 +141,7 @@ def measure(size: Size, batching: str, compiled: bool) -> dict[str, float]:
         return time.perf_counter() - start
 
     # The warm-up selects and compiles kernels.
-    warm_up = run(data(max(64, size.train_rows // 50), 64), replace(entry, epochs=1))
+    warm_up = run(data(max(64, size.train_rows // 50), 64), config.changed(entry, {"finetune.epochs": 1}))
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     full = data(size.train_rows, size.validation_rows)
@@ -145,7 +154,7 @@ def measure(size: Size, batching: str, compiled: bool) -> dict[str, float]:
         "warm_up": warm_up,
         "tokens": tokens,
         "flops": flops(model, tokens),
-        "steps": len(draw_batches(train, entry, 0, packed)) * size.epochs,
+        "steps": len(draw_batches(train, entry.finetune, entry.seed, 0, packed)) * size.epochs,
         "gib": (torch.cuda.max_memory_allocated() if device == "cuda" else ram) / 2**30,
     }
 

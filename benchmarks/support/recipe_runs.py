@@ -1,5 +1,6 @@
 """Recipes (changes to an entry of `models:`) and their training runs, each in its own folder."""
 
+import copy
 import io
 import os
 import subprocess
@@ -12,11 +13,10 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from complaints import params
 from complaints.backbones.resolve import folder_digest, resolve
 from complaints.backbones.tokenizer import encode, load_tokenizer
-from complaints.core import paths
-from complaints.core.config import PARAMS_FILE, read_yaml
+from complaints.core import config, paths
+from complaints.core.config import PARAMS_FILE
 from complaints.core.errors import UserError
 from complaints.core.files import (
     file_digest,
@@ -28,8 +28,9 @@ from complaints.core.files import (
     write_text,
 )
 from complaints.core.schema import SPLITS
-from complaints.engine.checkpoints import code_digest, fingerprint
+from complaints.engine.checkpoints import code_digest, json_digest
 from complaints.finetuning.run import CODE
+from complaints.params import Params
 
 STAGE_SCRIPTS = ("tokenize_text", "pretrain", "embed", "finetune")
 SHORT = 128
@@ -39,7 +40,7 @@ PROJECT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run: the recipe's name, its seed, and the parameters that it changes."""
+    """One training run: the recipe's name, its seed, and its changes by dotted key."""
 
     name: str
     seed: int
@@ -78,15 +79,15 @@ def make_workspace(short: bool, jobs: int) -> Workspace:
         short: Whether to keep only complaints of at most SHORT tokens.
         jobs: Training runs at a time.
     """
-    settings = read_yaml(PARAMS_FILE)
+    settings = config.read_yaml(PARAMS_FILE)
     splits = ROOT / paths.SPLITS
-    config = {
+    fixed = {
         "data": [file_digest(splits / f"{split}.parquet") for split in SPLITS],
         "labels": file_digest(ROOT / paths.LABELS),
         "settings": [next(iter(settings["models"].values())), settings["baseline"]],
         "code": code_digest(CODE),
     }
-    folder = ROOT / paths.SCRATCH / "recipes" / f"{'short' if short else 'all'}-{fingerprint(config)[:12]}"
+    folder = ROOT / paths.SCRATCH / "recipes" / f"{'short' if short else 'all'}-{json_digest(fixed)[:12]}"
     workspace = Workspace(folder, folder / "splits" if short else splits, settings, jobs)
     if short and not workspace.splits.exists():
         keep_short(splits, workspace)
@@ -115,10 +116,16 @@ def random_backbone(spec: str, folder: Path, seed: int) -> str:
     return f"path:{folder}@{folder_digest(folder)}"
 
 
-def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return `old` updated with the values of `new`, nested mappings included."""
-    updates = {key: merged(old[key], value) if isinstance(value, dict) else value for key, value in new.items()}
-    return old | updates
+def changed_entry(entry: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of an entry with the values of dotted keys replaced; unknown keys are added, for a later check."""
+    result = copy.deepcopy(entry)
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        node = result
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[last] = value
+    return result
 
 
 def is_done(workspace: Workspace, recipe: Recipe) -> bool:
@@ -142,13 +149,14 @@ def prepare(workspace: Workspace, recipe: Recipe) -> None:
     changes = dict(recipe.changes)
     if changes.get("backbone") == "random":
         changes["backbone"] = random_backbone(workspace.entry["backbone"], folder / "random", recipe.seed)
-    entry = merged(workspace.entry, changes) | {"seed": recipe.seed, "weights": str(paths.PRETRAINED / recipe.entry)}
+    own = {"seed": recipe.seed, "weights": str(paths.PRETRAINED / recipe.entry)}
+    entry = changed_entry(workspace.entry, changes | own)
     settings = workspace.settings | {"models": {recipe.entry: entry}}
     settings["tracking"] = settings["tracking"] | {"enabled": False}
-    params.parse(settings)
     stream = io.StringIO()
     YAML().dump(settings, stream)
     write_text(folder / PARAMS_FILE, stream.getvalue())
+    config.check(Params, settings, folder / PARAMS_FILE)
 
 
 def train(workspace: Workspace, recipe: Recipe) -> None:
@@ -177,7 +185,7 @@ def read_recipes(path: Path, name: str, seeds: list[int]) -> dict[str, list[Reci
     Raises:
         UserError: if the file has no set `name`.
     """
-    sets = read_yaml(path)
+    sets = config.read_yaml(path)
     if name not in sets:
         raise UserError(f"{path} has no set {name!r}; there are {', '.join(sets)}")
     return {recipe: [Recipe(recipe, seed, changes or {}) for seed in seeds] for recipe, changes in sets[name].items()}

@@ -81,9 +81,11 @@ def test_missing_column_is_an_error_of_one_line(folder: Path) -> None:
 def test_evidence_is_written_to_the_map_and_the_rest_is_unchanged(folder: Path) -> None:
     done = run(folder, "map_evidence.py", "--counts", "counts.csv", "--map", "map.yaml")
     assert done.returncode == 0, done.stderr
-    evidence = load_map(folder / "map.yaml").evidence[OLD]
-    assert float(evidence["name_similarity"]) > 0.7
-    assert float(evidence["text_similarity"]) > 0.9
+    [merge] = load_map(folder / "map.yaml").merge
+    assert merge.evidence is not None
+    evidence = merge.evidence.model_dump()
+    assert evidence["name_similarity"] > 0.7
+    assert evidence["text_similarity"] > 0.9
     assert {key: value for key, value in evidence.items() if "similarity" not in key} == {
         "from_rows": 50,
         "from_first_seen": "2015-03-19",

@@ -1,9 +1,9 @@
 """The commands speed_gpu.py and recipes.py, run at a small size as a user would."""
 
 import os
+import re
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -58,11 +58,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_json("data/raw/source.json", {"synthetic": True})
     backbone = backbone_in(save_bert(tmp_path / "bert"))
     values = YAML(typ="safe").load(ROOT / "params.yaml")
-    values["models"] = {"net": asdict(model_params(backbone))}
+    values["models"] = {"net": values["models"]["minilm"] | model_params(backbone).model_dump(mode="json")}
     YAML().dump(values, Path("params.yaml"))
     Path("recipes.yaml").write_text(
-        "two: {default: , the probe alone: {train: frozen}, slow: {learning_rate: 1.0e-5}}\n"
-        "one: {from scratch: {backbone: random, head_start: random}}\n"
+        "two: {default: , the probe alone: {finetune.train: frozen}, "
+        "slow: {finetune.optimizer.learning_rate: 1.0e-5}}\n"
+        "one: {from scratch: {backbone: random, head.start: random}}\n"
     )
     return tmp_path
 
@@ -121,17 +122,20 @@ def test_short_keeps_texts_of_at_most_128_tokens(project: Path) -> None:
 
 
 def test_invalid_recipe_is_refused_before_any_is_trained(project: Path) -> None:
-    Path("recipes.yaml").write_text("two: {default: , wrong: {epochs: 0}}\n")
+    Path("recipes.yaml").write_text("two: {default: , wrong: {finetune.epochs: 0}}\n")
     done = run("recipes.py", "two", "--recipes", "recipes.yaml", folder=project)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("error: params: models.recipe_wrong-13.epochs")
+    assert re.match(
+        r"error: \S+/recipe_wrong-13/params\.yaml, line \d+: models\.recipe_wrong-13\.finetune\.epochs", done.stderr
+    )
     assert done.stderr.count("\n") == 1
 
 
 def test_failed_recipe_is_an_error_of_one_line_that_names_its_log(project: Path) -> None:
     Path("recipes.yaml").write_text(
-        "two: {diverging: {learning_rate: 1.0e+9, head_start: random}, later: {epochs: 2}, last: {epochs: 1}}\n"
+        "two: {diverging: {finetune.optimizer.learning_rate: 1.0e+9, head.start: random}, "
+        "later: {finetune.epochs: 2}, last: {finetune.epochs: 1}}\n"
     )
     done = run("recipes.py", "two", "--recipes", "recipes.yaml", folder=project)
     assert done.returncode == 1

@@ -8,13 +8,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.label_maps import make_map
 
 from complaints.core.errors import UserError
 from complaints.core.schema import LABELED_SCHEMA, RAW_SCHEMA
 from complaints.labels.label_map import LabelMap
 from complaints.labels.merge import Classes, choose, count, labeled
 
-MAP = LabelMap(("Fees", "Loans", "Never seen"), {"Old fees": "Fees", "Unused": "Loans"})
+MAP = make_map(["Fees", "Loans", "Never seen"], {"Old fees": "Fees", "Unused": "Loans"})
 
 
 class Merged(NamedTuple):
@@ -157,7 +158,7 @@ def test_complaints_of_each_class_are_counted_by_product() -> None:
     products = pa.array(["card", "card", "loan", None, "loan"])
     table = table.set_column(4, RAW_SCHEMA.field("product"), products)
     assert merge(table, MAP, min_count=1).classes.products == [{"card": 2, "loan": 1}, {None: 1}]
-    renaming = LabelMap(MAP.classes, MAP.merges, products={"card": "loan", "debt": "x"})
+    renaming = make_map(MAP.classes, MAP.merges, {"card": "loan", "debt": "x"})
     assert merge(table, renaming, min_count=1).classes.products == [{"loan": 3}, {None: 1}]
 
 

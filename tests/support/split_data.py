@@ -18,7 +18,15 @@ Complaint = tuple[int, int, int]
 
 
 def params(method: str = "grouped", test: float = 0.25, validation: float = 0.1, seed: int = 13) -> SplitParams:
-    return SplitParams(method, test, validation, seed, None)  # type: ignore[arg-type]
+    return SplitParams.model_validate(
+        {
+            "method": method,
+            "test_fraction": test,
+            "validation_fraction": validation,
+            "seed": seed,
+            "expected": None,
+        }
+    )
 
 
 def text_of(template: int, variant: int) -> str:

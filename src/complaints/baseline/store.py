@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import skops.io
 
 from complaints.baseline.params import BaselineParams
 from complaints.baseline.tfidf import TfidfModel
+from complaints.core.config import check
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, write_json
 
@@ -47,7 +47,7 @@ def save(model: TfidfModel, folder: Path) -> None:
     (folder / MODEL_FILE).write_bytes(_canonical(skops.io.dumps(model.pipeline)))
     settings = {
         "classes": model.classes,
-        "params": asdict(model.params),
+        "params": model.params.model_dump(),
         "sha256": file_digest(folder / MODEL_FILE),
         "versions": {name: importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "skops")},
     }
@@ -73,7 +73,8 @@ def load(folder: Path) -> TfidfModel:
         raise UserError(f"{path} is not a skops file ({error}); run `dvc repro` to rebuild it") from None
     if untrusted := {_type_name(node) for node in schema_nodes(schema)} - TRUSTED_TYPES:
         raise UserError(f"{path} has types that no baseline has ({', '.join(sorted(untrusted))}); delete it")
-    return TfidfModel(skops.io.load(path, trusted=[]), settings["classes"], BaselineParams(**settings["params"]))
+    params = check(BaselineParams, settings["params"], folder / SETTINGS_FILE, prefix=("params",))
+    return TfidfModel(skops.io.load(path, trusted=[]), settings["classes"], params)
 
 
 def _canonical(archive: bytes) -> bytes:
