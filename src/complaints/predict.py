@@ -121,7 +121,9 @@ def predict_file(
     if suffix not in {".csv", ".parquet", ".jsonl"}:
         raise UserError(f"{target}: name the output .csv, .parquet or .jsonl")
     text = str(columns["text"])
-    # The reader wants a column for the label; there is none to read, so that it is given the text once more.
+    if not text.strip() or columns["id"] == "":
+        raise UserError("--text-column and --id-column must name a column")
+    # The reader needs a column for the label, and the file has none: it reads the text a second time.
     mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
     batches = read_batches(source, FileParams(format="auto", encoding=encoding, columns=mapping))
 

@@ -29,12 +29,12 @@ def refusal(path: Path, label: str = "text", encoding: str = "utf-8") -> str:
     """Return the message with which a file is refused."""
     columns = ColumnParams(text="text", label=label, id="id", date="date", product=None, split=None)
     with pytest.raises(UserError) as caught:
-        list(read_batches(path, FileParams("auto", encoding, columns)))
+        list(read_batches(path, FileParams(format="auto", encoding=encoding, columns=columns)))
     return str(caught.value)
 
 
 @settings(max_examples=60)
-@given(HOSTILE, HOSTILE)
+@given(HOSTILE.filter(str.strip), HOSTILE)
 def test_names_and_values_of_a_file_cannot_break_a_message_into_lines(
     tmp_path_factory: pytest.TempPathFactory, value: str, name: str
 ) -> None:
