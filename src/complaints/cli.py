@@ -62,6 +62,35 @@ def _profile(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check(arguments: argparse.Namespace) -> int:
+    from complaints import params
+    from complaints.core import config
+    from complaints.core.files import write_text
+
+    if arguments.write_schema:
+        write_text(params.SCHEMA_FILE, config.schema(params.Params))
+        print(f"wrote {params.SCHEMA_FILE}")
+    models = ", ".join(params.load().models)
+    print(f"{config.PARAMS_FILE} is valid; models: {models}")
+    return 0
+
+
+def _model_add(arguments: argparse.Namespace) -> int:
+    from complaints import entries
+
+    entries.add(arguments.name, arguments.like, arguments.set)
+    print(f"added models.{arguments.name}; `dvc repro` trains it and adds its row to the scoreboard")
+    return 0
+
+
+def _model_remove(arguments: argparse.Namespace) -> int:
+    from complaints import entries
+
+    removed = entries.remove(arguments.name)
+    print(f"removed models.{arguments.name}; deleted: {', '.join(map(str, removed)) or 'nothing'}")
+    return 0
+
+
 def _show(arguments: argparse.Namespace) -> int:
     if not paths.SCOREBOARD.is_file():
         raise UserError(f"{paths.SCOREBOARD} is missing; run `dvc repro` to make it")
@@ -115,6 +144,21 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("name", help="name of a file in profiles/, without .yaml")
     profile.add_argument("--flags", action="store_true", help="print the values as arguments of `dvc exp run` instead")
     profile.set_defaults(run=_profile)
+
+    check = commands.add_parser("check", help="check params.yaml as a whole")
+    check.add_argument("--write-schema", action="store_true", help="write the JSON schema for editors first")
+    check.set_defaults(run=_check)
+
+    model = commands.add_parser("model", help="add or remove an entry of `models:` in params.yaml")
+    actions = model.add_subparsers(required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="add an entry, a copy of another with some values changed")
+    add.add_argument("name", help="name of the new entry")
+    add.add_argument("--like", required=True, metavar="ENTRY", help="entry to copy")
+    add.add_argument("-S", "--set", action="append", default=[], metavar="KEY=VALUE", help="value to change")
+    add.set_defaults(run=_model_add)
+    remove = actions.add_parser("remove", help="remove an entry and its files in the workspace")
+    remove.add_argument("name", help="name of the entry")
+    remove.set_defaults(run=_model_remove)
 
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)

@@ -95,7 +95,7 @@ def test_frozen_layers_do_not_move_the_rates_of_the_others():
 def test_layers_that_share_their_weights_are_refused_with_decay_alone():
     config = AlbertConfig(**SMALL, **LAYERS, embedding_size=8)
     assert set(layer_factors(linear(config), 1.0).values()) == {1.0}
-    with pytest.raises(UserError, match="needs a backbone whose 3 layers have weights of their own"):
+    with pytest.raises(UserError, match="needs a backbone whose 3 layers have separate weights"):
         layer_factors(linear(config), 0.9)
 
 

@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from complaints.audit import measure as audit_measure
 from complaints.audit.params import AuditParams
+from complaints.core.config import changed
 from complaints.core.files import write_parquet
 from complaints.core.schema import RAW_SCHEMA
 
@@ -43,4 +43,4 @@ def measure(folder: Path, complaints: Iterable[dict[str, Any]], **params: Any) -
     rows = [{"row_id": str(i), **row} for i, row in enumerate(complaints)]
     path = folder / "complaints.parquet"
     write_parquet(path, RAW_SCHEMA, [pa.Table.from_pylist(rows, schema=RAW_SCHEMA)])
-    return audit_measure.measure(path, replace(PARAMS, **params), word_tokenizer())
+    return audit_measure.measure(path, changed(PARAMS, params), word_tokenizer())

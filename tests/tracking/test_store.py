@@ -143,7 +143,7 @@ def test_another_experiment_can_be_named_after_one_was_deleted(in_mini: Path) ->
     sync(in_mini, ON)
     client = client_of(in_mini)
     client.delete_experiment(client.get_experiment_by_name("mini").experiment_id)
-    assert sorted(sync(in_mini, TrackingParams(True, "mini 2"))) == TRACKED
+    assert sorted(sync(in_mini, TrackingParams(enabled=True, experiment="mini 2"))) == TRACKED
 
 
 def test_a_moved_project_keeps_its_history(

@@ -83,7 +83,7 @@ def test_a_record_that_cannot_be_written_is_harmless(in_mini: Path) -> None:
 
 def test_a_record_of_another_experiment_does_not_count(in_mini: Path) -> None:
     assert sorted(sync(in_mini, ON)) == TRACKED
-    assert sorted(sync(in_mini, TrackingParams(True, "other"))) == TRACKED
+    assert sorted(sync(in_mini, TrackingParams(enabled=True, experiment="other"))) == TRACKED
     assert len(runs(in_mini, experiment="other")) == len(TRACKED)
 
 

@@ -47,7 +47,7 @@ def save(model: TfidfModel, folder: Path) -> None:
     (folder / MODEL_FILE).write_bytes(_canonical(skops.io.dumps(model.pipeline)))
     settings = {
         "classes": model.classes,
-        "params": model.params.model_dump(),
+        "params": model.params.model_dump(mode="json"),
         "sha256": file_digest(folder / MODEL_FILE),
         "versions": {name: importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "skops")},
     }
