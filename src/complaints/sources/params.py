@@ -8,7 +8,7 @@ from complaints.core.config import Day, Range, Seed
 
 @dataclass(frozen=True)
 class SampleParams:
-    """How the synthetic corpus is made."""
+    """Parameters of the synthetic corpus."""
 
     rows: Annotated[int, Range(100)]
     seed: Seed
@@ -16,7 +16,7 @@ class SampleParams:
 
 @dataclass(frozen=True)
 class ColumnParams:
-    """Which column of a user's file holds what; None where the file has no such column."""
+    """Column of a user's file for each role; None where the file has no such column."""
 
     text: str
     label: str
@@ -28,7 +28,7 @@ class ColumnParams:
 
 @dataclass(frozen=True)
 class FileParams:
-    """How a user's file is read."""
+    """Format, encoding and columns of a user's file."""
 
     format: Literal["auto", "csv", "parquet", "jsonl"]
     encoding: str
@@ -37,7 +37,7 @@ class FileParams:
 
 @dataclass(frozen=True)
 class CfpbParams:
-    """Which of the CFPB's complaints are kept; None keeps all. Dates are YYYY-MM-DD, both ends included."""
+    """Filters of the CFPB's complaints; None keeps all. Dates are YYYY-MM-DD, and both ends are included."""
 
     date_from: Day | None
     date_to: Day | None
@@ -46,7 +46,7 @@ class CfpbParams:
 
 @dataclass(frozen=True)
 class FetchParams:
-    """Where the complaints come from."""
+    """Source of the complaints."""
 
     source: Literal["sample", "file", "hub", "cfpb"]
     path: str

@@ -1,4 +1,4 @@
-"""The CFPB's structured file (who complained when, about what), held in memory in some twenty bytes a complaint."""
+"""The CFPB's structured file (date, product and issue by complaint id), in memory at about twenty bytes a complaint."""
 
 import difflib
 from array import array
@@ -22,12 +22,12 @@ STRUCTURED = {"id": "Complaint ID", "date": "Date received", "product": "Product
 EPOCH = date(1970, 1, 1)
 NO_DATE = np.iinfo(np.int32).min
 WANTED, OUTSIDE_DATES, OTHER_PRODUCT = range(3)
-"""What the filters say of a complaint."""
+"""Status of a complaint under the filters."""
 
 
 @dataclass(frozen=True)
 class Structured:
-    """The structured file in memory, sorted by id, each id once (the first row of it in the file)."""
+    """The structured file in memory, sorted by distinct ids; the first row of a repeated id holds."""
 
     ids: np.ndarray
     """int64 [complaints]."""
@@ -44,7 +44,7 @@ class Structured:
 
 
 class _Codes:
-    """Numbers for the names in a column, in the order in which they first occur."""
+    """Integer codes of the names in a column, in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
@@ -58,14 +58,14 @@ class _Codes:
 
 
 def complaint_ids(values: pa.Array) -> np.ndarray:
-    """Return int64 [rows], -1 for what is no whole number of up to 18 digits."""
+    """Return int64 [rows], -1 where a value is not an integer of up to 18 digits."""
     trimmed = pc.utf8_trim_whitespace(values)
     numeric = pc.match_substring_regex(trimmed, "^[0-9]{1,18}$")
     return pc.if_else(numeric, trimmed, "-1").cast(pa.int64()).to_numpy()
 
 
 def _days(values: pa.Array) -> np.ndarray:
-    """Return int32 [rows], NO_DATE for what `parse_date` cannot read."""
+    """Return int32 [rows], NO_DATE where `parse_date` cannot read a value."""
     coded = values.dictionary_encode()
     dates = map(parse_date, coded.dictionary.to_pylist())
     days = np.array([NO_DATE if day is None else (day - EPOCH).days for day in dates], np.int32)
@@ -73,7 +73,7 @@ def _days(values: pa.Array) -> np.ndarray:
 
 
 def _outside(days: np.ndarray, filters: CfpbParams) -> np.ndarray:
-    """Return bool [rows]: the date lies outside the window; where there is a window, no date does too."""
+    """Return bool [rows], True where the date is outside the window; if there is a window, NO_DATE is outside."""
     outside = np.zeros(len(days), bool)
     if filters.date_from is not None:
         outside |= days < (date.fromisoformat(filters.date_from) - EPOCH).days
@@ -82,18 +82,18 @@ def _outside(days: np.ndarray, filters: CfpbParams) -> np.ndarray:
     return outside
 
 
-def _check_products(path: Path, wanted: tuple[str, ...], there: list[str]) -> None:
+def _check_products(path: Path, wanted: tuple[str, ...], known: list[str]) -> None:
     for product in wanted:
-        if product not in there:
-            close = difflib.get_close_matches(product, there, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(there))}"
+        if product not in known:
+            close = difflib.get_close_matches(product, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known))}"
             raise UserError(f"params: fetch.cfpb.products: no complaint of {path} is about {product!r}; {hint}")
 
 
 def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, array], list[str], list[str]]:
     """Read the structured file into compact columns, and return them with the names of its labels and products."""
     labels, products = _Codes(), _Codes()
-    # These grow in place; pieces of numpy's would be in memory a second time when they are joined.
+    # These grow in place; numpy arrays would be in memory twice while they are concatenated.
     columns = {
         "ids": array("q"),
         "days": array("i"),
@@ -118,10 +118,10 @@ def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, 
 
 
 def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, dict[str, Any]]:
-    """Read the structured file, and return it with the counts that the manifest gives of it.
+    """Read the structured file, and return it with its counts for the manifest.
 
     Raises:
-        UserError: as `chunks` does, for no rows, no id, and a product nothing is about.
+        UserError: as `chunks` does; if there is no row or no valid id; and for a wanted product without complaints.
     """
     columns, labels, products = _structured_columns(file, filters)
     rows = len(columns["ids"])
@@ -137,7 +137,7 @@ def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, di
         raise UserError(f"{file.path}: no {STRUCTURED['id']!r} is a number")
     ids = ids[first]
     order = order[first]
-    # A column at a time, so that no more than one is in memory twice.
+    # One column at a time, so that at most one is in memory twice.
     structured = Structured(
         ids=ids,
         days=np.frombuffer(columns.pop("days"), np.int32)[order],

@@ -1,4 +1,4 @@
-"""What data/sources/*.yaml says of a data set on the hub, checked."""
+"""Description of a data set on the hub: a YAML file such as data/sources/canonical.yaml, checked."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from complaints.sources.readers.lines import check_file
 
 @dataclass(frozen=True)
 class HubColumns:
-    """Which column of the data set holds what; None where it has no such column."""
+    """Column of the data set for each role; None where it has no such column."""
 
     text: str
     label: str
@@ -23,7 +23,7 @@ class HubColumns:
 
 @dataclass(frozen=True)
 class IndexFile:
-    """A JSON list of row numbers: an address or a local path, and the sha256 of what must lie there."""
+    """A JSON list of row numbers: its address or local path, and its sha256."""
 
     location: str
     sha256: str
@@ -31,7 +31,7 @@ class IndexFile:
 
 @dataclass(frozen=True)
 class Indices:
-    """Which rows of the hub's train split are train and which are validation."""
+    """Index files that divide the hub's train split into train and validation rows."""
 
     train: IndexFile
     validation: IndexFile
@@ -39,7 +39,7 @@ class Indices:
 
 @dataclass(frozen=True)
 class HubDescription:
-    """A data set at one commit; data/sources/canonical.yaml says what each key means."""
+    """A data set at one commit; data/sources/canonical.yaml documents each key."""
 
     dataset: str
     revision: str
@@ -51,14 +51,19 @@ class HubDescription:
     def __str__(self) -> str:
         return f"{self.dataset}@{self.revision[:12]}"
 
+    @property
+    def origin(self) -> dict[str, str]:
+        """Return the entries that identify the data set in the manifest."""
+        return {"dataset": self.dataset, "revision": self.revision}
 
-def describe(path: Path) -> HubDescription:
+
+def read_description(path: Path) -> HubDescription:
     """Read and check a description.
 
     Raises:
         UserError: naming the file and the key, for a key that is unknown, missing or of the wrong type, a revision that
-            is no commit, a digest that is no sha256, a split that there is not, and index files without a train split
-            to divide.
+            is not a commit, a digest that is not a sha256, an unknown split, and index files without a train split to
+            divide.
     """
     check_file(path)
     description: HubDescription = build(HubDescription, read_yaml(path), "", str(path))
@@ -83,5 +88,5 @@ def describe(path: Path) -> HubDescription:
             raise UserError(f"{path}: {key} is {digest!r}; it must be 64 hexadecimal digits in lower case")
     for split in description.files:
         if split not in SPLITS:
-            raise UserError(f"{path}: files.{split} is no split; there are {', '.join(SPLITS)}")
+            raise UserError(f"{path}: files.{split} is not a split; there are {', '.join(SPLITS)}")
     return description
