@@ -1,4 +1,4 @@
-"""The phrase banks: YAML files with what consumers say about every issue, checked as they are loaded."""
+"""Phrase banks: YAML files of the sentences of consumers about every issue, checked on loading."""
 
 import re
 from dataclasses import dataclass
