@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.hub_server import serve, sha256
 from support.hub_workspace import HubWorkspace, numbers, small_hub
-from support.paths import ROOT
 
-from complaints.core.errors import UserError
 from complaints.core.schema import SPLITS
-from complaints.sources.hub.description import IndexFile, Indices, read_description
+from complaints.sources.hub.description import IndexFile, Indices
 from complaints.sources.hub.indices import LEFT_OUT, read_indices
 
 
@@ -25,53 +23,6 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubWorkspa
         work = HubWorkspace(tmp_path, monkeypatch, hub)
         work.divide(range(0, 80), range(80, 100))
         yield work
-
-
-def test_committed_description_names_the_published_data_set() -> None:
-    description = read_description(ROOT / "data/sources/canonical.yaml")
-    assert str(description) == "determined-ai/consumer_complaints_medium@4783de6e089f"
-    assert description.indices is not None
-    assert description.indices.train.sha256.startswith("a303f6c0a98d")
-    assert description.indices.validation.sha256.startswith("5106946e24a1")
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("revision", "main", "revision is 'main'; it must be a commit of 40 hexadecimal digits, not a branch or tag"),
-        ("revision", "v1.0", "not a branch or tag"),
-        ("revision", "0123456789ab", "not a branch or tag"),
-        ("revision", 12, "revision is 12; it must be of type str"),
-        ("revison", "main", "unknown key revison; did you mean 'revision'?"),
-        ("columns.label", None, "columns.label is None; it must be of type str"),
-        ("columns.txet", "a", "unknown key columns.txet"),
-        ("files", {}, "files must hold at least one named entry"),
-        ("files.dev", "*.parquet", "files.dev is not a split; there are train, validation, test"),
-        ("files.validation", "*.parquet", "files must name train and not validation"),
-        ("sha256", {"a": "ABC"}, "sha256.a is 'ABC'; it must be 64 hexadecimal digits in lower case"),
-        ("indices.train.sha256", "abc", "indices.train.sha256 is 'abc'; it must be 64"),
-        ("indices.train.location", 3, "indices.train.location is 3; it must be of type str"),
-    ],
-)
-def test_impossible_description_is_refused_by_name(work: HubWorkspace, key: str, value: object, message: str) -> None:
-    *sections, last = key.split(".")
-    node = work.description
-    for section in sections:
-        node = node[section]
-    node[last] = value
-    refusal = work.refusal()
-    assert refusal.startswith("data/sources/x.yaml: ")
-    assert message in refusal
-    assert not work.hub.requests
-
-
-def test_missing_key_and_missing_description_are_one_line(work: HubWorkspace) -> None:
-    del work.description["columns"]["date"]
-    assert "x.yaml: columns.date is missing" in work.refusal()
-    for path, message in [("nowhere.yaml", "does not exist"), ("data", "is a folder"), ("empty.yaml", "is empty")]:
-        Path("empty.yaml").touch()
-        with pytest.raises(UserError, match=message):
-            read_description(Path(path))
 
 
 def test_index_file_that_was_changed_is_refused_and_not_kept(work: HubWorkspace) -> None:
@@ -88,15 +39,15 @@ def test_damaged_kept_copy_is_downloaded_again(work: HubWorkspace) -> None:
     kept.write_bytes(b"[1]")
     work.fetch()
     assert kept.read_bytes() == work.hub.pages["train.json"]
-    assert len(work.hub.asked_for("/pages/train.json")) == 2
-    assert len(work.hub.asked_for("/pages/validation.json")) == 1
+    assert len(work.hub.requests_for("/pages/train.json")) == 2
+    assert len(work.hub.requests_for("/pages/validation.json")) == 1
 
 
 def test_local_index_file_is_used_without_a_download(work: HubWorkspace) -> None:
     Path("mine.json").write_bytes(work.hub.pages["train.json"])
     work.description["indices"]["train"]["location"] = "mine.json"
     assert [entry["name"] for entry in work.fetch()["files"]][-2:] == ["mine.json", "validation.json"]
-    assert not work.hub.asked_for("train.json")
+    assert not work.hub.requests_for("train.json")
     Path("mine.json").write_bytes(b"[1]")
     assert "index file mine.json has sha256" in work.refusal()
     Path("mine.json").unlink()
