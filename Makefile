@@ -25,6 +25,7 @@ setup: $(READY)  ## Make the virtual environment
 
 repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFILE=tiny|sample|file|cfpb|canonical)
 	@if [ -n "$(PROFILE)" ]; then complaints profile $(PROFILE); fi
+	@complaints check
 	@dvc repro
 	@complaints track
 	@complaints show

@@ -23,6 +23,7 @@ from recipe_runs import ROOT, SHORT, Bench, is_done, make_bench, prepare, read_r
 
 from complaints import params
 from complaints.baseline import tfidf
+from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.files import read_json, read_parquet, write_json, write_text
 from complaints.core.schema import HELD_OUT, SPLITS
@@ -98,7 +99,8 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     waiting = [recipe for group in recipes.values() for recipe in group if not is_done(bench, recipe)]
     for recipe in waiting:
         prepare(bench, recipe)
-    truth = scoreboard.read_truth(bench.splits, ROOT / "data/interim", ROOT / "data/raw/source.json")
+    inputs = [ROOT / path for path in (paths.LABELS, paths.HIERARCHY, paths.MANIFEST)]
+    truth = scoreboard.read_truth(bench.splits, *inputs)
     grid = params.load().evaluate.adjustment_grid
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [

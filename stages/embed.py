@@ -1,14 +1,13 @@
-"""Compute the features of one entry's encoder before any training of its own, where its head needs them.
+"""Compute the features of one entry's encoder with its initial weights, where its head needs them.
 
-Reads data/tokens/<model>/ and the weights that the entry begins with.
-Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (the pooling and precision
-that ran). An entry whose head needs no features gets features.json alone.
+Reads data/tokens/<model>/ and the folder of the entry's initial weights.
+Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (pooling and precision). An
+entry whose head needs no features gets features.json only.
 """
 
 import sys
-from pathlib import Path
 
-from complaints.core import config, stage
+from complaints.core import config, paths, stage
 from complaints.core.files import replacing_folder, write_json
 from complaints.features.params import EmbedParams
 
@@ -18,11 +17,11 @@ def main() -> None:
     name = sys.argv[1]
     p = config.load_entry(name, EmbedParams)
     if p.uses_features:
-        from complaints.features import embed  # brings torch, which a stage with nothing to do should not wait for
+        from complaints.features import embed  # imports torch, which takes seconds
 
-        embed.write_features(name, p)
+        embed.write_features(p, paths.TOKENS / name, paths.FEATURES / name)
         return
-    with replacing_folder(Path("data/features") / name) as folder:
+    with replacing_folder(paths.FEATURES / name) as folder:
         write_json(folder / "features.json", {"rows": {}})
 
 

@@ -1,19 +1,20 @@
 """Fine-tune one entry of `models:`.
 
-Reads data/tokens/<model>/ and data/interim/labels.json.
+Reads data/tokens/<model>/, data/features/<model>/, data/interim/labels.json and the folder of the initial weights.
 Writes models/<model>/ (weights, tokenizer, training.json), predictions/<model>.parquet (logits of both held-out
 splits) and reports/training/<model>/{steps,epochs}.csv. Logs the curves to MLflow as they grow.
 
-Checkpoints lie in scratch/finetune/ until the stage is done; after a crash or a kill, running it again goes on from
-the newest one and ends with the same bytes. Several processes (params.yaml: launcher) train one model together.
+Checkpoints are kept in scratch/finetune/ until the stage is done; after a crash or a kill, running it again resumes
+from the newest one and ends with the same bytes. Several processes (params.yaml: launcher) train one model together.
 """
 
 import sys
 
-from complaints.core import config, stage
+from complaints.core import config, paths, stage
 from complaints.engine.checkpoints import Progress
-from complaints.finetuning.params import ModelParams, check_models
-from complaints.finetuning.run import finetune
+from complaints.finetuning.optimizer import unusual_rates
+from complaints.finetuning.params import ModelParams
+from complaints.finetuning.run import Inputs, Outputs, finetune
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import log_history, log_stage, start_run
 
@@ -22,10 +23,11 @@ def main() -> None:
     """Fine-tune the model named on the command line."""
     name = sys.argv[1]
     p = config.load_entry(name, ModelParams)
-    check_models({name: p})
     settings = config.load("tracking", TrackingParams)
     # Of several processes the first one reports.
     run = start_run(settings) if stage.is_first() else None
+    for warning in unusual_rates(p.finetune) if stage.is_first() else ():
+        print(f"warning: models.{name}.{warning}", file=sys.stderr)
 
     def report(progress: Progress) -> None:
         epoch = progress.epochs[-1]
@@ -36,7 +38,13 @@ def main() -> None:
         )
         log_history(run, progress.steps + progress.epochs)
 
-    finetune(name, p, stage.SCRATCH, report)
+    inputs = Inputs(tokens=paths.TOKENS / name, features=paths.FEATURES / name, labels=paths.LABELS)
+    outputs = Outputs(
+        model=paths.MODELS / name,
+        predictions=paths.PREDICTIONS / f"{name}.parquet",
+        history=paths.HISTORIES / name,
+    )
+    finetune(p, inputs, outputs, paths.SCRATCH / "finetune" / name, report)
     if stage.is_first():
         log_stage(settings, run)
 

@@ -1,5 +1,6 @@
 """Fixtures and settings of all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,28 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbon
     write_splits()
     tokenize("net", backbone)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def made_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small repository after one `dvc repro`, untracked; not to be changed by a test."""
+    from support import mini_pipeline
+
+    return mini_pipeline.make(tmp_path_factory.mktemp("made_mini") / "repo")
+
+
+@pytest.fixture
+def mini(made_mini: Path, tmp_path: Path) -> Path:
+    """A copy of the small repository that a test may change."""
+    from support import mini_pipeline
+
+    return mini_pipeline.copy(made_mini, tmp_path / "repo")
+
+
+@pytest.fixture
+def in_mini(mini: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy as working directory, without the caller's settings of DVC and MLflow."""
+    for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(mini)
+    return mini

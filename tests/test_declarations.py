@@ -1,7 +1,6 @@
 """dvc.yaml tells the truth: every module that a stage imports and every parameter it reads is declared."""
 
 import ast
-import dataclasses
 import itertools
 import re
 import runpy
@@ -14,7 +13,7 @@ from support.imports import imported_files
 from support.paths import ROOT
 
 from complaints import profiles
-from complaints.core.config import read_yaml
+from complaints.core.config import Section, read_yaml
 from complaints.engine import checkpoints
 from complaints.engine.checkpoints import code_digest
 from complaints.finetuning import run
@@ -35,6 +34,16 @@ def _declared_params(name: str) -> set[str]:
     return set(STAGES[name].get("params", []))
 
 
+def _keys(kind: type[Section]) -> set[str]:
+    """Return the dotted keys of a section, down to single values."""
+    keys = set()
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        nested = isinstance(inner, type) and issubclass(inner, Section)
+        keys |= {f"{name}.{key}" for key in _keys(inner)} if nested else {name}
+    return keys
+
+
 def _read_params(name: str) -> set[str]:
     """Return the parameters that a stage script loads, as dvc.yaml would name them."""
     module = runpy.run_path(str(_script(name)))
@@ -46,8 +55,7 @@ def _read_params(name: str) -> set[str]:
         if called == "config.load":
             read.add(ast.literal_eval(node.args[0]))
         elif called == "config.load_entry":
-            keys = {field.name for field in dataclasses.fields(module[ast.unparse(node.args[1])])}
-            read |= {f"models.${{key}}.{key}" for key in keys}
+            read |= {f"models.${{key}}.{key}" for key in _keys(module[ast.unparse(node.args[1])])}
         elif called == "config.model_names":
             read.add("models")
     return read - {"tracking"}
@@ -122,7 +130,7 @@ def test_every_key_of_params_has_a_sentence():
     silent = [
         line.strip()
         for before, line in itertools.pairwise(lines)
-        if re.match(r"\s*[a-z_]+:", line) and not before.strip().startswith("#")
+        if re.match(r"\s*[a-z_]+:", line) and not before.strip().startswith("#") and "  # " not in line
     ]
     assert silent == ["minilm:"]
 

@@ -10,7 +10,8 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"predict", "profiles"},
+    {"entries", "predict", "profiles"},
+    {"params_document"},
     {"params"},
     {"finetuning"},
     {"features", "pretraining"},

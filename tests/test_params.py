@@ -1,12 +1,13 @@
 """params.yaml is read as it is written, and what is impossible is refused by name."""
 
+import json
 from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
 from support.paths import ROOT
 
-from complaints import params, profiles
+from complaints import entries, params, profiles
 from complaints.core import config
 from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
@@ -28,37 +29,59 @@ def put(tree: dict, key: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("split.seeds", 1, "unknown key split.seeds; did you mean 'seed'"),
-        ("models.minilm.lr", 1, "unknown key models.minilm.lr"),
-        ("finetune", {}, "unknown key finetune"),
-        ("split.seed", -1, "split.seed is -1; it must be between 0"),
-        ("split.seed", "13", "split.seed is '13'; it must be of type int"),
-        ("split.seed", True, "split.seed is True; it must be of type int"),
-        ("split.test_fraction", 0, "split.test_fraction is 0.0; it must be between 0 and 0.9, 0 excluded"),
-        ("split.test_fraction", float("nan"), "split.test_fraction is nan; it must be finite"),
-        ("models.minilm.epochs", 1.5, "models.minilm.epochs is 1.5; it must be of type int"),
-        ("models.minilm.learning_rate", 0, "models.minilm.learning_rate is 0.0; it must be more than 0"),
-        ("models.minilm.precision", "int8", "models.minilm.precision is 'int8'; it must be one of auto, fp32"),
-        ("models.minilm.head", "stock", "models.minilm.head_start is 'names', which needs head: linear"),
-        ("models.minilm.train", "some", "models.minilm.train is 'some'; it must be one of full, lora, frozen, head"),
-        ("models.minilm.pretrain.epochs", -1, "models.minilm.pretrain.epochs is -1; it must be at least 0"),
-        ("models.minilm.lora.targets", [], "models.minilm.lora.targets is []; it must be a list"),
-        ("models.minilm.lora.targets", [1], "models.minilm.lora.targets[0] is 1; it must be of type str"),
-        ("models", {}, "models must hold at least one named entry"),
-        ("models", None, "models must hold at least one named entry"),
-        ("fetch.source", "hubb", "fetch.source is 'hubb'; it must be one of"),
+        ("split.seeds", 1, "unknown key split.seeds; did you mean 'seed'?"),
+        ("models.minilm.lr", 1, "unknown key models.minilm.lr; known keys: backbone, "),
+        ("models.minilm.finetune.optimizer.learning_rat", 1, "did you mean 'learning_rate'?"),
+        ("finetune", {}, "unknown key finetune; known keys: fetch, audit,"),
+        ("split.seed", -1, "split.seed is -1; it must be greater than or equal to 0"),
+        ("split.seed", "13", "split.seed is '13'; it must be a valid integer"),
+        ("split.seed", True, "split.seed is True; it must be a valid integer"),
+        ("split.seed", 13.0, "split.seed is 13.0; it must be a valid integer"),
+        ("split.test_fraction", 0, "split.test_fraction is 0; it must be greater than 0"),
+        ("split.test_fraction", "0.1", "split.test_fraction is '0.1'; it must be a valid number"),
+        ("split.test_fraction", float("nan"), "split.test_fraction is nan; it must be a finite number"),
+        ("models.minilm.finetune.epochs", 1.5, "models.minilm.finetune.epochs is 1.5; it must be a valid integer"),
+        (
+            "models.minilm.finetune.optimizer.learning_rate",
+            0,
+            "optimizer.learning_rate is 0; it must be greater than 0",
+        ),
+        ("models.minilm.precision", "int8", "precision is 'int8'; it must be 'auto', 'fp32', 'bf16' or 'fp16'"),
+        ("models.minilm.head.kind", "stock", "models.minilm.head.start is 'names', which needs kind: linear"),
+        (
+            "models.minilm.finetune.train",
+            "some",
+            "finetune.train is 'some'; it must be 'full', 'lora', 'frozen' or 'head'",
+        ),
+        (
+            "models.minilm.pretrain.epochs",
+            -1,
+            "models.minilm.pretrain.epochs is -1; it must be greater than or equal to 0",
+        ),
+        ("models.minilm.finetune.lora.targets", [], "lora.targets is []; it must have at least 1 item"),
+        ("models.minilm.finetune.lora.targets", [1], "lora.targets[0] is 1; it must be a valid string"),
+        ("models.minilm.finetune.lora.targets", "query", "lora.targets is 'query'; it must be a valid list"),
+        ("models.minilm.finetune", 3, "models.minilm.finetune must be a mapping of keys to values, not 3"),
+        ("models", {}, "models is {}; it must have at least 1 item"),
+        ("models", None, "models must be a mapping of keys to values, not None"),
+        ("fetch.source", "hubb", "fetch.source is 'hubb'; it must be 'sample', 'file', 'hub' or 'cfpb'"),
         ("fetch.path", " ", "fetch.path is empty"),
-        ("fetch.file.columns.text", None, "fetch.file.columns.text is None; it must be of type str"),
-        ("evaluate.adjustment_grid", [], "evaluate.adjustment_grid is [];"),
-        ("evaluate.adjustment_grid", [0, -1], "evaluate.adjustment_grid[1] is -1.0; it must be at least 0"),
+        ("fetch.file.columns.text", None, "fetch.file.columns.text is None; it must be a valid string"),
+        ("fetch.mask_personal_data", 1, "fetch.mask_personal_data is 1; it must be a valid boolean"),
+        ("evaluate.adjustment_grid", [], "evaluate.adjustment_grid is []; it must have at least 1 item"),
+        (
+            "evaluate.adjustment_grid",
+            [0, -1],
+            "evaluate.adjustment_grid[1] is -1; it must be greater than or equal to 0",
+        ),
         (
             "fetch.cfpb.date_from",
             "2021-02-29",
             "fetch.cfpb.date_from is '2021-02-29'; it must be a day, as 'YYYY-MM-DD'",
         ),
         ("fetch.cfpb.date_to", "20210228", "fetch.cfpb.date_to is '20210228'; it must be a day"),
-        ("fetch.cfpb.date_to", 2021, "fetch.cfpb.date_to is 2021; it must be of type str"),
-        ("fetch.cfpb.products", "Mortgage", "fetch.cfpb.products is 'Mortgage'; it must be a list"),
+        ("fetch.cfpb.date_to", 2021, "fetch.cfpb.date_to is 2021; it must be a valid string"),
+        ("fetch.cfpb.products", "Mortgage", "fetch.cfpb.products is 'Mortgage'; it must be a valid list"),
         ("audit", [], "audit must be a mapping"),
     ],
 )
@@ -81,22 +104,32 @@ def test_a_window_of_dates_that_ends_before_it_begins_is_refused(tree):
 
 def test_missing_key_is_named(tree):
     del tree["split"]["seed"]
-    with pytest.raises(UserError, match=r"split\.seed is missing"):
+    del tree["split"]["method"]
+    with pytest.raises(UserError, match=r"split lacks method, seed$"):
+        params.parse(tree)
+
+
+def test_an_entry_with_the_keys_that_look_sufficient_is_told_all_that_it_lacks(tree):
+    tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
+    with pytest.raises(UserError, match=r"models\.third lacks precision, seed, pretrain, weights, head, max_length$"):
         params.parse(tree)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train": "frozen", "head_start": "names"}, "models.minilm.train is 'frozen', whose head is the probe"),
-        ({"train": "head", "head": "stock", "head_start": "random"}, "train is 'head', which needs head: linear"),
-        ({"head": "stock", "head_start": "names"}, "head_start is 'names', which needs head: linear"),
+        ({"train": "frozen", "head_start": "names"}, "finetune.train is 'frozen', whose head is the linear probe"),
+        ({"train": "head", "head": "stock", "head_start": "random"}, "finetune.train is 'head', which needs head.kind"),
+        ({"head": "stock", "head_start": "names"}, "head.start is 'names', which needs kind: linear"),
         ({"train": "lora", "freeze_layers": 2}, "freeze_layers is 2, but train: lora leaves the whole encoder"),
-        ({"train": "head", "layer_decay": 0.9}, "layer_decay is 0.9, but train: head trains no layer"),
+        ({"train": "head", "layer_decay": 0.9}, "optimizer.layer_decay is 0.9, but train: head trains no layer"),
+        ({"loss": "focal", "label_smoothing": 0.1}, "loss.label_smoothing must be 0.0 with name: focal"),
+        ({"loss": "logit_adjusted", "sampling": "sqrt"}, "finetune.sampling is 'sqrt': the classes are balanced more"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(tree, changes, message):
-    tree["models"]["minilm"] |= changes
+    for key, value in changes.items():
+        put(tree, f"models.minilm.{(params.MOVED | {'head': 'head.kind'}).get(key, key)}", value)
     with pytest.raises(UserError) as error:
         params.parse(tree)
     assert message in str(error.value)
@@ -106,7 +139,7 @@ def test_choices_that_do_not_go_together_are_refused(tree, changes, message):
 @pytest.mark.parametrize("name", ["tfidf", "majority", "pretrained", "a b", "a/b", "x-adjusted", "1x"])
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree, name):
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match="cannot be a model's name"):
+    with pytest.raises(UserError, match=r"it must begin with a letter"):
         params.parse(tree)
 
 
@@ -115,7 +148,7 @@ def test_exponents_are_numbers(tmp_path, monkeypatch):
     text = (ROOT / "params.yaml").read_text().replace("learning_rate: 1.0e-4", "learning_rate: 5e-5")
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    assert params.load().models["minilm"].learning_rate == 5e-5
+    assert params.load().models["minilm"].finetune.optimizer.learning_rate == 5e-5
 
 
 @pytest.mark.parametrize(
@@ -191,12 +224,21 @@ class TestProfiles:
                 profiles.apply("bad")
         assert Path("params.yaml").read_text() == before
 
-    def test_mapping_that_is_one_value_is_set_as_a_whole_and_on_one_line(self):
+    def test_mapping_that_is_one_value_is_set_whole_and_no_comment_is_lost(self):
         profiles.apply("canonical")
         expected = {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
         assert params.load().split.expected == expected
-        assert "  expected: {train: 57846, " in Path("params.yaml").read_text()
         assert "# TF-IDF and logistic regression." in Path("params.yaml").read_text()
+
+    def test_an_entry_like_another_takes_all_other_keys_from_it_and_its_comments(self):
+        put_in_file("label_smoothing: 0.0", "label_smoothing: 0.2")
+        profiles.apply("canonical")
+        tree = read_yaml("params.yaml")["models"]
+        assert tree["modernbert"]["weights"] == "models/pretrained/modernbert"
+        assert tree["modernbert"]["head"] == {"kind": "stock", "pooling": "cls", "start": "random", "probe_c": 0.03}
+        assert tree["modernbert"]["finetune"]["loss"] == tree["minilm"]["finetune"]["loss"]
+        assert tree["modernbert"]["finetune"]["loss"]["label_smoothing"] == 0.2
+        assert Path("params.yaml").read_text().count("# Peak learning rate of the encoder.") == 2
 
     @pytest.mark.parametrize("name", ["tiny", "file", "canonical"])
     def test_flags_do_in_dvc_what_the_profile_does(self, name):
@@ -211,3 +253,136 @@ class TestProfiles:
         assert flags[:2] == ["-S", f"fetch.sample.rows={profiles.read('tiny')['fetch.sample.rows']}"]
         flags = profiles.as_flags("canonical")
         assert any(flag.startswith("+models.modernbert={backbone:") for flag in flags)
+
+
+def put_in_file(old: str, new: str) -> None:
+    text = Path("params.yaml").read_text()
+    assert text.count(old) == 1
+    Path("params.yaml").write_text(text.replace(old, new))
+
+
+class TestForm:
+    """params.yaml has the form in which `dvc exp run -S` writes it."""
+
+    def changed_lines(self, *overrides: str) -> list[tuple[str, str]]:
+        before = (ROOT / "params.yaml").read_text().splitlines()
+        Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+        apply_overrides("params.yaml", list(overrides))
+        after = Path("params.yaml").read_text().splitlines()
+        assert len(before) == len(after)
+        return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+
+    @pytest.mark.parametrize("key", ["split.seed", "audit.token_sample", "models.minilm.finetune.lora.rank"])
+    def test_an_experiment_changes_the_line_of_its_key_and_no_other(self, tmp_path, monkeypatch, key):
+        monkeypatch.chdir(tmp_path)
+        changed = self.changed_lines(f"{key}=7")
+        assert [new.split("#")[0].strip() for _, new in changed] == [f"{key.split('.')[-1]}: 7"]
+
+    def test_a_list_may_be_set_without_the_loss_of_a_comment(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        text = (ROOT / "params.yaml").read_text()
+        Path("params.yaml").write_text(text)
+        lists = {"fetch.cfpb.products": "[Mortgage]", "models.minilm.finetune.lora.targets": "[query,value]"}
+        lists |= {"evaluate.adjustment_grid": "[0.5]", "audit.max_lengths": "[128]"}
+        apply_overrides("params.yaml", [f"{key}={value}" for key, value in lists.items()])
+        comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+        after = [line.partition("#")[2] for line in Path("params.yaml").read_text().splitlines() if "#" in line]
+        assert after == comments
+
+
+class TestEntries:
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+
+    def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_as_it_was(self):
+        before = Path("params.yaml").read_text()
+        entries.add("probe", "minilm", ["finetune.train=frozen", "head.start=probe", "seed=14"])
+        added = params.load().models
+        assert list(added) == ["minilm", "probe"]
+        assert added["probe"].weights == "models/pretrained/probe"
+        assert added["probe"].finetune.train == "frozen"
+        assert added["probe"].finetune.loss == added["minilm"].finetune.loss
+        assert "# How predictions become the scoreboard." in Path("params.yaml").read_text().split("probe:")[1]
+        left = [Path("models/probe"), Path("data/tokens/probe"), Path("predictions/probe.parquet")]
+        for path in left:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir() if path.suffix == "" else path.touch()
+        assert sorted(entries.remove("probe")) == sorted(left)
+        assert not any(path.exists() for path in left)
+        assert Path("params.yaml").read_text() == before
+
+    @pytest.mark.parametrize(
+        ("name", "like", "assignments", "message"),
+        [
+            ("minilm", "minilm", [], "has models.minilm already"),
+            ("a", "bert", [], "has no models.bert to copy; there are minilm"),
+            ("a b", "minilm", [], "it must begin with a letter"),
+            ("tfidf", "minilm", [], "it must begin with a letter"),
+            ("a", "minilm", ["epochs=3"], "models.minilm has no key epochs"),
+            ("a", "minilm", ["finetune.epochs=0"], "models.a.finetune.epochs is 0"),
+            ("a", "minilm", ["finetune.epochs"], "write key=value"),
+            ("a", "minilm", ["finetune.epochs=[1"], "is not a YAML value"),
+        ],
+    )
+    def test_an_entry_that_is_not_valid_changes_nothing(self, name, like, assignments, message):
+        before = Path("params.yaml").read_text()
+        with pytest.raises(UserError) as error:
+            entries.add(name, like, assignments)
+        assert message in str(error.value)
+        assert Path("params.yaml").read_text() == before
+
+    def test_an_entry_whose_weights_another_takes_is_not_removed(self):
+        entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])
+        with pytest.raises(UserError, match=r"models\.head\.weights is models/minilm"):
+            entries.remove("minilm")
+        with pytest.raises(UserError, match="there are minilm, head"):
+            entries.remove("bert")
+
+
+def test_a_flat_entry_is_refused_with_the_place_of_each_key(tree):
+    entry = tree["models"]["minilm"]
+    flat = {key: entry[key] for key in ("backbone", "max_length", "precision", "seed", "weights", "pretrain")}
+    flat |= {"head": "linear", "head_start": "names", "epochs": 2, "learning_rate": 1e-4, "loss_tau": 1.0}
+    tree["models"]["minilm"] = flat
+    with pytest.raises(UserError) as error:
+        params.parse(tree)
+    message = str(error.value)
+    assert "\n" not in message
+    for move in ("head to head.kind", "head_start to head.start", "epochs to finetune.epochs"):
+        assert move in message
+    assert "learning_rate to finetune.optimizer.learning_rate, loss_tau to finetune.loss.tau" in message
+
+
+def test_every_key_that_moved_leads_to_a_key_that_is_there(tree):
+    for new in params.MOVED.values():
+        node = tree["models"]["minilm"]
+        for key in new.split("."):
+            node = node[key]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("    finetune:\n      # `full`", "    finetunes:\n      # `full`", "    finetunes:"),
+        ("      start: names", "      start: name", "      start: name"),
+        ("        tau: 1.0", "        tau: -1.0", "        tau: -1.0"),
+        ("  - 192\n", "  - x\n", "  - x"),
+        ("  seed: 13  # Seed of the division.\n", "", "split:"),
+    ],
+)
+def test_an_error_names_the_line_of_the_key(tmp_path, monkeypatch, old, new, line):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    assert text.count(old) == 1
+    Path("params.yaml").write_text(text.replace(old, new))
+    number = text.replace(old, new).splitlines().index(line) + 1
+    with pytest.raises(UserError, match=rf"^params\.yaml, line {number}: "):
+        params.load()
+
+
+def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it():
+    committed = json.loads((ROOT / params.SCHEMA_FILE).read_text())
+    assert committed == json.loads(config.schema(params.Params)), "run `complaints check --write-schema`"
+    assert (ROOT / "params.yaml").read_text().startswith(f"# yaml-language-server: $schema={params.SCHEMA_FILE}\n")

@@ -1,4 +1,4 @@
-"""The pipeline itself, run for real with the tiny profile in a repository of its own."""
+"""The complete pipeline, run with the tiny profile in a separate repository."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from support.files import flip_byte
 from support.project import Project, copy_project
 
 pytestmark = pytest.mark.slow
@@ -16,14 +17,14 @@ pytestmark = pytest.mark.slow
 LEARNING_RATE = "    learning_rate: 1.0e-4\n"
 
 
-def test_second_repro_runs_nothing_and_leaves_git_clean(built):
+def test_a_second_repro_runs_nothing_and_leaves_git_clean(built: Project) -> None:
     before = built.lock()
     assert built.repro() == []
     assert built.lock() == before
     assert built.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_scoreboard_has_the_floor_first_and_every_model(built):
+def test_the_scoreboard_begins_with_the_majority_class_and_has_every_model(built: Project) -> None:
     metrics = json.loads((built.root / "reports/metrics.json").read_text())
     assert set(metrics) == {"majority", "tfidf", "tfidf-adjusted", "minilm", "minilm-adjusted"}
     rows = [line for line in (built.root / "reports/evaluation/scoreboard.md").read_text().splitlines() if "|" in line]
@@ -31,7 +32,7 @@ def test_scoreboard_has_the_floor_first_and_every_model(built):
     assert "SYNTHETIC" in (built.root / "reports/evaluation/scoreboard.md").read_text()
 
 
-def test_changed_learning_rate_reruns_training_and_evaluation_only_and_back_restores(project):
+def test_a_changed_learning_rate_reruns_training_and_evaluation_and_the_old_one_restores_both(project: Project) -> None:
     lock = project.lock()
     project.set_param(LEARNING_RATE, "    learning_rate: 2.0e-4\n")
     assert project.repro() == ["finetune@minilm", "evaluate"]
@@ -44,14 +45,14 @@ def test_changed_learning_rate_reruns_training_and_evaluation_only_and_back_rest
     assert project.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_two_builds_from_nothing_agree_byte_for_byte(built, tmp_path):
+def test_two_builds_from_scratch_agree_byte_for_byte(built: Project, tmp_path: Path) -> None:
     again = copy_project(tmp_path / "again")
     again.complaints("profile", "tiny")
     again.repro()
     assert again.lock() == built.lock()
 
 
-def test_training_that_was_killed_ends_with_the_same_checkpoint(project):
+def test_killed_training_resumes_and_ends_with_the_same_checkpoint(project: Project) -> None:
     lock = project.lock()
     project.run("dvc", "gc", "--workspace", "--force", check=False)
     project.set_param("    seed: 13\n    # Steps between", "    seed: 14\n    # Steps between")
@@ -71,15 +72,15 @@ def test_training_that_was_killed_ends_with_the_same_checkpoint(project):
     assert resumed != lock
     assert not list(checkpoints.glob("*/step-*"))
 
-    whole = project.clone(project.root.with_name("whole"))
-    whole.run("dvc", "repro", "--force", "--single-item", "finetune@minilm")
-    assert whole.lock() == resumed
+    uninterrupted = project.clone(project.root.with_name("uninterrupted"))
+    uninterrupted.run("dvc", "repro", "--force", "--single-item", "finetune@minilm")
+    assert uninterrupted.lock() == resumed
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end a process with its parent")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
-def test_killed_repro_leaves_no_stage_behind(project, shell):
-    """One of the two shells becomes the stage's process, the other stays its parent."""
+def test_a_killed_repro_takes_its_stage_with_it(project: Project, shell: str) -> None:
+    """One of the two shells is replaced by the stage's process, the other remains its parent."""
     project.set_param(LEARNING_RATE, "    learning_rate: 3.0e-4\n")
     process = project.start_repro(SHELL=shell)
     lock = project.root / "scratch/locks/finetune@minilm"
@@ -98,20 +99,20 @@ def test_killed_repro_leaves_no_stage_behind(project, shell):
 
 
 def _members(group: int) -> list[str]:
-    """Processes of a process group that still run, by /proc/<pid>/stat: pid (name) state parent group ..."""
+    """Return the running processes of a process group, read from /proc/<pid>/stat: pid (name) state parent group ..."""
     running = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, _, rest = file.read_text().rpartition(") ")
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has just ended
-        state, _, of = rest.split()[:3]
-        if of == str(group) and state != "Z":
+        state, _, its_group = rest.split()[:3]
+        if its_group == str(group) and state != "Z":
             running.append(name)
     return running
 
 
-def test_failing_stage_says_one_line_and_keeps_the_earlier_outputs(project):
+def test_a_failing_stage_prints_one_line_and_keeps_the_earlier_outputs(project: Project) -> None:
     before = (project.root / "data/raw/complaints.parquet").read_bytes()
     (project.root / "mine.csv").write_text('complaint_text,issue\n"unbalanced,Fees\n')
     text = (project.root / "params.yaml").read_text()
@@ -129,8 +130,8 @@ def test_failing_stage_says_one_line_and_keeps_the_earlier_outputs(project):
     assert (project.root / "data/raw/complaints.parquet").read_bytes() == before
 
 
-def test_a_stage_that_fails_before_there_is_a_cache_says_so_without_a_traceback(tmp_path):
-    """As in a fresh clone, whose dvc.lock names outputs that were never made there."""
+def test_a_stage_that_fails_before_there_is_a_cache_prints_no_traceback(tmp_path: Path) -> None:
+    """A fresh clone has a dvc.lock, but none of its outputs."""
     project = copy_project(tmp_path / "project")
     project.complaints("profile", "cfpb")
     (project.root / "data/sources/cfpb.yaml").write_text("complaints: gone.csv\nnarratives: null\npinned: null\n")
@@ -140,7 +141,7 @@ def test_a_stage_that_fails_before_there_is_a_cache_says_so_without_a_traceback(
     assert "Traceback" not in output
 
 
-def test_a_file_of_ones_own_goes_through_the_same_pipeline(project):
+def test_a_file_of_the_user_passes_through_the_same_pipeline(project: Project) -> None:
     table = pq.read_table(project.root / "data/raw/complaints.parquet")
     renamed = table.select(["row_id", "text", "label"]).rename_columns(["complaint_id", "complaint_text", "issue"])
     pq.write_table(renamed, project.root / "mine.parquet")
@@ -155,13 +156,13 @@ def test_a_file_of_ones_own_goes_through_the_same_pipeline(project):
     assert manifest["rows_kept"] == table.num_rows
 
 
-def test_exp_run_takes_the_same_values_as_a_profile(built):
+def test_a_profile_can_be_printed_as_flags_of_exp_run(built: Project) -> None:
     flags = built.complaints("profile", "canonical", "--flags").stdout
     assert "-S '+models.modernbert={backbone:" in flags
     assert "epochs:3" in flags
 
 
-def test_dvc_shows_dag_plots_and_experiments(built):
+def test_dvc_shows_dag_plots_and_experiments(built: Project) -> None:
     assert "evaluate" in built.run("dvc", "dag").stdout
     assert "minilm" in built.run("dvc", "metrics", "show").stdout
     assert "index.html" in built.run("dvc", "plots", "show", "--out", str(built.root.with_name("plots"))).stdout
@@ -169,9 +170,9 @@ def test_dvc_shows_dag_plots_and_experiments(built):
 
 
 class TestCheckpoint:
-    """What comes out of training can be used by others and traced back."""
+    """A trained checkpoint: usable without this package, and traceable."""
 
-    def test_loads_with_plain_transformers_and_gives_the_stored_logits(self, built):
+    def test_plain_transformers_load_it_and_reproduce_the_stored_logits(self, built: Project) -> None:
         code = """
 import json, sys, torch, numpy as np, pyarrow.parquet as pq
 from safetensors.torch import load_file
@@ -206,27 +207,23 @@ print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
         assert label == labels[0]
         assert float(difference) < 0.1  # the stored ones may come from bf16
 
-    def test_holds_no_pickle(self, built):
+    def test_it_contains_no_pickle(self, built: Project) -> None:
         names = {file.name for file in (built.root / "models").rglob("*") if file.is_file()}
         assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".joblib"))]
         assert {"model.safetensors", "head.safetensors", "config.json", "tokenizer.json", "training.json"} <= names
 
-    def test_trace_leads_back_to_the_source_and_verifies(self, built):
+    def test_trace_leads_to_the_source_and_verifies(self, built: Project) -> None:
         text = built.complaints("trace", "models/minilm", "--verify").stdout
         for stage in ("fetch", "merge_labels", "split", "tokenize@minilm", "finetune@minilm"):
             assert stage in text
 
-    def test_trace_names_the_first_link_that_no_longer_holds(self, project: Project):
-        path = project.root / "data/splits/train.parquet"
-        content = bytearray(path.read_bytes())
-        content[100] ^= 1
-        path.unlink()
-        path.write_bytes(content)
+    def test_trace_names_the_first_link_that_differs(self, project: Project) -> None:
+        flip_byte(project.root / "data/splits/train.parquet")
         result = project.complaints("trace", "models/minilm", "--verify", check=False)
         assert result.returncode == 1
         assert "data/splits/train.parquet" in result.stdout
 
-    def test_predict_labels_a_text_and_a_file(self, built, tmp_path):
+    def test_predict_labels_a_text_and_a_file(self, built: Project, tmp_path: Path) -> None:
         text = "They reported an account that is not mine and will not take it off my credit file."
         row = json.loads(built.complaints("predict", text, "--json").stdout.splitlines()[-1])
         labels = json.loads((built.root / "data/interim/labels.json").read_text())

@@ -1,26 +1,61 @@
 """The whole of params.yaml; a stage loads its own section alone, with core/config.py."""
 
-from dataclasses import dataclass
-from typing import Any
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
 from complaints.baseline.params import BaselineParams
-from complaints.core.config import (
-    PARAMS_FILE,
-    build,
-    read_yaml,
-)
+from complaints.core import config
+from complaints.core.config import PARAMS_FILE, Section, Text
 from complaints.core.errors import UserError
 from complaints.evaluation.params import EvaluateParams
-from complaints.finetuning.params import ModelParams, check_models
+from complaints.finetuning.params import ModelParams
 from complaints.labels.params import MergeLabelsParams
+from complaints.pretraining.params import PretrainParams
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
 from complaints.tracking.params import TrackingParams
 
+SCHEMA_FILE = "params.schema.json"
 
-@dataclass(frozen=True)
-class Params:
+RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf"})
+"""Rows that the scoreboard has in any case, and the folder models/pretrained/."""
+
+_OPTIMIZER = "learning_rate head_learning_rate layer_decay weight_decay warmup_fraction schedule max_grad_norm"
+_LOSS = "focal_gamma label_smoothing class_weights effective_beta"
+_FINETUNE = "train freeze_layers lora epochs patience batch_size batch_tokens accumulation sampling packing compile"
+MOVED = {
+    "pooling": "head.pooling",
+    "head_start": "head.start",
+    "probe_c": "head.probe_c",
+    **{key: f"finetune.{key}" for key in [*_FINETUNE.split(), "checkpoint_steps"]},
+    **{key: f"finetune.optimizer.{key}" for key in _OPTIMIZER.split()},
+    "loss": "finetune.loss.name",
+    "loss_tau": "finetune.loss.tau",
+    **{key: f"finetune.loss.{key}" for key in _LOSS.split()},
+}
+"""Keys of a model's entry before they were grouped -> where they went; `head` went to head.kind."""
+
+
+class ModelEntry(ModelParams, PretrainParams):
+    """One entry of `models:`, all of its keys."""
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name in RESERVED_NAMES or name.endswith("-adjusted"):
+        raise PydanticCustomError(
+            "name",
+            "Input should begin with a letter, go on with letters, digits, '_' and '-', not end in -adjusted, and be "
+            "none of {reserved}",
+            {"reserved": ", ".join(sorted(RESERVED_NAMES))},
+        )
+    return name
+
+
+class Params(Section):
     """The whole of params.yaml."""
 
     fetch: FetchParams
@@ -28,24 +63,27 @@ class Params:
     merge_labels: MergeLabelsParams
     split: SplitParams
     baseline: BaselineParams
-    models: dict[str, ModelParams]
+    models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
     evaluate: EvaluateParams
     tracking: TrackingParams
-    launcher: str
+    launcher: Text
 
 
-def parse(value: Any) -> Params:
+def parse(tree: Any) -> Params:
     """Check the whole of params.yaml, given as plain dicts and lists.
 
     Raises:
-        UserError: naming the first key that is unknown, missing, of the wrong type or impossible.
+        UserError: as `core.config.check` does, or if a model's entry is not grouped.
     """
-    params = build(Params, value, "")
-    window = params.fetch.cfpb
-    if window.date_from and window.date_to and window.date_from > window.date_to:
-        raise UserError(f"params: fetch.cfpb.date_from is {window.date_from!r}, later than date_to, {window.date_to!r}")
-    check_models(params.models)
-    return params
+    models = tree.get("models") if isinstance(tree, dict) else None
+    for name, entry in (models if isinstance(models, dict) else {}).items():
+        if isinstance(entry, dict) and isinstance(entry.get("head"), str):
+            moves = {"head": "head.kind"} | {key: new for key, new in MOVED.items() if key in entry}
+            raise UserError(
+                f"{PARAMS_FILE}: the keys of models.{name} are in groups now; move "
+                + ", ".join(f"{old} to {new}" for old, new in moves.items())
+            )
+    return config.check(Params, tree)
 
 
 def load() -> Params:
@@ -54,4 +92,4 @@ def load() -> Params:
     Raises:
         UserError: as `parse` does.
     """
-    return parse(read_yaml(PARAMS_FILE))
+    return parse(config.read_yaml(PARAMS_FILE))

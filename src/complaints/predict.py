@@ -12,14 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import torch
-from accelerate import Accelerator
 
-from complaints.backbones import tokens
-from complaints.backbones.tokenizer import encode, load_tokenizer
+from complaints.backbones.tokenizer import load_tokenizer
+from complaints.backbones.tokens import encode_texts
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
-from complaints.engine.device import device_name
 from complaints.engine.inference import infer
+from complaints.engine.setup import start
 from complaints.modeling import classifier
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import read_batches
@@ -48,18 +47,12 @@ class Predictor:
         """
         self.model, self.labels, self.max_length = classifier.load(folder)
         self.tokenizer = load_tokenizer(folder)
-        self.accelerator = Accelerator(cpu=device_name() == "cpu")
+        self.accelerator, _ = start("fp32")
         self.model.to(self.accelerator.device)
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits, float32 [texts, classes]; a blank text is read as it is."""
-        ids = encode(self.tokenizer, texts, self.max_length)["input_ids"]
-        rows = tokens.TokenSet(
-            row_ids=[],
-            ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),
-            offsets=np.cumsum([0] + [len(row) for row in ids]),
-            labels=np.zeros(len(ids), dtype=np.int64),
-        )
+        rows = encode_texts(self.tokenizer, texts, self.max_length)
         return infer(self.accelerator, self.model, rows, self.tokenizer.pad_token_id, "predict")
 
     def predict(self, texts: list[str]) -> list[dict[str, Any]]:
@@ -128,7 +121,9 @@ def predict_file(
     if suffix not in {".csv", ".parquet", ".jsonl"}:
         raise UserError(f"{target}: name the output .csv, .parquet or .jsonl")
     text = str(columns["text"])
-    # The reader wants a column for the label; there is none to read, so that it is given the text once more.
+    if not text.strip() or columns["id"] == "":
+        raise UserError("--text-column and --id-column must name a column")
+    # The reader needs a column for the label, and the file has none: it reads the text a second time.
     mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
     batches = read_batches(source, FileParams(format="auto", encoding=encoding, columns=mapping))
 

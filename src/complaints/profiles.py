@@ -1,4 +1,4 @@
-"""Profiles: small overlays on params.yaml that keep its comments."""
+"""Profiles: small overlays on params.yaml."""
 
 import difflib
 import json
@@ -6,22 +6,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-
-from complaints import params
-from complaints.core.config import PARAMS_FILE, read_yaml
+from complaints.core import paths
+from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
-from complaints.core.files import replacing_file
+from complaints.params_document import ParamsDocument, flatten
 
 FOLDER = Path("profiles")
-NULL_TAG = "tag:yaml.org,2002:null"
 BASE = "sample"
 """The default profile; it names every key that another profile changes, so that one can go back to it."""
-
-
-WHOLE = frozenset({"split.expected"})
-"""Mappings that are one value, set and unset as a whole."""
+WHOLES = frozenset({"split.expected"})
+"""Mappings that are one value, set and unset together."""
+LIKE = "like"
+"""Key of a profile's model entry: the entry of params.yaml that it takes all other keys from."""
 
 
 def _is_model(key: str) -> bool:
@@ -32,40 +28,44 @@ def read(name: str) -> dict[str, Any]:
     """Return profiles/<name>.yaml as {dotted key: value}; `models.<entry>: null` stands for an entry to remove.
 
     Raises:
-        UserError: if there is none, or it is not valid YAML.
+        UserError: if it is missing or not valid YAML.
     """
     known = sorted(path.stem for path in FOLDER.glob("*.yaml"))
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
         raise UserError(f"no profile {name!r} in {FOLDER}/; {hint}")
-    return _flatten(read_yaml(FOLDER / f"{name}.yaml") or {})
+    return flatten(read_yaml(FOLDER / f"{name}.yaml") or {}, WHOLES)
 
 
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict) and f"{prefix}{name}" not in WHOLE:
-            flat |= _flatten(value, f"{prefix}{name}.")
+def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
+    """Return the values of existing keys, the values of each entry with `like` by key, and the entries to remove."""
+    likes = {
+        key.split(".")[1]: {LIKE: value} for key, value in values.items() if re.fullmatch(r"models\.[^.]+\.like", key)
+    }
+    removed = [key.split(".")[1] for key, value in values.items() if _is_model(key) and value is None]
+    plain = {}
+    for key, value in values.items():
+        entry = key.split(".")[1] if key.startswith("models.") else None
+        if _is_model(key):
+            continue
+        if entry in likes:
+            likes[entry][key.split(".", 2)[2]] = value
         else:
-            flat[f"{prefix}{name}"] = value
-    return flat
+            plain[key] = value
+    return plain, likes, [entry for entry in removed if entry not in likes]
 
 
-def _set(document: Any, key: str, value: Any) -> None:
-    *sections, last = key.split(".")
-    for section in sections:
-        if section not in document and not key.startswith("models."):
-            raise UserError(f"params.yaml has no section {section} for the profile's key {key}")
-        document = document.setdefault(section, {})
-    if value is None and _is_model(key):
-        document.pop(last, None)
-    else:
-        document[last] = value
-        if isinstance(value, dict):
-            # On one line, or the comment that follows in the file would be lost.
-            document[last] = CommentedMap(value)
-            document[last].fa.set_flow_style()
+def _lay_over(document: ParamsDocument, values: dict[str, Any]) -> None:
+    plain, likes, removed = _split(values)
+    for entry in removed:
+        if entry in document.tree()["models"]:
+            document.remove_entry(entry)
+    document.set(plain)
+    for entry, own in likes.items():
+        if entry in document.tree()["models"]:
+            document.remove_entry(entry)
+        document.add_entry(entry, own[LIKE], {key: value for key, value in own.items() if key != LIKE})
 
 
 def apply(name: str) -> list[str]:
@@ -77,40 +77,25 @@ def apply(name: str) -> list[str]:
     Raises:
         UserError: if the profile is missing or the result is not a valid params.yaml, which then stays as it was.
     """
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 120
-    yaml.representer.add_representer(type(None), lambda writer, _: writer.represent_scalar(NULL_TAG, "null"))
-    document = yaml.load(PARAMS_FILE)
-    before = _flatten(read_yaml(PARAMS_FILE))
-    models = set(document["models"])
-    for key, value in (read(BASE) | read(name)).items():
-        _set(document, key, value)
-    after = _flatten(json.loads(json.dumps(document)))
-    params.parse(json.loads(json.dumps(document)))
-    with replacing_file(PARAMS_FILE) as temporary, open(temporary, "w", encoding="utf-8") as stream:
-        yaml.dump(document, stream)
-    for entry in models - set(document["models"]):
-        (Path("predictions") / f"{entry}.parquet").unlink(missing_ok=True)
-    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    document = ParamsDocument()
+    _lay_over(document, read(BASE) | read(name))
+    changed = document.write()
+    for entry in set(document.before["models"]) - set(document.tree()["models"]):
+        (paths.PREDICTIONS / f"{entry}.parquet").unlink(missing_ok=True)
+    return changed
 
 
 def as_flags(name: str) -> list[str]:
     """Return the profile as arguments of `dvc exp run`: `-S key=value`, `-S +models.new={...}`, `-S ~models.old`."""
-    present = params.load().models
-    entries: dict[str, dict[str, Any]] = {}
-    flags = []
-    for key, value in read(name).items():
-        entry = key.split(".")[1] if key.startswith("models.") else None
-        if entry is None or entry in present:
-            flags.append(f"~{key}" if value is None and _is_model(key) else f"{key}={_flag_value(value)}")
-        elif not _is_model(key):
-            *sections, last = key.split(".")[2:]
-            node = entries.setdefault(entry, {})
-            for section in sections:
-                node = node.setdefault(section, {})
-            node[last] = value
-    flags += [f"+models.{entry}={_flag_value(tree)}" for entry, tree in entries.items()]
+    document = ParamsDocument()
+    present = set(document.tree()["models"])
+    values = read(name)
+    plain, likes, removed = _split(values)
+    _lay_over(document, values)
+    models = document.tree()["models"]
+    flags = [f"{key}={_flag_value(value)}" for key, value in plain.items()]
+    flags += [f"~models.{entry}" for entry in removed if entry in present]
+    flags += [f"{'' if entry in present else '+'}models.{entry}={_flag_value(models[entry])}" for entry in likes]
     return [argument for flag in flags for argument in ("-S", flag)]
 
 

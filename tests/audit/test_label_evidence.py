@@ -1,4 +1,4 @@
-"""What complaints say of their labels, whatever the order and the batches they come in."""
+"""Evidence on labels, independent of the order and the batches of complaints."""
 
 from datetime import date
 
@@ -35,9 +35,9 @@ ROWS = [
 
 @settings(max_examples=20, deadline=None)
 @given(order=st.permutations(range(len(ROWS))), batch_rows=st.integers(1, 60))
-def test_neither_the_order_of_complaints_nor_the_batches_matter(order, batch_rows):
+def test_neither_the_order_of_complaints_nor_the_batches_matter(order: list[int], batch_rows: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        # Samples smaller than the labels, and tallies merged in between, as with millions of complaints.
+        # Samples smaller than the labels, and tallies merged in between, as for millions of complaints.
         patch.setattr(label_evidence, "TEXTS_PER_LABEL", 5)
         patch.setattr(label_evidence, "SPARE_TEXTS", 2)
         patch.setattr(label_evidence, "TALLY_ROWS", 4)
@@ -45,7 +45,7 @@ def test_neither_the_order_of_complaints_nor_the_batches_matter(order, batch_row
         assert_equal(collect(table.take(order), batch_rows), collect(table, len(ROWS)))
 
 
-def test_counts_leave_out_complaints_without_a_label_or_a_text():
+def test_counts_leave_out_complaints_without_a_label_or_a_text() -> None:
     rows = complaints("A", "one two three", rows=4) + complaints(" A ", "four five six", rows=2)
     rows += [{**rows[0], "text": " \n"}, {**rows[0], "label": None}, {**rows[0], "label": "  "}]
     found = evidence_of(rows)
@@ -58,7 +58,7 @@ def test_counts_leave_out_complaints_without_a_label_or_a_text():
     st.lists(st.dates(date(1960, 1, 1), date(2030, 1, 1)), min_size=1, max_size=30),
     st.lists(st.dates(date(1960, 1, 1), date(2030, 1, 1)), min_size=1, max_size=30),
 )
-def test_periods_and_their_overlap_are_those_of_the_days_themselves(first, second):
+def test_periods_and_their_overlap_are_those_of_the_days_themselves(first: list[date], second: list[date]) -> None:
     rows = [
         {"row_id": f"{label}{i}", "text": "x", "label": label, "date": day}
         for label, days in (("A", first), ("B", second))
@@ -73,7 +73,7 @@ def test_periods_and_their_overlap_are_those_of_the_days_themselves(first, secon
     assert found.date_overlap[0, 1] == found.date_overlap[1, 0] == pytest.approx(max(shares))
 
 
-def test_products_overlap_by_the_smaller_of_their_shares():
+def test_products_overlap_by_the_smaller_of_their_shares() -> None:
     found = evidence_of(
         complaints("A", "x y", product="card", rows=3),
         complaints("A", "x y", product="loan", rows=1),
@@ -81,10 +81,10 @@ def test_products_overlap_by_the_smaller_of_their_shares():
         complaints("B", "x y", product=None, rows=5),
         complaints("C", "x y", product="debt", rows=2),
     )
-    np.testing.assert_allclose(found.product_overlap, [[1, 0.25, 0], [0.25, 1, 0], [0, 0, 1]])
+    np.testing.assert_allclose(found.product_overlap, np.array([[1, 0.25, 0], [0.25, 1, 0], [0, 0, 1]]))
 
 
-def test_without_dates_or_products_overlaps_are_not_known():
+def test_without_dates_or_products_overlaps_are_not_known() -> None:
     found = evidence_of(complaints("A", "x y", ALWAYS, None), complaints("B", "x y", None, "card"))
     assert np.isnan(found.date_overlap[0, 1])
     assert np.isnan(found.product_overlap[0, 1])
@@ -96,7 +96,7 @@ def drawn(generator: np.random.Generator, words: int, offset: int, texts: int) -
 
 
 @pytest.mark.parametrize("few", [2, 5, 300])
-def test_texts_of_one_kind_are_similar_however_few_there_are(few):
+def test_texts_of_one_vocabulary_are_similar_even_if_one_label_has_few(few: int) -> None:
     generator = np.random.default_rng(3)
     texts = [drawn(generator, 300, 0, 300), drawn(generator, 300, 0, few), drawn(generator, 300, 1000, 50)]
     similar = text_similarity(texts)
@@ -105,7 +105,7 @@ def test_texts_of_one_kind_are_similar_however_few_there_are(few):
     assert np.all((similar >= 0) & (similar <= 1))
 
 
-def test_a_text_filed_many_times_counts_once():
+def test_a_text_filed_many_times_counts_once() -> None:
     letter = complaints("A", "template letter wording", rows=1) * 300
     others = complaints("A", "card fee late charge bank", rows=20)
     once = evidence_of(letter[:1], others, complaints("B", "card fee late charge bank"))
@@ -113,7 +113,7 @@ def test_a_text_filed_many_times_counts_once():
     assert often.text_similarity[0, 1] == once.text_similarity[0, 1] > 0.5
 
 
-def test_names_are_similar_by_words_and_by_characters():
+def test_names_are_similar_by_words_and_by_characters() -> None:
     similar = name_similarity(("Closing an account", "Closing your account", "Late fee", "Late fees", "Rewards"))
     assert similar[0, 1] > 0.5 > similar[0, 2]
     assert similar[2, 3] > 0.4 > similar[2, 4]
@@ -121,13 +121,13 @@ def test_names_are_similar_by_words_and_by_characters():
     assert name_similarity(()).shape == (0, 0)
 
 
-def test_labels_beyond_the_limit_are_counted_and_not_compared(monkeypatch):
+def test_labels_beyond_the_limit_are_counted_and_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_evidence, "MAX_LABELS", 2)
     found = evidence_of(*(complaints(label, "x y", rows=3) for label in ("C", "A", "B")))
     assert found.labels == ("A", "C")
     assert found.rows_left_out == 3
 
 
-def test_no_complaints_at_all_are_no_evidence_and_no_error():
+def test_the_evidence_of_no_complaints_is_empty() -> None:
     assert EvidenceCollector().evidence().labels == ()
     assert evidence_of(complaints(" ", "x y")).text_similarity.shape == (0, 0)

@@ -1,15 +1,15 @@
-"""Numbers of the audit on complaints few enough to count by hand."""
+"""Numbers of an audit, on complaints few enough to count by hand."""
 
 import random
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.audit_data import complaint, measure
+from support.audit_data import PARAMS, complaint, measure, word_tokenizer
 
 from complaints.audit import measure as audit_measure
-from complaints.audit.params import AuditParams
 from complaints.core import files
 from complaints.core.errors import UserError
 
@@ -30,7 +30,7 @@ STEMS = [f"{word} {index}" for index in range(4) for word in ("mortgage", "escro
 LETTER = " ".join(f"the {stem} was handled without any notice to me" for stem in STEMS)
 
 
-def test_the_numbers_are_those_counted_by_hand(tmp_path: Path) -> None:
+def test_the_numbers_equal_those_counted_by_hand(tmp_path: Path) -> None:
     found = measure(tmp_path, ROWS)
     copies = {"clusters": 2, "copies": 4, "share": round(4 / 9, 4), "largest": 3}
     contradictions = {"texts": 1, "rows": 3, "accuracy_ceiling": round(6 / 7, 4)}
@@ -59,9 +59,9 @@ def test_the_numbers_are_those_counted_by_hand(tmp_path: Path) -> None:
             "under_10": 3,
             "under_50": 3,
         },
-        # Three copies of one text and three of another; two texts of marks alone are copies of nothing.
+        # Three rows with one text and three with another; two texts of marks only are not duplicates.
         "copies": {"exact": copies, "near": copies},
-        # Of the seven texts with a label, one of three copies is bound to be wrong.
+        # Of the seven texts with a label, a classifier is wrong on one of three duplicates.
         "contradictions": {"exact": contradictions, "near": contradictions},
         "leaks": {},
         "dates": {"first": "2020-01-01", "last": "2021-04-09", "missing": 1},
@@ -86,10 +86,10 @@ def test_the_numbers_are_those_counted_by_hand(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_is_planted_is_found_in_its_row_and_nowhere_else(tmp_path: Path) -> None:
-    sound = [complaint(f"The bank charged me a fee of {n} dollars and will not refund it") for n in range(20)]
-    # Five plain words are too few to tell a language by.
-    sound.append(complaint("mi tarjeta fue clonada ayer XXXX XXXX XX/XX/XXXX"))
+def test_planted_findings_are_found_in_their_rows_and_nowhere_else(tmp_path: Path) -> None:
+    clean = [complaint(f"The bank charged me a fee of {n} dollars and will not refund it") for n in range(20)]
+    # Five plain words are too few to identify a language.
+    clean.append(complaint("mi tarjeta fue clonada ayer XXXX XXXX XX/XX/XXXX"))
     planted = {
         "encoding_control": "a bell \x07 rang in the bank",
         "encoding_html": "fees &amp; charges of the bank",
@@ -101,8 +101,8 @@ def test_what_is_planted_is_found_in_its_row_and_nowhere_else(tmp_path: Path) ->
         "personal_phone": "the number is 212-555-0142 for me",
         "personal_ssn": "my social is 123-45-6789 for the bank",
     }
-    found = measure(tmp_path, [*sound, *map(complaint, planted.values())])
-    ids = {kind: str(21 + place) for place, kind in enumerate(planted)}
+    found = measure(tmp_path, [*clean, *map(complaint, planted.values())])
+    ids = {kind: str(21 + index) for index, kind in enumerate(planted)}
     assert {kind: row for row, kind in found.findings.rows()} == ids
     assert found.findings.counts == {kind: 1 for kind in planted} | {"blank": 0, "short": 0}
     assert found.numbers["encoding"] == {"control": 1, "html": 1, "mojibake": 1, "replacement": 1}
@@ -111,7 +111,7 @@ def test_what_is_planted_is_found_in_its_row_and_nowhere_else(tmp_path: Path) ->
     assert found.numbers["personal"]["ssn"] == {"rows": 1, "found": 1}
 
 
-def test_a_letter_with_a_changed_word_is_a_near_copy_and_not_an_exact_one(tmp_path: Path) -> None:
+def test_a_letter_with_a_changed_word_is_a_near_duplicate_and_not_an_exact_one(tmp_path: Path) -> None:
     rows = [
         complaint("The weather is fine in the mountains at this time of the year, they say", "Other", "2019-01-01"),
         complaint(LETTER, "Fees", "2020-05-05"),
@@ -127,7 +127,7 @@ def test_a_letter_with_a_changed_word_is_a_near_copy_and_not_an_exact_one(tmp_pa
     excerpt = LETTER[: audit_measure.EXCERPT_CHARACTERS - 1] + "…"
     letter = audit_measure.Example(excerpt, 4, 2, [("Fees", 2), ("Loans", 1)], "2020-02-02", "2020-05-05")
     assert found.clusters == [letter]
-    # The copy without a label contradicts nothing.
+    # The duplicate without a label contradicts nothing.
     assert found.contradictions == [replace(letter, rows=3)]
 
 
@@ -136,7 +136,7 @@ def test_an_excerpt_shows_no_personal_data(tmp_path: Path) -> None:
     assert found.clusters[0].excerpt == "call me at XXXX please"
 
 
-def test_copies_of_train_in_the_held_out_splits_are_leaks(tmp_path: Path) -> None:
+def test_duplicates_of_train_in_the_held_out_splits_are_leaks(tmp_path: Path) -> None:
     near = LETTER.replace("teller 3", "Acme")
     rows = [
         complaint(LETTER, split="train"),
@@ -213,11 +213,11 @@ def test_every_word_count_falls_into_a_bin_that_holds_it(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "rows", [[], [complaint(""), complaint("text", None), complaint("text", " ")]], ids=["no rows", "never both"]
 )
-def test_without_one_labelled_text_there_is_nothing_to_audit(tmp_path: Path, rows: list[dict]) -> None:
+def test_without_one_labelled_text_there_is_nothing_to_audit(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     with pytest.raises(UserError, match=f"none of the {len(rows)} complaints has both a text and a label"):
         measure(tmp_path, rows)
 
 
-def test_a_missing_file_is_named_with_what_makes_it(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_the_command_that_builds_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"complaints\.parquet is missing; run `dvc repro`"):
-        audit_measure.measure(tmp_path / "complaints.parquet", AuditParams(3, 20, "tiny", (4,), 10, 1), None)
+        audit_measure.measure(tmp_path / "complaints.parquet", PARAMS, word_tokenizer())

@@ -1,4 +1,4 @@
-"""Candidates for renames: what ranks first, and what is said of each."""
+"""Candidates for renames: their order, and the evidence on each."""
 
 from datetime import date
 
@@ -7,6 +7,7 @@ import pytest
 from support.complaints_of import AFTER, ALWAYS, BEFORE, complaints, evidence_of
 
 from complaints.audit import renames
+from complaints.audit.label_evidence import Evidence
 from complaints.reporting import html_page
 
 FEES = "charged fee interest surprise statement balance month"
@@ -14,8 +15,8 @@ DEBT = "collector called debt mine number wrong harassed"
 MAIL = "package letter mail address moved apartment sent"
 
 
-def renamed():
-    """One label renamed and its products too; two choices side by side; two labels with nothing in common."""
+def renamed() -> Evidence:
+    """Return evidence on a label renamed with its product, two choices of one form, and an unrelated label."""
     return evidence_of(
         complaints("Charged fees I didn't expect", FEES, BEFORE, "old loans", rows=12),
         complaints("Charged fees you didn't expect", FEES, AFTER, "loans", rows=40),
@@ -25,31 +26,33 @@ def renamed():
     )
 
 
-def test_a_label_that_ends_when_its_likeness_begins_is_the_first_candidate():
+def test_a_label_that_ends_when_a_similar_one_begins_is_the_first_candidate() -> None:
     best = renames.candidates(renamed(), {}, 1)[0]
     assert (best.old, best.new) == ("Charged fees I didn't expect", "Charged fees you didn't expect")
     assert (best.old_rows, best.new_rows) == (12, 40)
     assert (best.date_overlap, best.product_overlap) == (0.0, 0.0)
     assert best.name_similarity > 0.7
     assert best.text_similarity > 0.9
+    assert best.old_ends is not None
+    assert best.new_begins is not None
     assert best.old_ends < date(2017, 4, 24) <= best.new_begins
 
 
-def test_choices_side_by_side_on_one_form_rank_below_the_same_pair_apart():
-    def score(days, product):
+def test_two_choices_of_one_form_rank_below_the_same_labels_at_different_times() -> None:
+    def score(days: tuple[date, date], product: str) -> float:
         found = evidence_of(
             complaints("Late fee", FEES, BEFORE, "card"),
             complaints("Late fees", FEES, days, product),
             complaints("Rewards", DEBT, ALWAYS, "card"),
         )
-        return renames.scores(found)[0, 1]
+        return float(renames.scores(found)[0, 1])
 
     assert score(BEFORE, "card") < score(AFTER, "card")
     assert score(BEFORE, "card") < score(BEFORE, "loan")
     assert score(AFTER, "card") == score(BEFORE, "loan")
 
 
-def test_without_dates_names_and_texts_alone_decide():
+def test_without_dates_names_and_texts_alone_decide() -> None:
     found = evidence_of(
         complaints("Getting a loan", FEES, None, None, rows=5),
         complaints("Getting the loan", FEES, None, None, rows=30),
@@ -61,7 +64,7 @@ def test_without_dates_names_and_texts_alone_decide():
     assert best.score == pytest.approx(best.name_similarity * (1 + best.text_similarity) / 2, abs=0.002)
 
 
-def test_dates_without_products_count_as_one_form():
+def test_dates_without_products_count_as_one_form() -> None:
     together, apart = (
         renames.side_by_side(evidence_of(complaints("A", FEES, ALWAYS, None), complaints("B", FEES, days, None)))[0, 1]
         for days in (ALWAYS, (date(2030, 1, 1), date(2031, 1, 1)))
@@ -81,11 +84,11 @@ def test_dates_without_products_count_as_one_form():
         ({"A": "A"}, "apart"),
     ],
 )
-def test_a_pair_is_merged_of_the_same_class_or_apart(merges, expected):
+def test_a_pair_is_merged_of_the_same_class_or_apart(merges: dict[str, str], expected: str) -> None:
     assert renames.status("A", "B", merges) == expected
 
 
-def test_all_pairs_are_candidates_best_first_and_a_limit_cuts_them():
+def test_all_pairs_are_candidates_best_first_and_a_limit_cuts_them() -> None:
     found = renamed()
     every = renames.candidates(found, {}, 1000)
     assert len({frozenset((item.old, item.new)) for item in every}) == len(every) == 10
@@ -93,10 +96,10 @@ def test_all_pairs_are_candidates_best_first_and_a_limit_cuts_them():
     assert renames.candidates(found, {}, 4) == every[:4]
 
 
-def test_candidates_become_a_table_of_the_page_and_rows_of_a_csv():
+def test_candidates_become_a_table_of_the_page_and_rows_of_a_csv() -> None:
     found = renames.candidates(renamed(), {"Late fee": "Other fee"}, 1000)
     html = html_page.render("Audit", "", [renames.section(found)])
-    assert "Charged fees I didn&#x27;t expect" in html
+    assert "Charged fees I didn&#39;t expect" in html
     assert html.count("<tr>") == 11
     rows = renames.csv_rows(found)
     assert {len(row) for row in rows} == {len(renames.CSV_HEADER)}
@@ -104,7 +107,7 @@ def test_candidates_become_a_table_of_the_page_and_rows_of_a_csv():
     assert renames.section([]).rows == []
 
 
-def test_scores_lie_between_0_and_1_and_do_not_depend_on_the_side():
+def test_scores_are_between_0_and_1_and_symmetric() -> None:
     score = renames.scores(renamed())
     assert np.all((score >= 0) & (score <= 1))
     np.testing.assert_array_equal(score, score.T)

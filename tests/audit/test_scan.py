@@ -1,4 +1,4 @@
-"""Each measure of the audit by itself: lengths, damage, languages, copies, labels, lists of findings."""
+"""Each measurement of the audit alone: lengths, damage, languages, duplicates, labels, lists of findings."""
 
 from collections import Counter, defaultdict
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaints.audit import duplicates, encoding, findings, label_stats, languages, lengths
-from complaints.core.columns import LabelIds, days
+from complaints.core.columns import days
 from complaints.dedup.normalize import REDACTED
 
 
@@ -46,7 +46,7 @@ def test_a_sample_depends_on_the_row_ids_alone(ids: list[str], cuts: list[int]) 
 def test_a_sample_is_even_over_the_rows_and_of_the_size_asked_for() -> None:
     chosen = np.array([int(text.split()[1]) for text in _sample([str(i) for i in range(10_000)], 2000, [3000, 3001])])
     assert len(chosen) == len(np.unique(chosen)) == 2000
-    # A tenth of the rows should bring 200; six standard deviations are 76.
+    # The expected number from a tenth of the rows is 200; six standard deviations are 76.
     assert np.all(np.abs(np.histogram(chosen, bins=10, range=(0, 10_000))[0] - 200) < 76)
     assert len(_sample(["a", "b"], 10, [1])) == 2
 
@@ -57,7 +57,7 @@ DAMAGED = {
     "mojibake": ["donâ€™t", "cafÃ©", "Â£5", "â€œquotedâ€\x9d", "ðŸ˜€", "Ð¿Ñ€Ð¸Ð²ÐµÑ‚", "donâ\x80\x99t"],
     "replacement": ["don\ufffdt"],
 }
-SOUND = [
+UNDAMAGED = [
     "tabs\tand\r\nlines",
     "café, naïve, £5, “quotes” – dashes… €",
     "CAFÉ” SÃO À",
@@ -66,13 +66,13 @@ SOUND = [
     "AT&T; R&D",
     "a <b and c> d",
 ]
-SOUND += ["«Straße»", "1 < 2 > 0", "&c; &copying"]
+UNDAMAGED += ["«Straße»", "1 < 2 > 0", "&c; &copying"]
 
 
 @pytest.mark.parametrize("kind", encoding.PATTERNS)
-def test_damaged_characters_are_told_from_unusual_ones(kind: str) -> None:
+def test_damaged_characters_are_distinguished_from_unusual_ones(kind: str) -> None:
     assert all(encoding.damaged(pa.array(DAMAGED[kind]), kind).to_pylist())
-    assert not any(encoding.damaged(pa.array(SOUND), kind).to_pylist())
+    assert not any(encoding.damaged(pa.array(UNDAMAGED), kind).to_pylist())
 
 
 def _misread(character: str) -> str:
@@ -84,7 +84,7 @@ def _misread(character: str) -> str:
 
 @given(st.characters(min_codepoint=0x80, exclude_categories=["Cs"]))
 def test_utf8_read_as_windows_1252_is_mojibake(character: str) -> None:
-    """Of the characters of two bytes, Latin-1 and Cyrillic alone: others have leading bytes that sound texts hold."""
+    """Two-byte characters count if they are Latin-1 or Cyrillic; undamaged texts have the first bytes of others."""
     two_bytes = character < "\u0800"
     expected = not two_bytes or character.encode()[0] in (0xC2, 0xC3, 0xD0, 0xD1)
     assert encoding.damaged(pa.array([_misread(character)]), "mojibake").to_pylist() == [expected]
@@ -108,7 +108,7 @@ def _languages(texts: list[str]) -> list[tuple[int, str]]:
     return list(languages.other_languages(array, lengths.count_words(array) - lengths.count_redacted_words(array)))
 
 
-def test_other_languages_are_told_from_english() -> None:
+def test_other_languages_are_distinguished_from_english() -> None:
     assert _languages([*ENGLISH, *OTHERS.values()]) == list(enumerate(OTHERS, len(ENGLISH)))
 
 
@@ -117,7 +117,7 @@ def test_neither_redaction_marks_nor_shouting_hides_a_language() -> None:
     assert _languages([redacted, "LLAMÉ al BANCO y NO ME RESPONDEN nunca"]) == [(0, "es"), (1, "es")]
 
 
-def test_the_language_of_a_few_words_is_not_told() -> None:
+def test_the_language_of_a_few_words_is_not_identified() -> None:
     text = "mi tarjeta fue clonada ayer"
     assert languages.language(text) == "es"
     assert _languages([text, f"{text} XXXX XXXX XX/XX/XXXX"]) == []
@@ -132,8 +132,8 @@ LABELLED = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1,
 
 
 @given(LABELLED)
-def test_contradictions_are_those_counted_one_by_one(rows: list[tuple[int, int]]) -> None:
-    groups = defaultdict(Counter)
+def test_contradictions_equal_those_counted_one_by_one(rows: list[tuple[int, int]]) -> None:
+    groups: defaultdict[int, Counter[int]] = defaultdict(Counter)
     for cluster, label in rows:
         groups[cluster][label] += 1
     several = [labels for labels in groups.values() if len(labels) > 1]
@@ -150,10 +150,10 @@ def test_contradictions_are_those_counted_one_by_one(rows: list[tuple[int, int]]
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
-def test_clusters_are_those_counted_one_by_one(clusters: list[int]) -> None:
+def test_clusters_equal_those_counted_one_by_one(clusters: list[int]) -> None:
     counts = Counter(clusters)
     cluster = np.array(clusters)
-    assert duplicates.copy_numbers(cluster) == {
+    assert duplicates.duplicate_numbers(cluster) == {
         "clusters": sum(n > 1 for n in counts.values()),
         "copies": len(clusters) - len(counts),
         "share": round((len(clusters) - len(counts)) / len(clusters), 4),
@@ -164,18 +164,10 @@ def test_clusters_are_those_counted_one_by_one(clusters: list[int]) -> None:
         inside = [n for n in counts.values() if low <= n <= high]
         assert (number, rows) == (len(inside), sum(inside))
     assert sum(rows for *_, rows in histogram) == len(clusters)
-    # Rows may be named by any numbers, here by tens.
+    # Row indices need not be consecutive; here they are multiples of ten.
     largest = duplicates.largest(cluster, 10 * np.arange(len(clusters)), 3)
     expected = sorted((key for key in counts if counts[key] > 1), key=lambda key: (-counts[key], key))[:3]
     assert [part.tolist() for part in largest] == [(10 * np.flatnonzero(cluster == key)).tolist() for key in expected]
-
-
-def test_labels_keep_their_number_from_batch_to_batch() -> None:
-    ids = LabelIds()
-    assert ids.encode(pa.array(["b", " a ", None, "", "b\t"])).tolist() == [0, 1, -1, -1, 0]
-    assert ids.encode(pa.array([None, "  "], pa.string())).tolist() == [-1, -1]
-    assert ids.encode(pa.array(["c", "a"])).tolist() == [2, 1]
-    assert ids.names == ["b", "a", "c"]
 
 
 def test_complaints_are_counted_by_label_and_year_and_by_label_and_quarter() -> None:

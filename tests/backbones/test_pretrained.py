@@ -147,7 +147,7 @@ class TestPooling:
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         tokenize("net", backbone)
         assert run(model_params(backbone, pooling="cls", epochs=1))["pooling"] == "cls"
-        start = pretrained.starting_weights("models/net", backbone)
+        start = pretrained.initial_weights(Path("models/net"), backbone)
         assert pretrained.resolve_pooling("auto", backbone, start) == "cls"
         assert pretrained.resolve_pooling("mean", backbone, start) == "mean"
 
@@ -183,15 +183,15 @@ class TestStartingWeights:
     def test_are_the_backbones_own_where_nothing_was_pretrained(self, workspace):
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": backbone.spec})
-        assert pretrained.starting_weights("models/pretrained/net", backbone) == backbone
+        assert pretrained.initial_weights(Path("models/pretrained/net"), backbone) == backbone
 
     def test_of_another_backbone_are_refused(self, workspace):
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": "package:other"})
         with pytest.raises(UserError, match=r"models/pretrained/net comes from backbone package:other, not from"):
-            pretrained.starting_weights("models/pretrained/net", backbone)
+            pretrained.initial_weights(Path("models/pretrained/net"), backbone)
 
     def test_that_are_missing_are_named(self, workspace):
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         with pytest.raises(UserError, match=r"models/none/pretraining\.json is missing; run `dvc repro`"):
-            pretrained.starting_weights("models/none", backbone)
+            pretrained.initial_weights(Path("models/none"), backbone)

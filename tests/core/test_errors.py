@@ -1,4 +1,4 @@
-"""A message for the user is one line, whatever it quotes."""
+"""Messages for the user: one line for every quoted name and value."""
 
 from pathlib import Path
 
@@ -14,27 +14,27 @@ HOSTILE = st.text("ab\n\r\x1b[31m\x07\x85\u2028\u202e\u200b\udce9\xa0", min_size
 
 
 @given(st.text() | HOSTILE)
-def test_what_does_not_print_is_shown_by_its_code_and_the_rest_as_it_is(text: str) -> None:
+def test_only_characters_that_do_not_print_are_replaced_by_their_codes(text: str) -> None:
     message = str(UserError(text))
     assert message.isprintable()
     if text.isprintable():
         assert message == text
 
 
-def test_codes_are_those_of_python() -> None:
+def test_codes_are_escape_codes_of_python() -> None:
     assert str(UserError("a\nb\x1b[31m\u202e\udce9 é \\")) == "a\\nb\\x1b[31m\\u202e\\udce9 é \\"
 
 
-def refusal(path: Path, **changes: str) -> str:
-    roles = {"text": "text", "label": "text", "id": "id", "date": "date", "product": None, "split": None}
-    encoding = changes.pop("encoding", "utf-8")
+def refusal(path: Path, label: str = "text", encoding: str = "utf-8") -> str:
+    """Return the message with which a file is refused."""
+    columns = ColumnParams(text="text", label=label, id="id", date="date", product=None, split=None)
     with pytest.raises(UserError) as caught:
-        list(read_batches(path, FileParams("auto", encoding, ColumnParams(**{**roles, **changes}))))
+        list(read_batches(path, FileParams(format="auto", encoding=encoding, columns=columns)))
     return str(caught.value)
 
 
 @settings(max_examples=60)
-@given(HOSTILE, HOSTILE)
+@given(HOSTILE.filter(str.strip), HOSTILE)
 def test_names_and_values_of_a_file_cannot_break_a_message_into_lines(
     tmp_path_factory: pytest.TempPathFactory, value: str, name: str
 ) -> None:

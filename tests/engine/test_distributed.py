@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from support.tiny_task import ROOT, digests, embed, model_params
+from support.tiny_task import ROOT, digests, embed, model_params, with_changes
 
-from complaints import params
 from complaints.engine import device as engine_device
 from complaints.engine import distributed
-from complaints.engine.distributed import pieces
+from complaints.engine.distributed import micro_batches
+from complaints.finetuning.params import ModelParams
 from complaints.scoring.predictions import read_predictions
 
 # Runs the stage; with KILL_AT, the second process dies right after that step.
 DRIVER = """
 import os, runpy, signal, sys
-from complaints.finetuning import loop
+from complaints.engine import loop
 
 whole_step = loop._train_step
 steps = 0
@@ -44,15 +43,14 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 
 
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 4))
-def test_pieces_of_all_processes_are_the_batch(rows, processes, accumulation):
-    batch = np.random.default_rng(0).permutation(rows)
-    cut = [list(pieces(batch, process, processes, accumulation)) for process in range(processes)]
-    counted = [piece.rows for each in cut for piece in each if piece.counts]
+def test_micro_batches_of_all_processes_are_the_batch(rows, processes, accumulation):
+    cut = [micro_batches(rows, process, processes, accumulation) for process in range(processes)]
+    counted = [micro_batch.positions for each in cut for micro_batch in each if micro_batch.counts]
     assert sorted(np.concatenate(counted).tolist()) == list(range(rows))
     assert {len(each) for each in cut} == {accumulation}  # all take part in every exchange
-    assert all(len(piece.rows) for each in cut for piece in each)
-    whole = {piece.number: piece.rows.tolist() for piece in pieces(batch, 0, 1, processes * accumulation)}
-    assert whole == {piece.number: piece.rows.tolist() for each in cut for piece in each}
+    assert all(len(micro_batch.positions) for each in cut for micro_batch in each)
+    alone = {m.index: m.positions.tolist() for m in micro_batches(rows, 0, 1, processes * accumulation)}
+    assert alone == {m.index: m.positions.tolist() for each in cut for m in each}
 
 
 def launch(launcher: list[str], **environment: str) -> subprocess.CompletedProcess:
@@ -61,9 +59,9 @@ def launch(launcher: list[str], **environment: str) -> subprocess.CompletedProce
     return subprocess.run(command, env=os.environ | path | environment, text=True, capture_output=True, check=False)
 
 
-def write_params(settings: params.ModelParams) -> None:
+def write_params(settings: ModelParams) -> None:
     values = YAML(typ="safe").load(ROOT / "params.yaml")
-    values["models"] = {"net": asdict(settings)}
+    values["models"] = {"net": values["models"]["minilm"] | settings.model_dump(mode="json")}
     YAML().dump(values, Path("params.yaml"))
 
 
@@ -142,7 +140,7 @@ def test_two_processes_train_what_one_does_and_resume_with_the_same_bytes(backbo
 def test_every_way_to_train_goes_with_two_processes(backbone, recipe):
     settings = model_params(backbone, epochs=2, **recipe)
     embed("net", settings)
-    write_params(replace(settings, accumulation=2))
+    write_params(with_changes(settings, accumulation=2))
     alone = launch([sys.executable])
     assert alone.returncode == 0, alone.stderr
     run_of_one = read_run()

@@ -5,7 +5,6 @@ import itertools
 import platform
 import subprocess
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,18 +17,17 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from support.random_encoders import CONFIGS
 from support.tiny_models import save_modernbert
-from support.tiny_task import ROOT, backbone_in, digests, model_params, run
+from support.tiny_task import ROOT, backbone_in, default_params, digests, model_params, run, with_changes
 from transformers import AutoModel, GPT2Config
 
 from complaints import params
 from complaints.backbones.tokens import TokenSet
 from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
-from complaints.engine import device
-from complaints.engine.batches import WIDTH_MULTIPLE, budget_batches, padded
-from complaints.finetuning import loop
-from complaints.finetuning.batching import count_steps, draw_batches, step_divisor
-from complaints.finetuning.params import LoraParams
+from complaints.engine import device, loop
+from complaints.engine.batches import WIDTH_MULTIPLE, padded, token_budget_batches
+from complaints.finetuning.batching import count_steps, draw_batches, loss_normaliser
+from complaints.finetuning.params import FinetuneParams, LoraParams, ModelParams
 from complaints.finetuning.sampling import draw_rows
 from complaints.modeling import attention
 from complaints.modeling.attention import PADDING_FREE, prepare, runs_varlen
@@ -38,33 +36,33 @@ from complaints.scoring.predictions import read_predictions
 LENGTHS = st.lists(st.integers(1, 130), min_size=1, max_size=300)
 
 
-def settings_of(**changes) -> params.ModelParams:
-    return replace(params.parse(read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
+def settings_of(**changes) -> FinetuneParams:
+    return default_params(**changes).finetune
 
 
 @given(LENGTHS, st.integers(144, 900), st.integers(0, 9), st.integers(0, 9), st.booleans())
 def test_every_row_is_in_one_batch_within_the_budget(lengths, budget, seed, epoch, packed):
     lengths = np.array(lengths)
-    drawn = budget_batches(lengths, budget, seed, epoch, packed)
+    drawn = token_budget_batches(lengths, budget, seed, epoch, packed)
     assert sorted(np.concatenate(drawn).tolist()) == list(range(len(lengths)))
     for rows in drawn:
         width = -(-lengths[rows].max() // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
         assert (lengths[rows].sum() if packed else width * len(rows)) <= budget
-    again = budget_batches(lengths, budget, seed, epoch, packed)
+    again = token_budget_batches(lengths, budget, seed, epoch, packed)
     assert all((a == b).all() for a, b in zip(drawn, again, strict=True))
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_budgets_are_used_up_in_an_order_that_changes(packed):
     lengths = np.random.default_rng(0).integers(5, 128, 4000)
-    first = budget_batches(lengths, 4096, 1, 0, packed)
+    first = token_budget_batches(lengths, 4096, 1, 0, packed)
     used = [
         lengths[rows].sum() if packed else -(-lengths[rows].max() // WIDTH_MULTIPLE) * WIDTH_MULTIPLE * len(rows)
         for rows in first
     ]
     assert np.mean(used) > 0.95 * 4096
     assert lengths.sum() > 0.9 * sum(used)
-    for other in (budget_batches(lengths, 4096, 1, 1, packed), budget_batches(lengths, 4096, 2, 0, packed)):
+    for other in (token_budget_batches(lengths, 4096, 1, 1, packed), token_budget_batches(lengths, 4096, 2, 0, packed)):
         assert not np.array_equal(np.concatenate(first), np.concatenate(other))
     sizes = [len(rows) for rows in first]
     halves = np.mean(sizes[: len(sizes) // 2]), np.mean(sizes[len(sizes) // 2 :])
@@ -74,7 +72,7 @@ def test_budgets_are_used_up_in_an_order_that_changes(packed):
 def test_row_longer_than_the_budget_stands_alone():
     lengths = np.array([10, 300, 20, 500, 30])
     for packed in (True, False):
-        batches = budget_batches(lengths, 100, 0, 0, packed)
+        batches = token_budget_batches(lengths, 100, 0, 0, packed)
         assert sorted(np.concatenate(batches).tolist()) == [0, 1, 2, 3, 4]
         assert {len(rows) for rows in batches if lengths[rows].max() > 100} == {1}
 
@@ -82,13 +80,12 @@ def test_row_longer_than_the_budget_stands_alone():
 @given(LENGTHS, st.integers(0, 5))
 def test_under_a_budget_each_row_counts_as_its_weight_says_and_a_step_is_a_mean(lengths, seed):
     weights = np.random.default_rng(seed).uniform(0.2, 3, len(lengths))
-    by_tokens, by_rows = settings_of(batch_tokens=512), settings_of()
-    batches = budget_batches(np.array(lengths), 512, seed, 0, False)
-    totals = np.array([weights[rows].sum() for rows in batches])
-    assert len({step_divisor(totals, number, by_tokens) for number in range(len(batches))}) == 1
-    shares = [totals[number] / step_divisor(totals, number, by_tokens) for number in range(len(batches))]
+    batches = token_budget_batches(np.array(lengths), 512, seed, 0, False)
+    sums = np.array([weights[rows].sum() for rows in batches])
+    assert len({loss_normaliser(sums, index, by_tokens=True) for index in range(len(batches))}) == 1
+    shares = [sums[index] / loss_normaliser(sums, index, by_tokens=True) for index in range(len(batches))]
     assert np.mean(shares) == pytest.approx(1)
-    assert [step_divisor(totals, number, by_rows) for number in range(len(batches))] == totals.tolist()
+    assert [loss_normaliser(sums, index, by_tokens=False) for index in range(len(batches))] == sums.tolist()
 
 
 @pytest.mark.parametrize("changes", [{}, {"batch_tokens": 512}, {"sampling": "class_aware", "batch_tokens": 300}])
@@ -100,10 +97,10 @@ def test_number_of_steps_is_that_of_the_batches_of_all_epochs_and_rows_are_those
     labels = np.sort(random.geometric(0.4, 500)) - 1
     tokens = TokenSet([""] * 500, np.zeros(offsets[-1], dtype=np.int32), offsets, labels)
     settings = settings_of(epochs=3, **changes)
-    epochs = [draw_batches(tokens, settings, epoch, packed) for epoch in range(3)]
-    assert count_steps(tokens, settings, packed) == sum(map(len, epochs))
+    epochs = [draw_batches(tokens, settings, 13, epoch, packed) for epoch in range(3)]
+    assert count_steps(tokens, settings, 13, packed) == sum(map(len, epochs))
     for epoch, batches in enumerate(epochs):
-        drawn = draw_rows(labels, settings.sampling, settings.seed, epoch)
+        drawn = draw_rows(labels, settings.sampling, 13, epoch)
         assert sorted(np.concatenate(batches)) == sorted(drawn)
 
 
@@ -116,7 +113,7 @@ def test_widths_are_multiples_and_ids_stay():
     assert padded(tokens, np.array([2, 0]), 99, torch.device("cpu"))["input_ids"].shape == (2, 5)
 
 
-def trained(settings: params.ModelParams) -> tuple[np.ndarray, np.ndarray]:
+def trained(settings: ModelParams) -> tuple[np.ndarray, np.ndarray]:
     """Train and return the loss of each step and the logits of the test rows."""
     run(settings)
     losses = pd.read_csv("reports/training/net/steps.csv")["loss"].to_numpy()
@@ -133,7 +130,7 @@ def steady(tmp_path):
 def test_training_without_padding_is_training_with_it(workspace, steady, head):
     settings = model_params(steady, head=head, head_start="random", packing="never")
     padded_losses, padded_logits = trained(settings)
-    losses, logits = trained(replace(settings, packing="always"))
+    losses, logits = trained(with_changes(settings, packing="always"))
     np.testing.assert_allclose(losses, padded_losses, atol=1e-5)
     np.testing.assert_allclose(logits, padded_logits, atol=1e-4)
 
@@ -147,7 +144,7 @@ def test_pieces_add_up_to_the_step(workspace, steady, changes):
     lora = LoraParams(rank=2, alpha=8, dropout=0.0, targets=None)
     settings = model_params(steady, head_start="random", lora=lora, **changes)
     whole_losses, whole_logits = trained(settings)
-    losses, logits = trained(replace(settings, accumulation=3))
+    losses, logits = trained(with_changes(settings, accumulation=3))
     np.testing.assert_allclose(losses, whole_losses, atol=1e-5)
     np.testing.assert_allclose(logits, whole_logits, atol=1e-4)
 
@@ -183,7 +180,7 @@ def test_compiled_model_trains_like_another_and_saves_the_same_names(workspace, 
     losses, logits = trained(settings)
     names = set(load_file("models/net/model.safetensors"))
     assert not compiled
-    compiled_losses, compiled_logits = trained(replace(settings, compile=True))
+    compiled_losses, compiled_logits = trained(with_changes(settings, compile=True))
     assert len(compiled) == 2  # the blocks
     np.testing.assert_allclose(compiled_losses, losses, atol=1e-4)
     np.testing.assert_allclose(compiled_logits, logits, atol=1e-3)
@@ -216,18 +213,20 @@ def test_kernel_runs_on_new_gpus_in_half_precision(monkeypatch, capability, prec
 
 def test_budget_without_tokens_to_count_is_refused():
     tree = read_yaml(ROOT / "params.yaml")
-    tree["models"]["minilm"] |= {"batch_tokens": 4096, "train": "head"}
+    tree["models"]["minilm"]["finetune"] |= {"batch_tokens": 4096, "train": "head"}
     with pytest.raises(UserError, match="batch_tokens is 4096, but train: head works on features"):
         params.parse(tree)
 
 
 def test_budget_that_holds_no_text_is_refused():
     tree = read_yaml(ROOT / "params.yaml")
-    tree["models"]["minilm"]["batch_tokens"] = 134
-    with pytest.raises(UserError, match=r"models\.minilm\.batch_tokens is 134; it must hold at least one text"):
+    tree["models"]["minilm"]["finetune"]["batch_tokens"] = 134
+    with pytest.raises(
+        UserError, match=r"models\.minilm\.finetune\.batch_tokens is 134; it must hold at least one text"
+    ):
         params.parse(tree)
-    tree["models"]["minilm"]["batch_tokens"] = 135
-    assert params.parse(tree).models["minilm"].batch_tokens == 135
+    tree["models"]["minilm"]["finetune"]["batch_tokens"] = 135
+    assert params.parse(tree).models["minilm"].finetune.batch_tokens == 135
 
 
 @pytest.mark.parametrize(

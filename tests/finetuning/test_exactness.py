@@ -15,12 +15,11 @@ import pytest
 import torch
 from support.tiny_task import LABELS, ROOT, digests, finetune_until, model_params, run
 
-from complaints import params
 from complaints.backbones.resolve import file_digest
 from complaints.core import files
 from complaints.core.errors import UserError
-from complaints.engine import checkpoints
-from complaints.finetuning import loop
+from complaints.engine import checkpoints, loop
+from complaints.finetuning.params import ModelParams
 from complaints.modeling import classifier
 
 STEPS = 24  # 3 epochs of 8 batches
@@ -53,7 +52,7 @@ def die_after(module: Any, name: str, calls: int) -> None:
     setattr(module, name, counted)
 
 
-def train(folder: Path, settings: params.ModelParams, death: tuple[str, int] | None) -> None:
+def train(folder: Path, settings: ModelParams, death: tuple[str, int] | None) -> None:
     """Train in a process of its own, to the end or to a death after some steps or some files written to disk."""
     os.chdir(folder)
     if death:
@@ -62,7 +61,7 @@ def train(folder: Path, settings: params.ModelParams, death: tuple[str, int] | N
     run(settings)
 
 
-def train_apart(processes: Any, settings: params.ModelParams, death: tuple[str, int] | None = None) -> int:
+def train_apart(processes: Any, settings: ModelParams, death: tuple[str, int] | None = None) -> int:
     """Return the exit code of `train` in the working directory."""
     process = processes.Process(target=train, args=(Path.cwd(), settings, death))
     process.start()
@@ -168,7 +167,7 @@ def test_newest_checkpoint_that_is_damaged_is_passed_over(workspace, monkeypatch
     newest = newest_checkpoint()
     damage(newest / file, how)
     run(settings)
-    assert f"{newest.name} is damaged and passed over" in capsys.readouterr().err
+    assert f"{newest.name} is damaged and skipped" in capsys.readouterr().err
     assert digests() == whole
 
 

@@ -1,11 +1,10 @@
 """Learning rates that fall towards the input, for each kind of backbone."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.tiny_task import ROOT
+from support.tiny_task import default_params
 from torch import nn
 from transformers import (
     AlbertConfig,
@@ -20,11 +19,10 @@ from transformers import (
     RobertaConfig,
 )
 
-from complaints import params
-from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
-from complaints.finetuning.layerwise_lr import depth_factors
+from complaints.finetuning.layerwise_lr import layer_factors
 from complaints.finetuning.optimizer import make_optimizer
+from complaints.finetuning.params import OptimizerParams
 from complaints.modeling.classifier import Classifier, LinearClassifier, StockClassifier, is_head
 
 SMALL: dict[str, Any] = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "num_labels": 3}
@@ -50,8 +48,8 @@ def stock(config) -> StockClassifier:
     return StockClassifier(AutoModelForSequenceClassification.from_config(config))
 
 
-def settings(**changes) -> params.ModelParams:
-    return replace(params.parse(read_yaml(ROOT / "params.yaml")).models["minilm"], **changes)
+def settings(**changes) -> OptimizerParams:
+    return default_params(**changes).finetune.optimizer
 
 
 def rates(model: Classifier, **changes) -> dict[str, float]:
@@ -96,11 +94,11 @@ def test_frozen_layers_do_not_move_the_rates_of_the_others():
 
 def test_layers_that_share_their_weights_are_refused_with_decay_alone():
     config = AlbertConfig(**SMALL, **LAYERS, embedding_size=8)
-    assert set(depth_factors(linear(config), 1.0).values()) == {1.0}
-    with pytest.raises(UserError, match="needs a backbone whose 3 layers have weights of their own"):
-        depth_factors(linear(config), 0.9)
+    assert set(layer_factors(linear(config), 1.0).values()) == {1.0}
+    with pytest.raises(UserError, match="needs a backbone whose 3 layers have separate weights"):
+        layer_factors(linear(config), 0.9)
 
 
 def test_every_parameter_has_a_factor():
     model: nn.Module = linear(CONFIGS[3])
-    assert set(depth_factors(model, 0.9)) == {name for name, _ in model.named_parameters()}
+    assert set(layer_factors(model, 0.9)) == {name for name, _ in model.named_parameters()}

@@ -17,9 +17,9 @@ from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet
 from complaints.engine import batches as engine_batches
-from complaints.engine import checkpoints
+from complaints.engine import checkpoints, loop
 from complaints.engine.device import explaining, resolve_precision
-from complaints.finetuning import linear_probe, loop
+from complaints.finetuning import linear_probe
 from complaints.finetuning.optimizer import make_optimizer
 from complaints.modeling import classifier
 from complaints.predict import Predictor
@@ -55,7 +55,7 @@ def test_number_of_batches_is_that_of_the_schedule():
 
 def test_norms_and_biases_do_not_decay_and_the_head_has_its_own_rate(backbone):
     model = classifier.build(backbone, "linear", "mean", LABELS)
-    groups = make_optimizer(model, model_params(backbone, weight_decay=0.1)).param_groups
+    groups = make_optimizer(model, model_params(backbone, weight_decay=0.1).finetune.optimizer).param_groups
     decaying = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     heads = {id(p) for group in groups if group["peak_lr"] == 0.01 for p in group["params"]}
     for name, parameter in model.named_parameters():
@@ -105,7 +105,7 @@ def test_damaged_checkpoint_is_passed_over_for_the_one_before(workspace, monkeyp
     content = (newest / "model").read_bytes()
     (newest / "model").write_bytes(content[: len(content) // 2])
     run(settings)
-    assert f"{newest.name} is damaged and passed over" in capsys.readouterr().err
+    assert f"{newest.name} is damaged and skipped" in capsys.readouterr().err
     assert digests() == whole
 
 

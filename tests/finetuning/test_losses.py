@@ -9,10 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
-from support.tiny_task import ROOT
+from support.tiny_task import default_params
 
-from complaints import params
-from complaints.core.config import build, read_yaml
 from complaints.finetuning import losses
 from complaints.scoring.logit_adjustment import log_prior
 
@@ -22,8 +20,7 @@ LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 
 
 def objective(labels: np.ndarray = LABELS, classes: int = 3, **changes) -> losses.Objective:
-    tree = read_yaml(ROOT / "params.yaml")["models"]["minilm"] | changes
-    return losses.make_objective(build(params.ModelParams, tree, ""), labels, classes, CPU)
+    return losses.make_objective(default_params(**changes).finetune, labels, classes, CPU)
 
 
 def draw(rows: int = 7, classes: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,7 +31,7 @@ def draw(rows: int = 7, classes: int = 5, seed: int = 0) -> tuple[torch.Tensor, 
 
 def total(chosen: losses.Objective, labels: torch.Tensor) -> float:
     """Return the total of a step on rows with these labels."""
-    return chosen.totals(labels.numpy(), [np.arange(len(labels))]).item()
+    return chosen.batch_weights(labels.numpy(), [np.arange(len(labels))]).item()
 
 
 def softmax(logits: torch.Tensor) -> np.ndarray:
@@ -170,9 +167,9 @@ class TestObjective:
         whole = objective(**changes)
         labels = torch.from_numpy(LABELS)
         expected = whole(torch.zeros(len(labels), 3), labels) / total(whole, labels)
-        assert whole.chance() == pytest.approx(expected.item(), rel=1e-5)
+        assert whole.uniform_loss() == pytest.approx(expected.item(), rel=1e-5)
         if not changes:
-            assert whole.chance() == pytest.approx(math.log(3))
+            assert whole.uniform_loss() == pytest.approx(math.log(3))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +186,7 @@ class TestObjective:
 def test_shifted_start_is_where_training_of_the_biases_alone_would_end(changes, expected):
     """With nothing to tell rows apart, the biases that the objective leads to are known: the prior it works under."""
     chosen = objective(**changes)
-    biases = torch.from_numpy(log_prior(LABELS, 3)).float() + chosen.start_shift
+    biases = torch.from_numpy(log_prior(LABELS, 3)).float() + chosen.bias_shift
     expected = np.array(expected) / sum(expected)
     np.testing.assert_allclose(biases.softmax(0), expected, atol=0.01)
     # At the end, the gradient over rows drawn as training draws them is zero.
@@ -200,7 +197,7 @@ def test_shifted_start_is_where_training_of_the_biases_alone_would_end(changes, 
 
 
 def test_start_of_a_plain_objective_is_not_moved_and_an_absent_class_is_raised_least():
-    assert (objective().start_shift == 0).all()
-    shift = objective(np.repeat([0, 2], [90, 10]), class_weights="inverse").start_shift
+    assert (objective().bias_shift == 0).all()
+    shift = objective(np.repeat([0, 2], [90, 10]), class_weights="inverse").bias_shift
     assert torch.isfinite(shift).all()
     assert shift[0] == shift[1] < shift[2]

@@ -17,6 +17,7 @@ from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet
+from complaints.features.embed import Features
 from complaints.finetuning import head_init, trainable
 from complaints.finetuning.params import LoraParams
 from complaints.modeling import classifier
@@ -241,7 +242,8 @@ def test_class_names_are_a_sensible_start_on_real_labels(tmp_path, monkeypatch):
     tokenizer = load_tokenizer(backbone.folder)
     from complaints.engine.distributed import make_accelerator
 
-    head_init.start_from_names(model, make_accelerator("cpu", "fp32"), tokenizer, names, 64)
+    sources = head_init.HeadSources(Features(tmp_path), np.zeros(0, dtype=np.int64), tokenizer, names, 64)
+    head_init.init_from_names(model, sources, make_accelerator("cpu", "fp32"))
     batch = tokenizer(list(asked), padding=True, return_tensors="pt")
     with torch.no_grad():
         logits = model(batch["input_ids"], batch["attention_mask"])

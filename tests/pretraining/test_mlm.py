@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,9 @@ from support.tiny_task import LABELS, Killed, backbone_in, model_params, run, to
 
 from complaints.backbones.resolve import Backbone, file_digest
 from complaints.backbones.tokenizer import load_tokenizer
+from complaints.core.config import changed
 from complaints.core.errors import UserError
+from complaints.engine import loop
 from complaints.modeling import classifier
 from complaints.pretraining import mlm
 from complaints.pretraining.params import MaskingParams, PretrainParams
@@ -36,12 +37,18 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(backbone: Backbone, epochs: int = 3, **changes) -> PretrainParams:
-    masking = MaskingParams(epochs=epochs, batch_size=8, learning_rate=3e-3, mask_share=0.15)
-    return PretrainParams(backbone=backbone.spec, pretrain=replace(masking, **changes), precision="fp32", seed=13)
+    masking = {
+        "epochs": epochs,
+        "batch_size": 8,
+        "accumulation": 1,
+        "learning_rate": 3e-3,
+        "mask_share": 0.15,
+    } | changes
+    return PretrainParams(backbone=backbone.spec, pretrain=MaskingParams(**masking), precision="fp32", seed=13)
 
 
 def pretrain(backbone: Backbone, params: PretrainParams) -> dict:
-    return mlm.pretrain("net", backbone, params, Path("scratch"))
+    return mlm.pretrain(params, Path("data/tokens/net"), OUT, Path("scratch/pretrain/net"))
 
 
 def digests() -> dict[str, str]:
@@ -131,7 +138,7 @@ def test_it_learns_the_words_and_fine_tuning_begins_with_its_weights(workspace, 
 def test_stopped_at_any_step_it_ends_with_the_same_bytes(workspace, monkeypatch, backbone, stop):
     pretrain(backbone, settings(backbone))
     whole = digests()
-    step, count = mlm.train_step, 0
+    step, count = loop._train_step, 0
 
     def counted(*arguments):
         nonlocal count
@@ -141,7 +148,7 @@ def test_stopped_at_any_step_it_ends_with_the_same_bytes(workspace, monkeypatch,
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlm, "train_step", counted)
+        patch.setattr(loop, "_train_step", counted)
         patch.setattr(mlm.Checkpoints, "discard", lambda self: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             pretrain(backbone, settings(backbone))
@@ -154,7 +161,11 @@ def test_stopped_at_any_step_it_ends_with_the_same_bytes(workspace, monkeypatch,
 
 def test_another_seed_or_rate_makes_other_weights(workspace, backbone):
     made = []
-    for params in (settings(backbone), replace(settings(backbone), seed=14), settings(backbone, learning_rate=1e-3)):
+    for params in (
+        settings(backbone),
+        changed(settings(backbone), {"seed": 14}),
+        settings(backbone, learning_rate=1e-3),
+    ):
         pretrain(backbone, params)
         made.append(digests()["model.safetensors"])
     assert len(set(made)) == 3

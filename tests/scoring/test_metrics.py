@@ -57,8 +57,17 @@ def test_impossible_rows_are_refused(true: list[int], predicted: list[int]) -> N
         metrics.class_scores(np.array(true, dtype=int), np.array(predicted, dtype=int), 4)
 
 
-def test_the_standard_error_of_accuracy_is_the_binomial_one() -> None:
-    assert metrics.accuracy_error(0.5, 400) == pytest.approx(0.025)
+@pytest.mark.parametrize(("hits", "rows"), [(0, 1), (1, 1), (30, 59), (198, 198), (0, 7), (600, 1000)])
+def test_the_standard_error_of_accuracy_is_half_the_width_of_the_wilson_interval(hits: int, rows: int) -> None:
+    """The ends of the interval are the shares x with (p - x)^2 = x (1 - x) / n."""
+    p = hits / rows
+    ends = np.roots([1 + 1 / rows, -2 * p - 1 / rows, p**2])
+    assert metrics.accuracy_error(p, rows) == pytest.approx((ends.max() - ends.min()) / 2, abs=1e-12)
+
+
+def test_the_standard_error_of_accuracy_is_close_to_the_binomial_one_and_above_zero_without_errors() -> None:
+    assert metrics.accuracy_error(0.5, 400) == pytest.approx(0.025, rel=0.01)
+    assert round(metrics.accuracy_error(1.0, 198), 3) == 0.003
 
 
 def test_the_bootstrap_error_agrees_with_resampling_rows() -> None:

@@ -1,8 +1,7 @@
-"""Complaints to audit, from short rows of their columns, and the audit of them."""
+"""Complaints for audits in tests, and the audit of them."""
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from complaints.audit import measure as audit_measure
 from complaints.audit.params import AuditParams
+from complaints.core.config import changed
 from complaints.core.files import write_parquet
 from complaints.core.schema import RAW_SCHEMA
 
@@ -23,7 +23,7 @@ MANIFEST = {"source": "file", "synthetic": False}
 
 @cache
 def word_tokenizer() -> Tokenizer:
-    """One token for each word, and one at each end of a text."""
+    """Return a tokenizer with one token per word and a special token at each end of a text."""
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 1), ("[SEP]", 2)])
@@ -33,14 +33,14 @@ def word_tokenizer() -> Tokenizer:
 def complaint(
     text: str, label: str | None = "Fees", date: str | None = None, split: str | None = None
 ) -> dict[str, Any]:
-    """Return one complaint without its id; `date` is ISO 8601."""
+    """Return one complaint without its row id; `date` is in ISO 8601."""
     day = date and datetime.date.fromisoformat(date)
     return {"text": text, "label": label, "date": day, "source_split": split}
 
 
 def measure(folder: Path, complaints: Iterable[dict[str, Any]], **params: Any) -> audit_measure.Audit:
-    """Audit complaints, whose ids are their numbers; `params` replace those of PARAMS."""
+    """Return the audit of complaints whose row ids are their positions; `params` replace fields of PARAMS."""
     rows = [{"row_id": str(i), **row} for i, row in enumerate(complaints)]
     path = folder / "complaints.parquet"
     write_parquet(path, RAW_SCHEMA, [pa.Table.from_pylist(rows, schema=RAW_SCHEMA)])
-    return audit_measure.measure(path, replace(PARAMS, **params), word_tokenizer())
+    return audit_measure.measure(path, changed(PARAMS, params), word_tokenizer())

@@ -1,4 +1,4 @@
-"""A DVC repository with the shape of the real one and stages that do almost nothing, for tests of what DVC records."""
+"""Small DVC repository with the shape of the real one and stages that do almost nothing."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from complaints.lineage.chain import Chain, chain_of
+from complaints.lineage.lock import read_lock
 from support.paths import SRC
 
 DVC_YAML = """\
@@ -114,13 +116,13 @@ tracking.log_stage(settings, run)
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return an environment in which stages find this package and nothing of the caller's DVC or MLflow."""
+    """Return an environment in which stages find this package, without the caller's settings of DVC and MLflow."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "MINI_"))}
     return {**kept, "PYTHONPATH": str(SRC), "DVC_NO_ANALYTICS": "1", **more}
 
 
 def dvc(root: Path, *arguments: str, **more: str) -> str:
-    """Run DVC in `root` and return what it printed."""
+    """Run DVC in `root` and return its output."""
     command = [sys.executable, "-m", "dvc", *arguments]
     done = subprocess.run(command, cwd=root, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -128,7 +130,7 @@ def dvc(root: Path, *arguments: str, **more: str) -> str:
 
 
 def make(root: Path) -> Path:
-    """Make the repository in `root` and run its pipeline once, untracked."""
+    """Create the repository in `root` and run its pipeline once, untracked."""
     root.mkdir(parents=True)
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     dvc(root, "init", "--quiet")
@@ -139,13 +141,13 @@ def make(root: Path) -> Path:
         "stages/work.py": WORK,
         "stages/more.py": "",
         "src/engine/loop.py": "",
-        "src/engine/loop.py~": "what an editor left",
+        "src/engine/loop.py~": "backup of an editor",
         "requirements.txt": "dvc\n",
         "data/label_map.yaml": "old: new\n",
         "banks/top.txt": "ä\r\n",
         "banks/sub/é b.txt": "x",
         "banks/sub/__pycache__/junk.pyc": "junk",
-        "banks/junk/keep.txt": "nothing can be kept of a folder that is ignored",
+        "banks/junk/keep.txt": "a file in an ignored folder cannot be included",
     }
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -155,5 +157,10 @@ def make(root: Path) -> Path:
 
 
 def copy(made: Path, root: Path) -> Path:
-    """Copy a repository that `make` has made."""
+    """Copy a repository that `make` created."""
     return Path(shutil.copytree(made, root, symlinks=True))
+
+
+def read_chain(root: Path, path: str) -> Chain:
+    """Return the chain of an output."""
+    return chain_of(read_lock(root / "dvc.lock"), path)

@@ -1,4 +1,4 @@
-"""A copy of the project as a repository of its own, in a temporary folder."""
+"""Copy of the project as a separate repository in a temporary folder."""
 
 import os
 import shutil
@@ -12,18 +12,19 @@ from support.paths import ROOT
 
 @dataclass(frozen=True)
 class Project:
-    """A repository in a temporary folder, and the commands that one would type there."""
+    """A repository in a temporary folder, and the commands of its user."""
 
     root: Path
 
     @property
     def environment(self) -> dict[str, str]:
+        """Return an environment with this copy of the package and without the caller's settings of DVC and MLflow."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
         return kept | {"PATH": path, "PYTHONPATH": str(self.root / "src"), "DVC_NO_ANALYTICS": "1"}
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
-        """Run a command at the project's root and return it with its output, both streams in one text."""
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command at the root and return the finished process, with stdout and stderr in one text."""
         result = subprocess.run(
             command,
             cwd=self.root,
@@ -38,23 +39,28 @@ class Project:
         return result
 
     def repro(self, *arguments: str) -> list[str]:
-        """Run `dvc repro` and return the names of the stages that it really ran."""
+        """Run `dvc repro` and return the names of the stages that were executed."""
         output = self.run("dvc", "repro", *arguments).stdout
         return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
-    def start_repro(self, **environment: str) -> subprocess.Popen:
-        """Start `dvc repro` in a process group of its own, to be killed by the test."""
-        nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    def start_repro(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `dvc repro` in a new process group, which the test kills."""
         return subprocess.Popen(
-            ["dvc", "repro"], cwd=self.root, env=self.environment | environment, start_new_session=True, **nowhere
+            ["dvc", "repro"],
+            cwd=self.root,
+            env=self.environment | environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
-    def complaints(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    def complaints(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the `complaints` command."""
         return self.run(sys.executable, "-m", "complaints", *arguments, check=check)
 
     def set_param(self, old: str, new: str) -> None:
-        """Replace a line of params.yaml that occurs once, as a person with an editor would."""
+        """Replace a text that occurs once in params.yaml."""
         text = (self.root / "params.yaml").read_text()
         assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
         (self.root / "params.yaml").write_text(text.replace(old, new))
@@ -64,13 +70,13 @@ class Project:
         return (self.root / "dvc.lock").read_text()
 
     def clone(self, target: Path) -> "Project":
-        """Copy the whole folder, outputs and cache included."""
+        """Copy the folder with outputs and cache."""
         shutil.copytree(self.root, target, symlinks=True)
         return Project(target)
 
 
 def copy_project(target: Path) -> Project:
-    """Copy the project's own files (no outputs, no caches) to `target` and commit them to a new repository."""
+    """Copy the project's files, without outputs and caches, to `target` and commit them to a new repository."""
     listing = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
     ).stdout
@@ -82,7 +88,7 @@ def copy_project(target: Path) -> Project:
     project.run("git", "init", "-q")
     project.run("git", "config", "user.email", "test@example.org")
     project.run("git", "config", "user.name", "Test")
-    # The folder's cache of DVC's own must not be shared with the project under test.
+    # The project under test must not use the cache of the original.
     (target / ".dvc" / "config.local").write_text("[cache]\n    dir = cache\n")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "start")

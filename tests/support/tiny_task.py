@@ -1,22 +1,23 @@
 """A task of three classes that one word decides, and a tiny model that learns it in a second."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from complaints import params
 from complaints.backbones import tokens
 from complaints.backbones.resolve import Backbone, folder_digest, resolve
 from complaints.backbones.tokenizer import load_tokenizer, tokenizer_digest
-from complaints.core.config import read_yaml
+from complaints.core import config, paths
 from complaints.core.files import file_digest, write_json, write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
+from complaints.engine import loop
 from complaints.features.embed import write_features
-from complaints.finetuning import loop
-from complaints.finetuning.run import finetune
+from complaints.finetuning.params import ModelParams
+from complaints.finetuning.run import Inputs, Outputs, finetune
+from complaints.params import MOVED
 from support.paths import ROOT
 
 LABELS = ["Card trouble", "Loan trouble", "Late fee"]
@@ -27,12 +28,29 @@ def backbone_in(folder: Path) -> Backbone:
     return resolve(f"path:{folder}@{folder_digest(folder)}")
 
 
-def model_params(backbone: Backbone, **changes) -> params.ModelParams:
-    entry = params.parse(read_yaml(ROOT / "params.yaml")).models["minilm"]
-    small = {"max_length": 16, "epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 0.01}
-    small |= {"weights": "models/pretrained/net", "head_start": "probe"}
+def with_changes(params: ModelParams, **changes: Any) -> ModelParams:
+    """Return a copy of an entry with some keys changed, each named by its last part (in `pretrain`: not at all).
+
+    `head` is head.kind, `head_start` is head.start, `loss` is finetune.loss.name and `loss_tau` finetune.loss.tau.
+    """
+    return config.changed(
+        params, {(MOVED | {"head": "head.kind"}).get(key, key): value for key, value in changes.items()}
+    )
+
+
+def default_params(**changes: Any) -> ModelParams:
+    """Return the entry `minilm` of the committed params.yaml with some keys changed."""
+    entry = config.read_yaml(ROOT / "params.yaml")["models"]["minilm"]
+    return with_changes(config.check(ModelParams, config.part(ModelParams, entry)), **changes)
+
+
+def model_params(backbone: Backbone, **changes: Any) -> ModelParams:
+    """Return the entry of a tiny model; `changes` as for `with_changes`."""
+    small: dict[str, Any] = {"max_length": 16, "epochs": 3, "batch_size": 8, "patience": 3, "checkpoint_steps": 4}
+    small |= {"learning_rate": 1e-3, "head_learning_rate": 0.01, "head_start": "probe"}
+    small |= {"weights": "models/pretrained/net", "backbone": backbone.spec}
     small["precision"] = "fp32"  # a process can compute in one precision only
-    return replace(entry, backbone=backbone.spec, **small | {"patience": 3, "checkpoint_steps": 4} | changes)
+    return default_params(**small | changes)
 
 
 def write_splits() -> None:
@@ -66,25 +84,33 @@ def digests(name: str = "net") -> dict[str, str]:
     return {str(file): file_digest(file) for file in sorted(files)}
 
 
-def embed(name: str, settings: params.ModelParams) -> None:
+def embed(name: str, params: ModelParams) -> None:
     """Do what the stages `pretrain`, with nothing to do, and `embed` do."""
     own = Path("models/pretrained") / name / "pretraining.json"
     if not own.is_file():
-        write_json(own, {"backbone": settings.backbone})
-    if settings.uses_features:
-        write_features(name, settings)
+        write_json(own, {"backbone": params.backbone})
+    if params.uses_features:
+        write_features(params, Path("data/tokens") / name, Path("data/features") / name)
 
 
-def run(settings: params.ModelParams, name: str = "net") -> dict:
-    embed(name, settings)
-    return finetune(name, settings, Path("scratch"), lambda progress: None)
+def files_of(name: str) -> tuple[Inputs, Outputs]:
+    """Return the files of the stage `finetune`."""
+    inputs = Inputs(paths.TOKENS / name, paths.FEATURES / name, paths.LABELS)
+    outputs = Outputs(paths.MODELS / name, paths.PREDICTIONS / f"{name}.parquet", paths.HISTORIES / name)
+    return inputs, outputs
+
+
+def run(params: ModelParams, name: str = "net") -> dict[str, Any]:
+    """Do what the stages from `pretrain` to `finetune` do; return the record of the training."""
+    embed(name, params)
+    return finetune(params, *files_of(name), paths.SCRATCH / "finetune" / name, lambda progress: None)
 
 
 class Killed(Exception):
     """Stands for the end of the process."""
 
 
-def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None:
+def finetune_until(step: int, monkeypatch, params: ModelParams) -> None:
     """Train and die right after step `step`."""
     whole_step = loop._train_step
     count = 0
@@ -100,4 +126,4 @@ def finetune_until(step: int, monkeypatch, settings: params.ModelParams) -> None
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_train_step", counted)
         with pytest.raises(Killed):
-            run(settings)
+            run(params)

@@ -1,1 +1,1 @@
-"""Stage audit: what raw complaints are like before anything is changed."""
+"""Stage audit: measurements of the raw complaints, before anything is changed."""

@@ -1,7 +1,7 @@
-"""What copies mean for a data set: how many there are, which labels they contradict, and what leaks between splits.
+"""Duplicates in a data set: their number, the labels they contradict, and leaks between splits.
 
-Everywhere here `cluster` is one of the two arrays of `copies.Clusters`, or a part of it: the copies of a text have the
-same number there, whatever it is.
+In this module `cluster` is one of the arrays `exact` and `near` of `dedup.clusters.Clusters`, or a part of it: two rows
+are duplicates if they have the same number there.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 SIZE_EDGES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000)
-"""Where the bins of the cluster sizes begin."""
+"""Lower ends of the bins of cluster sizes."""
 
 
-def share(part: float, whole: float) -> float:
-    """Return a share rounded to four digits; nothing of nothing is 0."""
-    return round(float(part) / float(whole), 4) if whole else 0.0
+def share(part: float, total: float) -> float:
+    """Return the share of a part in a total, rounded to four digits; 0 if the total is 0."""
+    return round(float(part) / float(total), 4) if total else 0.0
 
 
 def sizes(cluster: np.ndarray) -> np.ndarray:
@@ -23,20 +23,20 @@ def sizes(cluster: np.ndarray) -> np.ndarray:
     return np.unique(cluster, return_counts=True)[1]
 
 
-def copy_numbers(cluster: np.ndarray) -> dict[str, Any]:
-    """Count clusters of several rows, and copies, which are all rows of a cluster but one."""
-    each = sizes(cluster)
-    copies = len(cluster) - len(each)
+def duplicate_numbers(cluster: np.ndarray) -> dict[str, Any]:
+    """Return the numbers of clusters with several rows and of duplicates: all rows of a cluster but one."""
+    rows = sizes(cluster)
+    duplicates = len(cluster) - len(rows)
     return {
-        "clusters": int(np.sum(each > 1)),
-        "copies": copies,
-        "share": share(copies, len(cluster)),
-        "largest": int(each.max(initial=0)),
+        "clusters": int(np.sum(rows > 1)),
+        "copies": duplicates,
+        "share": share(duplicates, len(cluster)),
+        "largest": int(rows.max(initial=0)),
     }
 
 
 def size_histogram(cluster: np.ndarray) -> list[tuple[int, int, int, int]]:
-    """Return (fewest rows, most rows, clusters, rows in them) for each bin of SIZE_EDGES that is not empty."""
+    """Return (least size, greatest size, clusters, rows in them) for each bin of SIZE_EDGES that is not empty."""
     each = sizes(cluster)
     bins = np.searchsorted(SIZE_EDGES, each, side="right") - 1
     ends = [edge - 1 for edge in SIZE_EDGES[1:]]
@@ -46,12 +46,15 @@ def size_histogram(cluster: np.ndarray) -> list[tuple[int, int, int, int]]:
 
 
 def contradiction_numbers(cluster: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-    """Count clusters with several labels, and the accuracy that they leave within reach.
+    """Return the numbers of clusters with several labels and of their rows, and the best possible accuracy.
 
-    A classifier gives all copies of a text one label; at best each cluster's most frequent one. `label` holds label
-    ids >= 0 [rows].
+    A classifier assigns one label to all duplicates of a text; the best choice is the cluster's most frequent label.
+
+    Args:
+        cluster: Cluster numbers [rows].
+        label: Label ids >= 0 [rows].
     """
-    clusters, _, counts = _pairs(cluster, label)
+    clusters, _, counts = _label_counts(cluster, label)
     index = np.unique(clusters, return_inverse=True)[1]
     best = np.zeros(index.max(initial=-1) + 1, np.int64)
     np.maximum.at(best, index, counts)
@@ -64,7 +67,7 @@ def contradiction_numbers(cluster: np.ndarray, label: np.ndarray) -> dict[str, A
     }
 
 
-def _pairs(cluster: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _label_counts(cluster: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each (cluster, label) that occurs, sorted, and its number of rows."""
     order = np.lexsort((label, cluster))
     clusters, labels = cluster[order], label[order]
@@ -75,9 +78,12 @@ def _pairs(cluster: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def largest(cluster: np.ndarray, rows: np.ndarray, most: int) -> list[np.ndarray]:
-    """Return the rows of the largest clusters, largest first, leaving out clusters of one row.
+    """Return the rows of at most `most` clusters with several rows, the largest first.
 
-    `rows` [rows] are the row indices for which `cluster` stands, ascending.
+    Args:
+        cluster: Cluster numbers [rows].
+        rows: The row index of each entry of `cluster`, ascending.
+        most: Maximum number of clusters.
     """
     ids, counts = np.unique(cluster, return_counts=True)
     order = np.lexsort((ids, -counts))[:most]
@@ -85,8 +91,15 @@ def largest(cluster: np.ndarray, rows: np.ndarray, most: int) -> list[np.ndarray
 
 
 def most_contradictory(cluster: np.ndarray, rows: np.ndarray, label: np.ndarray, most: int) -> list[np.ndarray]:
-    """Return the rows of the clusters with the most labels, then the most rows, leaving out clusters of one label."""
-    clusters, _, counts = _pairs(cluster, label)
+    """Return the rows of at most `most` clusters with several labels: most labels first, then most rows.
+
+    Args:
+        cluster: Cluster numbers [rows].
+        rows: The row index of each entry of `cluster`, ascending.
+        label: Label ids >= 0 [rows].
+        most: Maximum number of clusters.
+    """
+    clusters, _, counts = _label_counts(cluster, label)
     ids, first, labels = np.unique(clusters, return_index=True, return_counts=True)
     total = np.add.reduceat(counts, first) if len(first) else counts
     order = np.lexsort((ids, -total, -labels))[:most]
@@ -94,19 +107,23 @@ def most_contradictory(cluster: np.ndarray, rows: np.ndarray, label: np.ndarray,
 
 
 def leak_numbers(exact: np.ndarray, near: np.ndarray, split: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """Count, for each two of the source's own splits, rows of the later one with a copy in the earlier one.
+    """Count, for each pair of the source's own splits, the rows of the later one with a duplicate in the earlier one.
 
-    `split` holds indices into `names`, which stand in the order train, validation, test; -1 is no split.
+    Args:
+        exact: Cluster numbers of exact duplicates [rows].
+        near: Cluster numbers of exact and near duplicates [rows].
+        split: Indices into `names` [rows], -1 for no split.
+        names: The splits, in the order train, validation, test.
     """
     leaks: dict[str, Any] = {}
     for held_out in range(1, len(names)):
-        tested = split == held_out
+        later = split == held_out
         for source in range(held_out):
-            seen = split == source
-            if tested.any() and seen.any():
+            earlier = split == source
+            if later.any() and earlier.any():
                 leaks[f"{names[held_out]}_in_{names[source]}"] = {
-                    "rows": int(tested.sum()),
-                    "exact": int(np.isin(exact[tested], exact[seen]).sum()),
-                    "near": int(np.isin(near[tested], near[seen]).sum()),
+                    "rows": int(later.sum()),
+                    "exact": int(np.isin(exact[later], exact[earlier]).sum()),
+                    "near": int(np.isin(near[later], near[earlier]).sum()),
                 }
     return leaks

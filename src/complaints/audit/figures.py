@@ -1,34 +1,21 @@
-"""Pictures of an audit as PNG, the same bytes for the same numbers, narrow enough for a phone."""
+"""Figures of an audit: complaints per label, lengths of texts, labels over time."""
 
-import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.style
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from complaints.audit.label_stats import RARE
-from complaints.reporting.figures import DPI, GREY, INK, SERIES_COLORS, STYLE, WIDTH
+from complaints.reporting.figures import GREY, INK, SERIES_COLORS, panel, shorten
 
-
-@contextmanager
-def _picture(path: Path, height: float) -> Iterator[Axes]:
-    """Yield axes of `height` inches under the fixed style, then save them; the bytes depend on what is drawn alone."""
-    with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure.subplots()
-        figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+STRIP_LABEL_CHARACTERS = 72
+"""Labels above strips are shortened to one line of this length."""
 
 
 def label_tail(path: Path, counts: Sequence[int]) -> None:
-    """Draw one bar per label on a logarithmic scale, `counts` from most to fewest."""
-    with _picture(path, 2.6) as axes:
-        # The axis starts below one complaint, so that a label with a single one still shows.
+    """Draw one bar per label on a logarithmic scale; `counts` are in descending order."""
+    with panel(path, 2.6) as axes:
+        # The axis starts below one complaint, so that the bar of a label with one complaint has a height.
         floor = 0.7
         edges = np.arange(len(counts) + 1) + 0.5
         axes.stairs(counts, edges, baseline=floor, fill=True, color=SERIES_COLORS["test"])
@@ -41,7 +28,7 @@ def label_tail(path: Path, counts: Sequence[int]) -> None:
 
 def word_counts(path: Path, bins: Sequence[tuple[int, int, int]]) -> None:
     """Draw the histogram of word counts, one bar per bin of `lengths.histogram`."""
-    with _picture(path, 0.6 + 0.19 * len(bins)) as axes:
+    with panel(path, 0.6 + 0.19 * len(bins)) as axes:
         names = [f"{first:,}" if first == last else f"{first:,}-{last:,}" for first, last, _ in bins]
         bars = axes.barh(range(len(bins)), [count for *_, count in bins], color=SERIES_COLORS["test"])
         axes.bar_label(bars, fmt="{:,.0f}", padding=3)
@@ -55,24 +42,25 @@ def label_quarters(path: Path, names: Sequence[str], first: int, counts: np.ndar
     """Draw a strip for each label, darker in quarters with more complaints, darkest in the label's own peak quarter.
 
     Args:
-        path: where the picture goes.
-        names: the labels, one per row of `counts`, each written above its strip.
-        first: the first quarter, in quarters since 1970.
-        counts: complaints, int64 [labels, quarters], at least one quarter.
+        path: The PNG file to write.
+        names: The labels, one per row of `counts`, each written above its strip.
+        first: The first quarter, in quarters since 1970.
+        counts: Complaints, int64 [labels, quarters], at least one quarter.
     """
     labels, width = counts.shape
-    # The root lets quarters with few complaints show beside the peak.
+    # The square root keeps quarters with few complaints visible next to the peak.
     shades = np.sqrt(counts / np.maximum(counts.max(axis=1, keepdims=True), 1))
-    with _picture(path, 0.5 + 0.32 * labels) as axes:
+    with panel(path, 0.5 + 0.32 * labels) as axes:
         for row in range(labels):
             axes.imshow(
                 shades[row : row + 1], cmap="Blues", vmin=-0.06, vmax=1, aspect="auto", interpolation="nearest",
                 extent=(first, first + width, row + 0.95, row + 0.5),
             )  # fmt: skip
-            name = textwrap.shorten(names[row], 72, placeholder=" …")
-            axes.text(first, row + 0.45, name, va="bottom", color=INK)
+            name = shorten(names[row], STRIP_LABEL_CHARACTERS)
+            # Wide letters may exceed the figure; the layout must not shrink the strips for them.
+            axes.text(first, row + 0.45, name, va="bottom", color=INK, in_layout=False)
         years = np.arange(-(-first // 4), (first + width) // 4 + 1)
-        # A few years are named, so that the names keep apart.
+        # At most eight years are named, so that the names do not overlap.
         step = max(1, -(-len(years) // 8))
         axes.set(xlim=(first, first + width), ylim=(labels, 0), yticks=[])
         axes.set_xticks(years[::step] * 4, [str(1970 + year) for year in years[::step]])

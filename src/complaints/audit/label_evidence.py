@@ -1,4 +1,4 @@
-"""What complaints say about their labels: counts, dates, products and texts, in one pass and bounded memory."""
+"""Evidence on labels from their complaints: counts, dates, products and texts, in one pass and bounded memory."""
 
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -11,33 +11,34 @@ import pyarrow.compute as pc
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer, TfidfVectorizer
 
-from complaints.core.columns import blank_texts, trimmed_labels
+from complaints.core.columns import Vocabulary, blank_texts, trimmed_labels
 
 MAX_LABELS = 500
-"""Labels are compared pair by pair; those that appear after this many others are not looked at."""
+"""Labels are compared pair by pair; labels that first appear after this many others are left out."""
 
 MAX_PRODUCTS = 500
 TEXTS_PER_LABEL = 200
 TEXT_CHARACTERS = 1000
 SPARE_TEXTS = 50
-"""How far a label's sample may outgrow TEXTS_PER_LABEL before it is cut back."""
+"""A label's sample is cut back to TEXTS_PER_LABEL when it exceeds it by this many texts."""
 
 FEATURES = 2**16
 PRIOR_TEXTS = 10
-"""With this many texts, half of a label's coherence is its own and half is the average label's."""
+"""Weight of the prior: with this many texts, a label's coherence is half its own and half that of the average label."""
 
 PERIOD = (0.05, 0.5, 0.95)
-"""Quantiles of the dates of a label: first and last day are left to a stray complaint."""
+"""Quantiles of the dates of a label; the first and the last day may be those of a stray complaint."""
 
 TALLY_ROWS = 1_000_000
+"""A tally merges equal pairs when it has this many rows."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of L labels and of each pair of them; arrays have shape [L] or [L, L], in the order of `labels`.
+    """Evidence on L labels and on each pair of them; arrays have shape [L] or [L, L], in the order of `labels`.
 
-    `begins`, `middles` and `ends` are days since 1970, NaN for a label without dates. A similarity or an overlap lies
-    between 0 and 1; an overlap is NaN where one of the two labels has no dates, or no products.
+    `begins`, `middles` and `ends` are days since 1970, NaN for a label without dates. Similarities and overlaps are
+    between 0 and 1; an overlap is NaN if one of the two labels has no dates, or no products.
     """
 
     labels: tuple[str, ...]
@@ -54,12 +55,12 @@ class Evidence:
 
 
 class EvidenceCollector:
-    """Collects in one pass what `evidence` needs; of texts it holds some 250 beginnings of 1,000 characters a label."""
+    """Collector of evidence in one pass; it holds up to 250 texts per label, of up to 1,000 characters each."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
-        self._labels: dict[str, int] = {}
-        self._products: dict[str, int] = {}
+        """Create a collector without complaints."""
+        self._labels = Vocabulary(MAX_LABELS)
+        self._products = Vocabulary(MAX_PRODUCTS)
         self._days = _Tally()
         self._pairs = _Tally()
         self._rows = np.zeros(MAX_LABELS, np.int64)
@@ -68,60 +69,63 @@ class EvidenceCollector:
         self._largest_hash = np.full(MAX_LABELS, np.iinfo(np.uint64).max, np.uint64)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in complaints with the columns text, label, date and product of RAW_SCHEMA, in any number of batches.
+        """Add complaints with the columns text, label, date and product of RAW_SCHEMA.
 
-        A complaint without a label or with a blank text is passed over.
+        Complaints without a label or with a blank text are left out.
         """
         labels = trimmed_labels(batch["label"])
         usable = pc.and_(pc.is_valid(labels), pc.invert(blank_texts(batch["text"])))
         batch = batch.filter(usable)
-        label = _numbers(labels.filter(usable), self._labels, MAX_LABELS)
+        label = self._labels.encode(labels.filter(usable))
         known = label >= 0
         self._rows += np.bincount(label[known], minlength=MAX_LABELS)
         self._rows_left_out += int(np.sum(~known))
         day = batch["date"].cast(pa.int32())
         dated = known & day.is_valid().to_numpy(zero_copy_only=False)
         self._days.add(label[dated], day.fill_null(0).to_numpy()[dated])
-        product = _numbers(batch["product"], self._products, MAX_PRODUCTS)
+        product = self._products.encode(batch["product"])
         named = known & (product >= 0)
         self._pairs.add(label[named], product[named])
         self._sample(label, pc.utf8_slice_codeunits(batch["text"], 0, TEXT_CHARACTERS))
 
     def _sample(self, label: np.ndarray, texts: pa.Array) -> None:
-        """Keep the texts of each label with the smallest hashes: an even sample of its distinct texts, in any order."""
+        """Keep the texts of each label with the smallest hashes: an even sample of its distinct texts.
+
+        The sample does not depend on the order of the texts.
+        """
         hashes = pd.util.hash_array(texts.to_numpy(zero_copy_only=False), categorize=False)
         small = np.flatnonzero((label >= 0) & (hashes < self._largest_hash[label]))
         chosen = texts.take(pa.array(small)).to_pylist()
-        for number, digest, text in zip(label[small].tolist(), hashes[small].tolist(), chosen, strict=True):
-            sample = self._texts[number]
+        for label_id, digest, text in zip(label[small].tolist(), hashes[small].tolist(), chosen, strict=True):
+            sample = self._texts[label_id]
             sample[digest] = text
             if len(sample) >= TEXTS_PER_LABEL + SPARE_TEXTS:
                 kept = sorted(sample)[:TEXTS_PER_LABEL]
-                self._texts[number] = {key: sample[key] for key in kept}
-                self._largest_hash[number] = kept[-1]
+                self._texts[label_id] = {key: sample[key] for key in kept}
+                self._largest_hash[label_id] = kept[-1]
 
     def evidence(self) -> Evidence:
-        """Compare all labels seen so far, in the order of their names."""
-        labels = tuple(sorted(self._labels))
-        numbers = [self._labels[name] for name in labels]
-        period, date_overlap = _dates(self._days.of(numbers))
-        texts = [[self._texts[n][key] for key in sorted(self._texts[n])[:TEXTS_PER_LABEL]] for n in numbers]
+        """Return the evidence on all labels added so far, in the order of their names."""
+        labels = tuple(sorted(self._labels.ids))
+        ids = [self._labels.ids[name] for name in labels]
+        period, date_overlap = _dates(self._days.of(ids))
+        texts = [[self._texts[n][key] for key in sorted(self._texts[n])[:TEXTS_PER_LABEL]] for n in ids]
         return Evidence(
             labels=labels,
-            rows=self._rows[numbers],
+            rows=self._rows[ids],
             begins=period[:, 0],
             middles=period[:, 1],
             ends=period[:, 2],
             name_similarity=name_similarity(labels),
             text_similarity=text_similarity(texts),
             date_overlap=date_overlap,
-            product_overlap=_product_overlap(self._pairs.of(numbers), len(self._products)),
+            product_overlap=_product_overlap(self._pairs.of(ids), len(self._products.ids)),
             rows_left_out=self._rows_left_out,
         )
 
 
 class _Tally:
-    """Counts of (label, value) pairs of int32, merged now and then so that memory follows the distinct ones."""
+    """Counts of (label, value) pairs of int32; equal pairs are merged, so memory grows with the distinct pairs only."""
 
     def __init__(self) -> None:
         self._keys = np.zeros(0, np.int64)
@@ -135,31 +139,23 @@ class _Tally:
             self._merge()
 
     def _merge(self) -> None:
-        self._keys, place = np.unique(self._keys, return_inverse=True)
-        self._counts = np.bincount(place, weights=self._counts).astype(np.int64)
+        self._keys, index = np.unique(self._keys, return_inverse=True)
+        self._counts = np.bincount(index, weights=self._counts).astype(np.int64)
 
     def of(self, labels: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each label its values, ascending, and their counts."""
+        """Return the values of each label in ascending order, and their counts."""
         self._merge()
-        # Adding half of the range first keeps a negative value (a day before 1970) with its own label.
+        # A negative value (a day before 1970) borrows from the label's bits; adding half of the range undoes this.
         owner = (self._keys + 2**31) >> 32
         values = self._keys - (owner << 32)
         return [(values[owner == label], self._counts[owner == label]) for label in labels]
 
 
-def _numbers(values: pa.Array, numbers: dict[str, int], limit: int) -> np.ndarray:
-    """Number values in order of appearance, adding new ones to `numbers`; -1 is null, or new beyond `limit`."""
-    encoded = values.dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    for name in names:
-        if len(numbers) < limit:
-            numbers.setdefault(name, len(numbers))
-    table = np.array([*(numbers.get(name, -1) for name in names), -1])
-    return table[encoded.indices.fill_null(len(names)).to_numpy()]
-
-
 def name_similarity(labels: tuple[str, ...]) -> np.ndarray:
-    """Return [L, L]: the mean of the cosine of the names' TF-IDF word vectors and of difflib's ratio of characters."""
+    """Return the similarity of names [L, L]: the mean of two similarities between 0 and 1.
+
+    They are the cosine of the names' TF-IDF word vectors, and difflib's ratio of their characters.
+    """
     if not labels:
         return np.zeros((0, 0))
     vectors = TfidfVectorizer(token_pattern=r"\w+").fit_transform(labels)
@@ -172,11 +168,12 @@ def name_similarity(labels: tuple[str, ...]) -> np.ndarray:
 
 
 def text_similarity(texts: list[list[str]]) -> np.ndarray:
-    """Return [L, L]: the cosine of the mean TF-IDF vectors of the labels' texts, freed from the size of the sample.
+    """Return the similarity of the labels' texts [L, L]: the cosine of mean TF-IDF vectors, corrected for sample sizes.
 
-    The mean of n unit vectors is longer than the label's own mean, by noise that makes labels with few texts look
-    unlike all others. Its squared length is therefore taken as the mean product of two different texts of the label,
-    (|sum|^2 - n) / (n (n - 1)), averaged with that of all labels, which counts for PRIOR_TEXTS texts.
+    Noise makes the mean of n unit vectors longer than the expected vector of the label, so that labels with few texts
+    would seem dissimilar to all others. The squared length is therefore estimated by the coherence: the mean product of
+    two different texts of the label, (|sum|^2 - n) / (n (n - 1)). It is averaged with the coherence of all labels,
+    which has the weight of PRIOR_TEXTS texts.
     """
     if not texts:
         return np.zeros((0, 0))
@@ -200,10 +197,10 @@ def text_similarity(texts: list[list[str]]) -> np.ndarray:
 
 
 def _dates(days: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the quantiles PERIOD of each label's days, [L, 3], and the overlap of each pair, [L, L].
+    """Return the quantiles PERIOD of each label's days [L, 3] and the overlap of each pair [L, L].
 
-    The overlap is the share of the complaints of one label that fall into the period, from the first to the last
-    quantile, of the other: the larger of the two shares.
+    The period of a label is from its first to its last quantile. The overlap is the share of one label's complaints
+    that are in the period of the other label, the larger of the two shares.
     """
     period = np.full((len(days), len(PERIOD)), np.nan)
     for row, (values, counts) in enumerate(days):
@@ -221,7 +218,7 @@ def _dates(days: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
 
 
 def _product_overlap(pairs: list[tuple[np.ndarray, np.ndarray]], products: int) -> np.ndarray:
-    """Return [L, L]: the sum over products of the smaller of the two labels' shares."""
+    """Return the overlap of each pair's products [L, L]: the sum over products of the smaller of the two shares."""
     shares = np.full((len(pairs), products), np.nan)
     for row, (values, counts) in enumerate(pairs):
         if len(values):

@@ -1,4 +1,4 @@
-"""The raw labels of a data set: how many complaints each has, over the years, and which names are nearly alike."""
+"""Raw labels of a data set: complaints per label, their years and quarters, and labels with nearly the same name."""
 
 import difflib
 import re
@@ -11,24 +11,24 @@ import numpy as np
 from complaints.core.columns import NO_DAY
 
 RARE = (5, 10, 50)
-"""A label with fewer complaints than one of these is counted as rare, once for each."""
+"""Limits below which a label counts as rare; the audit counts the labels below each of them."""
 
 ALIKE = 0.9
-"""Two names are nearly alike if difflib's ratio of them, case and punctuation aside, is at least this."""
+"""Two names are nearly the same if difflib's ratio of them, without case and punctuation, is at least this."""
 
 COMPARED = 1000
-"""Only so many names, the most frequent ones, are compared with each other."""
+"""Only this many names, the most frequent ones, are compared with each other."""
 
 
 def date_numbers(day: np.ndarray) -> dict[str, Any]:
-    """Return the first and the last of days, None where no row has one, and the rows without."""
+    """Return the first and the last date, None if no row has one, and the number of rows without a date."""
     dated = day[day != NO_DAY].astype("datetime64[D]")
     first, last = (str(dated.min()), str(dated.max())) if len(dated) else (None, None)
     return {"first": first, "last": last, "missing": len(day) - len(dated)}
 
 
 def label_numbers(counts: np.ndarray, missing: int) -> dict[str, Any]:
-    """Describe the long tail; `counts` has the complaints of each label."""
+    """Return numbers on the long tail of labels; `counts` are the complaints of each label."""
     return {
         "distinct": len(counts),
         "missing": missing,
@@ -39,10 +39,14 @@ def label_numbers(counts: np.ndarray, missing: int) -> dict[str, Any]:
 
 
 def label_years(label: np.ndarray, day: np.ndarray, names: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
-    """Return heading and rows of a table: label, first and last day, complaints in each year that has any.
+    """Return header and rows of a table: label, first and last day, complaints in each year that has any.
 
-    `label` [rows] are indices into `names`, -1 for none; `day` [rows] as `days` gives them. Undated complaints are
-    left out, and so are labels that have no others. Rows stand in the order of `names`.
+    Undated complaints are left out, and so are labels without dated complaints. Rows are in the order of `names`.
+
+    Args:
+        label: Indices into `names` [rows], -1 for none.
+        day: Days as `core.columns.days` returns them [rows].
+        names: The labels.
     """
     dated = (label >= 0) & (day != NO_DAY)
     label, date = label[dated], day[dated].astype("datetime64[D]")
@@ -59,15 +63,16 @@ def label_years(label: np.ndarray, day: np.ndarray, names: Sequence[str]) -> tup
 
 
 def quarters(label: np.ndarray, day: np.ndarray, labels: int) -> tuple[int, np.ndarray]:
-    """Return the first quarter, in quarters since 1970, and the complaints of each label in it and each later one.
+    """Return the complaints of each label in each quarter from the first quarter with complaints on.
 
     Args:
-        label: label ids [rows]; those of `labels` or more, and -1, are left out.
-        day: days as `days` gives them [rows].
-        labels: number of labels to count.
+        label: Label ids [rows]; -1 and ids of at least `labels` are left out.
+        day: Days as `core.columns.days` returns them [rows].
+        labels: Number of labels to count.
 
     Returns:
-        The first quarter and counts, int64 [labels, quarters]; no quarters where nothing has a date.
+        The first quarter, in quarters since 1970, and counts, int64 [labels, quarters]; without dated complaints the
+        number of quarters is 0.
     """
     counted = (label >= 0) & (label < labels) & (day != NO_DAY)
     quarter = day[counted].astype("datetime64[D]").astype("datetime64[M]").astype(int) // 3
@@ -80,20 +85,20 @@ def quarters(label: np.ndarray, day: np.ndarray, labels: int) -> tuple[int, np.n
 
 
 def fold(name: str) -> str:
-    """Return a name without case and punctuation, its words parted by single blanks."""
+    """Return a name without case and punctuation, its words separated by single blanks."""
     return " ".join(re.sub(r"[\W_]+", " ", name.casefold()).split())
 
 
 def similar_names(names: Sequence[str]) -> list[tuple[str, str, float]]:
-    """Return pairs of names that are nearly alike, with difflib's ratio of them, most alike first.
+    """Return pairs of names that are nearly the same with difflib's ratio, in descending order of the ratio.
 
-    `names` stand by frequency; COMPARED bounds how many are looked at. A ratio of 1 means equal but for case and
-    punctuation.
+    `names` are in descending order of frequency; only the first COMPARED are compared. A ratio of 1 means that the
+    names differ at most in case and punctuation.
     """
     folded = [(name, fold(name)) for name in names[:COMPARED]]
     pairs = []
     for (one, a), (other, b) in combinations(folded, 2):
-        # No ratio exceeds what the lengths alone allow; most pairs end here.
+        # The lengths alone bound the ratio; this excludes most pairs.
         if 2 * min(len(a), len(b)) < ALIKE * (len(a) + len(b)):
             continue
         matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)

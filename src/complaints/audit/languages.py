@@ -1,4 +1,4 @@
-"""Texts in other languages than English, found by their lack of English function words first."""
+"""Texts in languages other than English, identified among the texts with few English function words."""
 
 import re
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ import pyarrow.compute as pc
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 ENGLISH_SHARE = 0.1
-"""A text with at least this share of English function words among its words is taken for English."""
+"""A text counts as English if at least this share of its words are English function words."""
 
 LEAST_WORDS = 6
-"""The language of a text with fewer words than this, redaction marks aside, is not told."""
+"""Texts with fewer words than this, without redaction marks, are too short for an identification."""
 
 MOST_CHARACTERS = 2000
-"""So much of a text is enough to tell its language."""
+"""The language is identified from at most this many characters."""
 
 LEAST_PROBABILITY = 0.3
-"""How sure the identifier must be of another language; short Spanish has some Galician and Catalan in it, too."""
+"""Minimum probability of another language; it is low because short Spanish texts share it with Galician and Catalan."""
 
 # None of these is a frequent word of Spanish, French, Portuguese, German or Tagalog.
 _FUNCTION_WORDS = r"(?i)\b(?:the|to|and|of|my|is|that|have|for|this|with|they|it|not|are|from|were|been)\b"
-_NO_LANGUAGE = re.compile(r"\S*(?:X{2,}|[0-9@]|//)\S*")
+_WITHOUT_LANGUAGE = re.compile(r"\S*(?:X{2,}|[0-9@]|//)\S*")
 
 
 @cache
@@ -32,13 +32,19 @@ def _identifier() -> LanguageIdentifier:
 
 
 def language(text: str) -> str:
-    """Return the ISO 639-1 code of a text's language, `en` where nothing else is certain."""
-    code, probability = _identifier().classify(" ".join(_NO_LANGUAGE.sub(" ", text[:MOST_CHARACTERS]).split()).lower())
+    """Return the ISO 639-1 code of a text's language, `en` if no other language is probable enough."""
+    words = " ".join(_WITHOUT_LANGUAGE.sub(" ", text[:MOST_CHARACTERS]).split()).lower()
+    code, probability = _identifier().classify(words)
     return code if probability >= LEAST_PROBABILITY else "en"
 
 
 def other_languages(texts: pa.Array, words: np.ndarray) -> Iterator[tuple[int, str]]:
-    """Yield index and language of each text in another language than English; `words` has each text's plain words."""
+    """Yield the index and the language of each text in a language other than English.
+
+    Args:
+        texts: The texts [rows].
+        words: The number of words of each text, without redacted ones [rows].
+    """
     function_words = pc.count_substring_regex(texts, _FUNCTION_WORDS).to_numpy()
     doubtful = (words >= LEAST_WORDS) & (function_words < ENGLISH_SHARE * words)
     for index in np.flatnonzero(doubtful):

@@ -1,4 +1,4 @@
-"""How long texts are, in words and in tokens, and how much of them is redacted."""
+"""Lengths of texts in words and tokens, and the share of words that are redacted."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -11,27 +11,27 @@ import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
 WORD_EDGES = (0, 1, 3, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000)
-"""Where the bins of the word counts begin; fixed, so that audits of different data can be compared."""
+"""Lower ends of the bins of word counts; fixed, so that audits of different data can be compared."""
 
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 TOKENIZER_BATCH = 500
 
-# RE2 for: a word that holds a run of capital X that no letter touches (see text.REDACTED).
+# In RE2's syntax: a word with a run of capital X that touches no letter (see dedup.normalize.REDACTED).
 _REDACTED_WORD = r"\S*(?:\b|[0-9_])XX+(?:\b|[0-9_])\S*"
 
 
 def count_words(texts: pa.Array) -> np.ndarray:
-    """Return the number of words of each text, which are runs of anything but white space, int32 [rows]."""
+    """Return the number of words (runs of characters other than white space) of each text, int32 [rows]."""
     return np.fromiter((len(text.split()) for text in texts.to_pylist()), np.int32, len(texts))
 
 
 def count_redacted_words(texts: pa.Array) -> np.ndarray:
-    """Return the number of words of each text that hold a redaction mark such as XXXX, int32 [rows]."""
+    """Return the number of words with a redaction mark such as XXXX in each text, int32 [rows]."""
     return pc.count_substring_regex(texts, _REDACTED_WORD).to_numpy().astype(np.int32)
 
 
 def percentiles(counts: np.ndarray) -> dict[str, int]:
-    """Return the percentiles of at least one count, each the count of a text there is, and the two ends."""
+    """Return the minimum, PERCENTILES and the maximum of at least one count; each is a count that occurs."""
     values = np.percentile(counts, PERCENTILES, method="inverted_cdf")
     numbers = {f"p{percent:02}": int(value) for percent, value in zip(PERCENTILES, values, strict=True)}
     return {"min": int(counts.min()), **numbers, "max": int(counts.max())}
@@ -47,7 +47,12 @@ def histogram(words: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 def redaction_numbers(words: np.ndarray, redacted: np.ndarray) -> dict[str, float | int]:
-    """Return the share of texts with a redacted word, of words redacted, and the texts of which at least half is."""
+    """Return the shares of texts with redacted words and of redacted words, and the number of half-redacted texts.
+
+    Args:
+        words: The number of words of each text, at least 1 [rows].
+        redacted: The number of redacted words of each text [rows].
+    """
     return {
         "texts_share": round(float(np.mean(redacted > 0)), 4),
         "words_share": round(float(redacted.sum() / words.sum()), 4),
@@ -57,14 +62,14 @@ def redaction_numbers(words: np.ndarray, redacted: np.ndarray) -> dict[str, floa
 
 @dataclass
 class EvenSample:
-    """At most `size` of the texts that it is shown, chosen by the hash of their row id, whatever their order."""
+    """A sample of at most `size` texts, chosen by the hash of their row ids, so that their order has no effect."""
 
     size: int
     _hashes: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
     _texts: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
 
     def add(self, texts: pa.Array, row_ids: pa.Array) -> None:
-        """Show some texts to the sample."""
+        """Add texts to those that the sample is drawn from."""
         digests = b"".join(hashlib.blake2b(row.encode(), digest_size=8).digest() for row in row_ids.to_pylist())
         hashes = np.frombuffer(digests, np.uint64)
         if len(self._hashes) == self.size:
@@ -77,17 +82,20 @@ class EvenSample:
             self._hashes, self._texts = self._hashes[kept], self._texts.take(kept)
 
     def texts(self) -> Iterator[list[str]]:
-        """Yield the chosen texts by the hash of their row id, some hundred at a time."""
+        """Yield the chosen texts in the order of their hashes, in lists of at most TOKENIZER_BATCH."""
         ordered = self._texts.take(np.argsort(self._hashes, kind="stable"))
         for start in range(0, len(ordered), TOKENIZER_BATCH):
             yield ordered.slice(start, TOKENIZER_BATCH).to_pylist()
 
 
 def token_numbers(tokenizer: Tokenizer, sample: EvenSample, max_lengths: Sequence[int]) -> dict[str, Any]:
-    """Count the tokens of sampled texts, special ones included, and the share of texts that each length cuts."""
-    lengths: list[int] = []
+    """Return the distribution of token counts in a sample, and the share of texts that each maximum length truncates.
+
+    Special tokens count.
+    """
+    counts: list[int] = []
     for texts in sample.texts():
-        lengths += map(len, tokenizer.encode_batch_fast(texts))
-    tokens = np.array(lengths)
+        counts += map(len, tokenizer.encode_batch_fast(texts))
+    tokens = np.array(counts)
     truncated = {str(length): round(float(np.mean(tokens > length)), 4) for length in sorted(max_lengths)}
     return {"sample": len(tokens), **percentiles(tokens), "truncated_share": truncated}

@@ -1,4 +1,4 @@
-"""The audit as one HTML page: every number with a sentence that says how to read it."""
+"""The page of an audit: every number with a sentence on its meaning."""
 
 import tempfile
 from collections.abc import Sequence
@@ -10,77 +10,87 @@ from complaints.audit.findings import LISTED
 from complaints.audit.label_stats import ALIKE, RARE
 from complaints.audit.measure import EXCERPT_CHARACTERS, Audit, Example
 from complaints.audit.params import AuditParams
+from complaints.audit.tables import CSV_FILES, FINDINGS_FILE, LABEL_YEARS_FILE, NUMBERS_FILE
 from complaints.reporting import html_page
 from complaints.reporting.html_page import Section, Share
 
+PAGE_FILE = "index.html"
+
 LABELS_SHOWN = 3
-"""Of the labels of one text, so many are named."""
+"""At most this many labels of one text are named."""
 
 DAMAGE = {
-    "control": "control characters, which no keyboard types",
+    "control": "control characters, which keyboards do not type",
     "html": "HTML tags or entities such as &amp;",
-    "mojibake": "characters decoded wrongly, such as â€™ for ’",
-    "replacement": "replacement characters (U+FFFD), where a byte was lost",
+    "mojibake": "wrongly decoded characters, such as â€™ for ’",
+    "replacement": "replacement characters (U+FFFD) for lost bytes",
 }
-PERSONAL = {
-    "card": "payment card numbers (issuer's prefix and check digit are right)",
+PII = {
+    "card": "payment card numbers (with a valid issuer's prefix and check digit)",
     "email": "e-mail addresses",
-    "phone": "North American phone numbers, toll-free ones aside",
+    "phone": "North American phone numbers, except toll-free ones",
     "ssn": "social security numbers",
 }
 
 
 def render(audit: Audit, manifest: dict[str, Any], p: AuditParams, more: Sequence[Section] = ()) -> str:
-    """Return the audit as one HTML page; `manifest` is data/raw/source.json, `more` are sections for its end."""
+    """Return the page as HTML.
+
+    Args:
+        audit: The measurements.
+        manifest: The manifest that the stage fetch wrote on its source.
+        p: The parameters of the audit.
+        more: Sections for the end of the page.
+    """
     banner = ""
     if manifest["synthetic"]:
-        banner = "Synthetic data: this project made these complaints itself. No consumer wrote them."
+        banner = "Synthetic data: this project generated these complaints. No consumer wrote them."
     lead = (
-        "What the raw complaints look like, before labels are merged and anything is left out. The same numbers stand "
-        "in audit.json, the tables in CSV files beside this page."
+        "The raw complaints, before labels are merged and complaints are left out. The numbers are also in "
+        f"{NUMBERS_FILE}, the tables in {', '.join(CSV_FILES[:-1])} and {CSV_FILES[-1]}."
     )
     with tempfile.TemporaryDirectory() as folder:
         sections = [
-            Section("In numbers", header=("what", "how many", "what it means"), rows=_facts(audit, manifest, p)),
+            Section("In numbers", header=("number", "value", "meaning"), rows=_facts(audit, manifest, p)),
             *_lengths(audit, p, Path(folder)),
             *_labels(audit, p, Path(folder)),
-            *_copies(audit),
+            *_duplicates(audit),
             *_findings(audit),
             *more,
         ]
-        return html_page.render("Audit of the complaints", lead, sections, banner)
+        return html_page.render("Audit of the complaints", lead, sections, banner, (NUMBERS_FILE, *CSV_FILES))
 
 
 def _facts(audit: Audit, manifest: dict[str, Any], p: AuditParams) -> list[tuple[str, html_page.Cell, str]]:
     n = audit.numbers
-    texts, labels, dates, copies = n["texts"], n["labels"], n["dates"], n["copies"]
+    texts, labels, dates, duplicates = n["texts"], n["labels"], n["dates"], n["copies"]
     span = _days(dates["first"], dates["last"]) or "none"
     rare = (
         (f"labels under {limit} complaints", labels[f"under_{limit}"], meaning)
         for limit, meaning in zip(
             RARE,
             (
-                "Too few to learn from and to be scored on.",
+                "Too few to learn from and to score.",
                 "A held-out split has one or two of each; their scores are noise.",
-                "Where accuracy says nothing and macro-F1 is decided.",
+                "They hardly count for accuracy, but decide macro-F1.",
             ),
             strict=True,
         )
     )
     return [
-        ("source", manifest["source"], "The source that fetch read."),
-        ("complaints", n["rows"], "All that fetch kept."),
-        ("complaints without a label", labels["missing"], "They cannot be trained on."),
-        ("blank texts", texts["blank"], "Nothing but white space; counted in no number on texts below."),
+        ("source", manifest["source"], "The source that the stage fetch read."),
+        ("complaints", n["rows"], "All that the stage fetch kept."),
+        ("complaints without a label", labels["missing"], "They are useless for training."),
+        ("blank texts", texts["blank"], "Only white space; the numbers on texts below leave them out."),
         (f"texts under {p.short_words} words", texts["short"], "Too short to say what the complaint is about."),
-        ("words, median", texts["words"]["p50"], "Half of the texts have no more."),
-        ("redacted texts", Share(n["redaction"]["texts_share"]), "A mark such as XXXX stands for each removed word."),
-        ("labels", labels["distinct"], "Raw ones, as the consumer chose them."),
-        ("share of the top label", Share(labels["largest_share"]), "The accuracy of always answering with it."),
-        ("imbalance ratio", round(labels["imbalance_ratio"]), "Complaints of the top label for one of the last."),
+        ("words, median", texts["words"]["p50"], "Half of the texts have at most this many."),
+        ("redacted texts", Share(n["redaction"]["texts_share"]), "A mark such as XXXX replaces each removed word."),
+        ("labels", labels["distinct"], "Raw labels, as the consumers chose them."),
+        ("share of the top label", Share(labels["largest_share"]), "The accuracy of always predicting it."),
+        ("imbalance ratio", round(labels["imbalance_ratio"]), "Complaints of the top label for each of the last."),
         *rare,
-        ("exact copies", Share(copies["exact"]["share"]), "Texts that an earlier one equals but for marks and case."),
-        ("copies, near ones too", Share(copies["near"]["share"]), "Template letters with changed words as well."),
+        ("exact duplicates", Share(duplicates["exact"]["share"]), "Equal to an earlier text but for marks and case."),
+        ("exact and near duplicates", Share(duplicates["near"]["share"]), "Also template letters with changed words."),
         ("first and last day", span, f"{dates['missing']:,} complaints have no date."),
     ]  # fmt: skip
 
@@ -89,27 +99,27 @@ def _lengths(audit: Audit, p: AuditParams, folder: Path) -> list[Section]:
     words, tokens, redaction = (audit.numbers[key] for key in ("texts", "tokens", "redaction"))
     words = words["words"]
     figures.word_counts(folder / "words.png", audit.word_counts)
-    cut = [(int(length), Share(share)) for length, share in tokens["truncated_share"].items()]
+    truncated = [(int(length), Share(share)) for length, share in tokens["truncated_share"].items()]
     return [
         Section(
             "Length in words",
             f"Half of the texts have at most {words['p50']:,} words, nine in ten between {words['p05']:,} and "
-            f"{words['p95']:,}; the longest has {words['max']:,}. The bins widen as texts grow.",
+            f"{words['p95']:,}; the longest has {words['max']:,}. The bins become wider as texts become longer.",
             png=folder / "words.png",
         ),
         Section(
             "Length in tokens",
-            f"How many texts lose their end to each input length. Tokens are those of {tokens['tokenizer']}, special "
+            f"The share of texts that each input length truncates. Tokens are those of {tokens['tokenizer']}, special "
             f"ones included, counted on {_sample(tokens['sample'], p)}: median {tokens['p50']:,}, 95 % have at most "
             f"{tokens['p95']:,}, the longest has {tokens['max']:,}.",
-            header=("input length", "texts cut"),
-            rows=cut,
+            header=("input length", "texts truncated"),
+            rows=truncated,
         ),
         Section(
             "Redaction",
-            f"{redaction['texts_share']:.1%} of the texts hold redaction marks, and {redaction['words_share']:.1%} of "
-            f"all words are marks. In {redaction['half_redacted']:,} texts at least half of the words are: little is "
-            "left there to learn from.",
+            f"{redaction['texts_share']:.1%} of the texts have redaction marks, and {redaction['words_share']:.1%} of "
+            f"all words are marks. In {redaction['half_redacted']:,} texts at least half of the words are marks, so "
+            "little is left to learn from.",
         ),
     ]
 
@@ -130,13 +140,13 @@ def _labels(audit: Audit, p: AuditParams, folder: Path) -> list[Section]:
             "Complaints per label",
             "One bar per raw label, the most frequent first. The first has "
             f"{labels['imbalance_ratio']:,.0f} times as many complaints as the last. "
-            f"Dashed lines stand at {', '.join(map(str, RARE))}.",
+            f"The dashed lines are at {', '.join(map(str, RARE))}.",
             png=folder / "tail.png",
         ),
         Section("The most frequent labels", header=("label", "complaints"), rows=common),
         Section(
             "The least frequent labels",
-            "" if rare else "All labels stand in the table above.",
+            "" if rare else "All labels are in the table of the most frequent ones.",
             header=("label", "complaints") if rare else (),
             rows=rare,
         ),
@@ -146,49 +156,51 @@ def _labels(audit: Audit, p: AuditParams, folder: Path) -> list[Section]:
         names = [label for label, _ in common]
         figures.label_quarters(folder / "quarters.png", names, first, quarters[: len(common)])
         text = (
-            "The most frequent labels by quarter, each darkest in its own peak. A label that stops where another one "
-            "begins was probably renamed. All labels stand in label_years.csv."
+            "The most frequent labels by quarter, each darkest in its own peak. A label that stops when another one "
+            f"begins was probably renamed. All labels are in {LABEL_YEARS_FILE}."
         )
         sections.append(Section("Labels over time", text, png=folder / "quarters.png"))
+    return [*sections, _similar_labels(audit, p)]
+
+
+def _similar_labels(audit: Audit, p: AuditParams) -> Section:
     counts = dict(audit.label_counts)
     pairs = [(a, counts[a], b, counts[b], ratio) for a, b, ratio in audit.similar_labels[: p.listed_labels]]
-    sections.append(
-        Section(
-            "Labels with nearly the same name",
-            f"{len(audit.similar_labels):,} pairs of names have a similarity of {ALIKE} or more (difflib's ratio; 1 "
-            "means equal but for case and punctuation). A pair may be one issue spelt in two ways.",
-            header=("label", "complaints", "label", "complaints", "similarity") if pairs else (),
-            rows=pairs,
-        )
+    return Section(
+        "Labels with nearly the same name",
+        f"Pairs of names with a similarity of at least {ALIKE}: {len(audit.similar_labels):,}. The similarity is "
+        "difflib's ratio; 1 means equal but for case and punctuation. A pair may be one issue with two spellings.",
+        header=("label", "complaints", "label", "complaints", "similarity") if pairs else (),
+        rows=pairs,
     )
-    return sections
 
 
-def _copies(audit: Audit) -> list[Section]:
+def _duplicates(audit: Audit) -> list[Section]:
     near, bounds = audit.numbers["copies"]["near"], audit.numbers["contradictions"]
-    kinds = (("exact", "equal texts"), ("near", "near-copies, equal ones included"))
+    kinds = (("exact", "exact"), ("near", "exact and near"))
     return [
         Section(
-            "Copies",
-            f"{near['copies']:,} texts are copies of an earlier one, exact or near; they stand in {near['clusters']:,} "
-            f"clusters of up to {near['largest']:,}. Copies on both sides of a split make a score too good.",
+            "Duplicates",
+            f"{near['copies']:,} texts are exact or near duplicates of an earlier one; they are in "
+            f"{near['clusters']:,} clusters of up to {near['largest']:,}. Duplicates on both sides of a split "
+            "inflate scores.",
             header=("complaints with one text", "clusters", "complaints"),
             rows=[(_range(low, high), clusters, rows) for low, high, clusters, rows in audit.cluster_sizes],
         ),
         Section(
-            "The largest clusters of copies",
+            "The largest clusters of duplicates",
             f"The first {EXCERPT_CHARACTERS} characters of one text of each, personal data masked. Wordings are the "
-            "different texts among the copies. Mass-filed letters stand out by many complaints and few labels."
-            if audit.clusters else "No text has a copy.",
+            "different texts among the duplicates. Mass-filed letters have many complaints and few labels."
+            if audit.clusters else "No text has a duplicate.",
             header=("complaints", "wordings", "text", "labels", "days") if audit.clusters else (),
             rows=[(e.rows, e.wordings, e.excerpt, _label_list(e), _days(e.first, e.last)) for e in audit.clusters],
         ),
         Section(
-            "What no classifier can get right",
-            "A classifier gives all copies of a text one label. Where copies carry several, it cannot be right on all, "
-            "which bounds its accuracy. Joining labels that mean the same lifts the bound; mislabelling of texts that "
-            "have no copy lowers it, and cannot be seen here.",
-            header=("copies", "texts with several labels", "complaints", "best possible accuracy"),
+            "Upper bound of accuracy",
+            "A classifier assigns one label to all duplicates of a text. If they have several labels, it is wrong on "
+            "some of them, which bounds its accuracy. Merging labels with the same meaning raises the bound. "
+            "Mislabelled texts without duplicates lower it, but are not visible here.",
+            header=("duplicates", "texts with several labels", "complaints", "best possible accuracy"),
             rows=[
                 (name, bounds[kind]["texts"], bounds[kind]["rows"], Share(bounds[kind]["accuracy_ceiling"]))
                 for kind, name in kinds
@@ -196,8 +208,8 @@ def _copies(audit: Audit) -> list[Section]:
         ),
         Section(
             "Texts under the most labels",
-            "Near-copies that consumers filed under different issues, those with the most labels first."
-            if audit.contradictions else "All copies of a text have the same label.",
+            "Near duplicates that consumers filed under different issues, those with the most labels first."
+            if audit.contradictions else "All duplicates of a text have the same label.",
             header=("complaints", "text", "labels") if audit.contradictions else (),
             rows=[(e.rows, e.excerpt, _label_list(e)) for e in audit.contradictions],
         ),
@@ -208,17 +220,14 @@ def _copies(audit: Audit) -> list[Section]:
 def _leaks(leaks: dict[str, dict[str, int]]) -> Section:
     heading = "Leaks between the source's splits"
     if not leaks:
-        return Section(heading, "The source brings no two splits of its own, so there is nothing to leak.")
-    text = (
-        "Complaints of one split of the source's own with a copy in another: a model has seen their text in training."
-    )
+        return Section(heading, "The source has fewer than two splits of its own, so nothing can leak.")
+    text = "Complaints of one of the source's splits with a duplicate in another: a model saw their text in training."
     rows = []
     for pair, leak in leaks.items():
-        tested, source = pair.split("_in_")
-        rows.append(
-            (tested, source, leak["rows"], leak["exact"], leak["near"], Share(leak["near"] / leak["rows"]))
-        )  # fmt: skip
-    return Section(heading, text, ("split", "copies in", "complaints", "exact", "exact or near", "share"), rows)
+        later, earlier = pair.split("_in_")
+        rows.append((later, earlier, leak["rows"], leak["exact"], leak["near"], Share(leak["near"] / leak["rows"])))
+    header = ("split", "duplicates in", "complaints", "exact", "exact or near", "share")
+    return Section(heading, text, header, rows)
 
 
 def _range(low: int, high: int) -> str:
@@ -233,33 +242,33 @@ def _label_list(example: Example) -> str:
 
 def _days(first: str | None, last: str | None) -> str:
     days = first if first == last else f"{first} to {last}"
-    # A hyphen at which no line breaks.
+    # Lines do not break at this hyphen.
     return (days or "").replace("-", "\u2011")
 
 
 def _findings(audit: Audit) -> list[Section]:
     n = audit.numbers
-    listed = f"Row ids stand in findings.csv, the first {LISTED:,} of each kind."
+    listed = f"The first {LISTED:,} row ids of each kind are in {FINDINGS_FILE}."
     languages = sorted(n["languages"].items(), key=lambda item: (-item[1], item[0]))
     return [
         Section(
             "Damaged characters",
-            f"Texts that were decoded wrongly or carry what no one typed. {listed}",
+            f"Texts that were decoded wrongly or have characters that nobody typed. {listed}",
             header=("damage", "complaints"),
             rows=[(meaning, n["encoding"][kind]) for kind, meaning in DAMAGE.items()],
         ),
         Section(
             "Languages other than English",
-            "Looked for only where English function words are rare; the language of very short texts is not told. "
+            "Only texts with few English function words are examined; very short texts are left out. "
             + (listed if languages else "None was found."),
             header=("language (ISO 639)", "complaints") if languages else (),
             rows=languages,
         ),
         Section(
             "Personal data that redaction missed",
-            "Only what is beyond doubt counts, so there may be more. Values are shown nowhere. "
-            f"fetch.mask_personal_data: true replaces them by XXXX before anything is written. {listed}",
-            header=("kind", "complaints", "found"),
-            rows=[(text, n["personal"][kind]["rows"], n["personal"][kind]["found"]) for kind, text in PERSONAL.items()],
+            "Only values beyond doubt count, so there may be more. They are not shown anywhere. With "
+            f"fetch.mask_personal_data: true, the stage fetch replaces them with XXXX. {listed}",
+            header=("kind", "complaints", "values"),
+            rows=[(text, n["personal"][kind]["rows"], n["personal"][kind]["found"]) for kind, text in PII.items()],
         ),
     ]

@@ -1,17 +1,14 @@
 """Parameters of the stage audit."""
 
-from dataclasses import dataclass
-
-from complaints.core.config import Count
+from complaints.core.config import Count, Listed, Section, Text
 
 
-@dataclass(frozen=True)
-class AuditParams:
-    """What the audit looks for."""
+class AuditParams(Section):
+    """The audit's thresholds and the sizes of its lists."""
 
     short_words: Count
     listed_labels: Count
-    tokenizer: str
-    max_lengths: tuple[Count, ...]
+    tokenizer: Text
+    max_lengths: Listed[Count]
     token_sample: Count
     rename_candidates: Count

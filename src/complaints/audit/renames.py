@@ -1,4 +1,4 @@
-"""Pairs of labels that may be one label before and after a rename, each with the evidence for and against it."""
+"""Candidates for renames: pairs of labels that may be one label before and after a change of its name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -22,7 +22,7 @@ CSV_HEADER = (
 class Candidate:
     """Two labels that may be one; `old` is the one whose complaints are earlier or, without dates, fewer.
 
-    A label begins and ends where the central nine tenths of its complaints do. None means that nothing is known.
+    A label's begin and end are those of the central nine tenths of its complaints. None means unknown.
     """
 
     old: str
@@ -42,16 +42,19 @@ class Candidate:
 
 
 def side_by_side(evidence: Evidence) -> np.ndarray:
-    """Return [L, L]: how far two labels were on offer at the same time for the same products, from 0 to 1.
+    """Return the degree to which two labels are choices of one form [L, L], from 0 to 1, NaN without dates.
 
-    It is the date overlap times the product overlap; products that are not known count as the same. NaN without dates.
-    Two labels side by side on one form are two choices, whatever they look like.
+    It is the date overlap times the product overlap; unknown products count as the same. Labels of one form are two
+    choices, however similar they are.
     """
     return evidence.date_overlap * np.where(np.isnan(evidence.product_overlap), 1.0, evidence.product_overlap)
 
 
 def scores(evidence: Evidence) -> np.ndarray:
-    """Return [L, L]: name similarity x the mean of 1, text similarity and (1 - side by side), the last where known."""
+    """Return the score of each pair [L, L]: name similarity x the mean of 1, text similarity and 1 - side by side.
+
+    Without dates, the mean leaves out the last term.
+    """
     apart = 1 - side_by_side(evidence)
     known = ~np.isnan(apart)
     support = 1 + evidence.text_similarity + np.where(known, apart, 0.0)
@@ -59,23 +62,23 @@ def scores(evidence: Evidence) -> np.ndarray:
 
 
 def status(a: str, b: str, merges: Mapping[str, str]) -> Status:
-    """Say whether a map of raw labels to classes merges one label into the other, both into a third, or neither."""
+    """Return whether a map of raw labels to classes merges one label into the other, both into a third, or neither."""
     if merges.get(a) == b or merges.get(b) == a:
         return "merged"
     return "same class" if merges.get(a, a) == merges.get(b, b) else "apart"
 
 
 def candidates(evidence: Evidence, merges: Mapping[str, str], limit: int) -> list[Candidate]:
-    """Return the `limit` pairs of labels with the highest scores, best first; ties go by name."""
+    """Return the `limit` pairs of labels with the highest scores, best first; ties are in the order of names."""
     first, second = np.triu_indices(len(evidence.labels), k=1)
     score = np.round(scores(evidence)[first, second], 4)
-    # The labels are sorted, so that a stable order of the scores leaves ties in the order of their names.
+    # The labels are sorted by name, so a stable sort keeps ties in this order.
     best = np.argsort(-score, kind="stable")[:limit]
     return [candidate(evidence, int(first[k]), int(second[k]), merges) for k in best]
 
 
 def candidate(evidence: Evidence, a: int, b: int, merges: Mapping[str, str]) -> Candidate:
-    """Return what is known of the labels at positions `a` and `b`, similarities rounded to three digits."""
+    """Return the candidate of the labels at positions `a` and `b`, similarities rounded to three digits."""
     dated = not np.isnan(evidence.middles[[a, b]]).any()
     key = evidence.middles if dated else evidence.rows
     old, new = (a, b) if key[a] <= key[b] else (b, a)
@@ -123,11 +126,12 @@ def section(found: Sequence[Candidate]) -> html_page.Section:
         for item in found
     ]
     text = (
-        "Pairs of labels that may be one label before and after a rename, the likeliest first. The score is the "
-        "similarity of the names times the mean of 1, the similarity of the texts, and 1 - the overlap of the dates x "
-        "that of the products: two labels on offer at the same time for the same product are two choices.\n\n"
-        "A label ends and begins where the central nine tenths of its complaints do. A pair the map keeps apart is a "
-        "question to a reader, not an answer: look at complaints of both before merging them."
+        "Pairs of labels that may be one label before and after a rename, in descending order of the score. The score "
+        "is the similarity of the names times the mean of three numbers: 1, the similarity of the texts, and 1 - "
+        "overlap of dates x overlap of products. Two labels of one form, at the same time and for the same product, "
+        "are two choices.\n\n"
+        "Days are those of the central nine tenths of a label's complaints. A pair that the map keeps apart is a "
+        "question, not an answer: read complaints of both labels before you merge them."
     )
     return html_page.Section("Labels that may be renames", text, header, rows)
 

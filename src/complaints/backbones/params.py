@@ -1,16 +1,17 @@
 """Parameters of the stage tokenize: the part of a model's entry that decides its tokens."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from complaints.core.config import Range
+from pydantic import Field
+
+from complaints.core.config import Section, Text
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+MaxLength = Annotated[int, Field(ge=8, le=8192)]
 
 
-@dataclass(frozen=True)
-class TokenizerParams:
-    """The part of a model's entry that decides its tokens."""
+class TokenizerParams(Section):
+    """The backbone and the longest input, in tokens."""
 
-    backbone: str
-    max_length: Annotated[int, Range(8, 8192)]
+    backbone: Text
+    max_length: MaxLength

@@ -22,21 +22,20 @@ SENTENCE_POOLINGS = {
 }
 
 
-def starting_weights(weights: str, backbone: Backbone) -> Backbone:
+def initial_weights(folder: Path, backbone: Backbone) -> Backbone:
     """Return the backbone with the folder of the weights that training begins with.
 
     Args:
-        weights: What a `pretrain` or `finetune` stage made.
+        folder: Output of a `pretrain` or `finetune` stage.
         backbone: The entry's backbone, whose own weights serve where `pretrain` had nothing to do.
 
     Raises:
         UserError: if the weights are missing or those of another backbone.
     """
-    folder = Path(weights)
     tuned = (folder / CLASSIFIER_FILE).is_file()
     made_from = read_json(folder / ("training.json" if tuned else PRETRAINING_FILE))["backbone"]
     if made_from != backbone.spec:
-        raise UserError(f"weights: {weights} comes from backbone {made_from}, not from this entry's {backbone.spec}")
+        raise UserError(f"weights: {folder} comes from backbone {made_from}, not from this entry's {backbone.spec}")
     return replace(backbone, folder=folder) if (folder / "config.json").is_file() else backbone
 
 

@@ -63,6 +63,17 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) 
     }
 
 
+def encode_texts(tokenizer: Any, texts: list[str], max_length: int) -> TokenSet:
+    """Return the tokens of some texts, cut to `max_length`, without row ids and with zeros for labels."""
+    ids = encode(tokenizer, texts, max_length)["input_ids"]
+    return TokenSet(
+        row_ids=[],
+        ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),
+        offsets=np.cumsum([0] + [len(row) for row in ids]),
+        labels=np.zeros(len(ids), dtype=np.int64),
+    )
+
+
 def read_tokens(path: Path) -> TokenSet:
     """Read one split's tokens; the ids are the Parquet column's own values, not copied row by row."""
     table = read_parquet(path).combine_chunks()

@@ -1,17 +1,17 @@
 """Parameters of the stage baseline."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from complaints.core.config import Count, Positive, Range, Seed
+from pydantic import Field
+
+from complaints.core.config import Count, Positive, Section, Seed
 
 
-@dataclass(frozen=True)
-class BaselineParams:
+class BaselineParams(Section):
     """TF-IDF and logistic regression."""
 
     max_features: Count
-    ngram_max: Annotated[int, Range(1, 5)]
+    ngram_max: Annotated[int, Field(ge=1, le=5)]
     min_df: Count
     c: Positive
     tolerance: Positive

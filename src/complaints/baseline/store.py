@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def save(model: TfidfModel, folder: Path) -> None:
     (folder / MODEL_FILE).write_bytes(_canonical(skops.io.dumps(model.pipeline)))
     settings = {
         "classes": model.classes,
-        "params": asdict(model.params),
+        "params": model.params.model_dump(mode="json"),
         "sha256": file_digest(folder / MODEL_FILE),
         "versions": {name: importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "skops")},
     }

@@ -1,1 +1,1 @@
-"""What every stage rests on: errors, files, checked parameters, schemas, paths. A change here reruns everything."""
+"""Foundations of every stage: errors, files, checked parameters, schemas, paths. A change here reruns every stage."""

@@ -1,4 +1,4 @@
-"""Arrow columns shared by several stages: texts, labels and dates as ids."""
+"""Arrow columns shared by several stages: blank texts, labels, vocabularies of names and dates as days."""
 
 from dataclasses import dataclass, field
 
@@ -7,40 +7,52 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NO_DAY = np.iinfo(np.int32).min
-"""Stands for a missing date among days."""
+"""A missing date among days."""
 
 
 def blank_texts(texts: pa.Array) -> pa.Array:
-    """Say of each text whether it holds nothing but white space."""
+    """Return bool [rows]: true where a text is empty or consists of white space."""
     return pc.or_(pc.equal(pc.binary_length(texts), 0), pc.utf8_is_space(texts))
 
 
 def trimmed_labels(labels: pa.Array) -> pa.Array:
-    """Return labels without white space around them, null where nothing is left."""
+    """Return labels without surrounding white space, null where nothing is left."""
     trimmed = pc.utf8_trim_whitespace(labels)
     return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
 @dataclass
-class LabelIds:
-    """Numbers for labels, in the order in which they come; white space around a label does not count."""
+class Vocabulary:
+    """Ids of names, 0, 1, 2 ..., in the order of first appearance over any number of columns.
 
-    names: list[str] = field(default_factory=list)
-    _ids: dict[str, int] = field(default_factory=dict)
+    Names are taken as they are: ` a` and `a` differ unless the caller trims them.
+    """
 
-    def encode(self, labels: pa.Array) -> np.ndarray:
-        """Return the number of each label, -1 where it is missing or blank, int32 [rows]."""
-        encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(labels))
-        numbers = [-1]
-        for name in encoded.dictionary.to_pylist():
-            if name and name not in self._ids:
-                self._ids[name] = len(self.names)
-                self.names.append(name)
-            numbers.append(self._ids.get(name, -1))
-        indices = pc.fill_null(encoded.indices, -1).to_numpy()
-        return np.array(numbers, np.int32)[indices + 1]
+    limit: int | None = None
+    """Names beyond this number get no id."""
+    ids: dict[str, int] = field(default_factory=dict)
+    """Name -> id, in the order of the ids."""
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names in the order of their ids."""
+        return list(self.ids)
+
+    def encode(self, names: pa.Array) -> np.ndarray:
+        """Return the id of each name, int32 [rows]; -1 where it is null, blank or beyond the limit."""
+        encoded = names.dictionary_encode()
+        ids = [self._id(name) for name in encoded.dictionary.to_pylist()]
+        indices = pc.fill_null(encoded.indices, len(ids)).to_numpy()
+        return np.array([*ids, -1], np.int32)[indices]
+
+    def _id(self, name: str | None) -> int:
+        if name is None or not name.strip():
+            return -1
+        if name not in self.ids and (self.limit is None or len(self.ids) < self.limit):
+            self.ids[name] = len(self.ids)
+        return self.ids.get(name, -1)
 
 
 def days(dates: pa.Array) -> np.ndarray:
-    """Return dates as days since 1970-01-01, NO_DAY where one is missing, int32 [rows]."""
+    """Return dates as days since 1970-01-01, int32 [rows]; NO_DAY where a date is missing."""
     return pc.fill_null(dates.cast(pa.int32()), int(NO_DAY)).to_numpy()

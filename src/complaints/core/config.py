@@ -1,15 +1,19 @@
-"""Plain values from YAML, checked into frozen dataclasses by their annotations."""
+"""YAML files of the project, read into frozen pydantic models: strict types, no unknown key, errors with file and line.
 
-import dataclasses
+A stage loads its own section of params.yaml with `load`, or its part of a model's entry with `load_entry`; the other
+keys are not looked at, so that they cannot make it stale. complaints/params.py knows the whole file.
+"""
+
 import difflib
-import math
-import types
+import json
 import typing
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError
@@ -18,50 +22,52 @@ from complaints.core.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 
+
+class Section(BaseModel):
+    """A mapping of a YAML file; subclasses have its keys as fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
 T = TypeVar("T")
+S = TypeVar("S", bound=Section)
 
 
-@dataclass(frozen=True)
-class Range:
-    """Bounds of a number, `low` and `high` included; `above` excludes `low` itself."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    above: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high and not (self.above and value == self.low)
-
-    def __str__(self) -> str:
-        if self.high == math.inf:
-            return f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
-        return f"between {self.low:g} and {self.high:g}" + (f", {self.low:g} excluded" if self.above else "")
+def _iso_day(value: str) -> str:
+    try:
+        if date.fromisoformat(value).isoformat() == value:
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError("day", "Input should be a day, as 'YYYY-MM-DD'")
 
 
-@dataclass(frozen=True)
-class IsoDay:
-    """A day as YYYY-MM-DD; as strings, days have the order that they have in time."""
+Text = Annotated[str, StringConstraints(pattern=r"\S")]
+"""A string that is not blank."""
+Day = Annotated[str, AfterValidator(_iso_day)]
+"""A day as YYYY-MM-DD; as strings, days sort in time."""
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# A YAML list becomes a tuple, which strict mode alone would refuse.
+Listed = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
+"""A list with at least one item."""
 
-    def __contains__(self, value: str) -> bool:
-        try:
-            return date.fromisoformat(value).isoformat() == value
-        except ValueError:
-            return False
 
-    def __str__(self) -> str:
-        return "a day, as 'YYYY-MM-DD'"
+def rule(key: str, message: str) -> PydanticCustomError:
+    """Return the error for a validator of several keys to raise.
 
-
-Positive = Annotated[float, Range(0, above=True)]
-NotNegative = Annotated[float, Range(0)]
-Share = Annotated[float, Range(0, 1)]
-Count = Annotated[int, Range(1)]
-Seed = Annotated[int, Range(0, 2**32 - 1)]
-Day = Annotated[str, IsoDay()]
+    Args:
+        key: The key to change, relative to the mapping of the validator.
+        message: Continues the sentence that begins with the key: "is 3, but ...".
+    """
+    return PydanticCustomError("rule", "{message}", {"key": key, "message": message})
 
 
 class PlainConstructor(SafeConstructor):
-    """Makes plain values of YAML and refuses dates, as DVC does: in quotes a date is a string."""
+    """Constructor of plain YAML values that refuses dates, as DVC does: in quotes a date is a string."""
 
     def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
         """Raise ConstructorError, with the line."""
@@ -69,77 +75,6 @@ class PlainConstructor(SafeConstructor):
 
 
 PlainConstructor.add_constructor("tag:yaml.org,2002:timestamp", PlainConstructor.construct_yaml_timestamp)
-
-
-def _suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(known)}"
-
-
-class _Mismatch(ValueError):
-    """A value that does not fit; the message begins with its key."""
-
-
-def build(kind: Any, value: Any, key: str, where: str = "params") -> Any:
-    """Return `value` as an instance of `kind`: a dataclass, Annotated[value, bounds], Literal, X | None, tuple or dict.
-
-    Raises:
-        UserError: naming `where` the value stands and `key`, or the first key below it that is unknown, missing, of the
-            wrong type or out of range.
-    """
-    try:
-        return _build(kind, value, key)
-    except _Mismatch as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _build(kind: Any, value: Any, key: str) -> Any:
-    if typing.get_origin(kind) is Annotated:
-        base, bounds = typing.get_args(kind)
-        value = _build(base, value, key)
-        if value not in bounds:
-            raise _Mismatch(f"{key} is {value!r}; it must be {bounds}")
-        return value
-    if dataclasses.is_dataclass(kind):
-        return _build_section(typing.cast(type, kind), value, key)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is Literal:
-        if value not in arguments:
-            raise _Mismatch(f"{key} is {value!r}; it must be one of {', '.join(map(str, arguments))}")
-        return value
-    if origin in (types.UnionType, typing.Union):  # Annotated[...] | None is the latter
-        return None if value is None else _build(arguments[0], value, key)
-    if origin is tuple:
-        if not isinstance(value, list) or not value:
-            raise _Mismatch(f"{key} is {value!r}; it must be a list with at least one entry")
-        return tuple(_build(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict) or not value:
-            raise _Mismatch(f"{key} must hold at least one named entry")
-        return {str(name): _build(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise _Mismatch(f"{key} is {value!r}; it must be of type {kind.__name__}")
-    if kind is float and not math.isfinite(value):
-        raise _Mismatch(f"{key} is {value!r}; it must be finite")
-    if kind is str and not value.strip():
-        raise _Mismatch(f"{key} is empty")
-    return value
-
-
-def _build_section(kind: type, value: Any, key: str) -> Any:
-    if not isinstance(value, dict):
-        raise _Mismatch(f"{key or 'the file'} must be a mapping of keys to values, not {value!r}")
-    kinds = typing.get_type_hints(kind, include_extras=True)
-    prefix = f"{key}." if key else ""
-    for name in value:
-        if name not in kinds:
-            raise _Mismatch(f"unknown key {prefix}{name}{_suggest(str(name), list(kinds))}")
-    for name in kinds:
-        if name not in value:
-            raise _Mismatch(f"{prefix}{name} is missing")
-    return kind(**{name: _build(kinds[name], value[name], f"{prefix}{name}") for name in kinds})
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -161,42 +96,166 @@ def read_yaml(path: str | Path) -> Any:
         raise UserError(f"{path}{line}: {problem}") from None
 
 
-def section_of(tree: Any, name: str) -> Any:
-    """Return the section `name` of params.yaml as plain values.
+def check(kind: type[S], tree: Any, path: str | Path = PARAMS_FILE, prefix: tuple[str, ...] = ()) -> S:
+    """Return plain values as an instance of `kind`.
+
+    Args:
+        kind: The model to check against.
+        tree: Plain dicts and lists, as from `read_yaml`.
+        path: The file that they come from, named in errors; its lines are looked up there.
+        prefix: Keys that lead to `tree` in the file.
 
     Raises:
-        UserError: if it is missing.
+        UserError: naming file, line and the first key that is unknown (with the nearest known one), all keys of a
+            mapping that are missing, or the first value of the wrong type or out of range with what is allowed.
     """
-    if not isinstance(tree, dict) or name not in tree:
-        raise UserError(f"params: {name} is missing")
-    return tree[name]
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise UserError(_message(kind, error.errors(include_url=False), path, prefix)) from None
 
 
-def load(section: str, kind: type[T]) -> T:
-    """Return one section of params.yaml in the working directory, checked; the other sections are not looked at.
+def load(section: str, kind: type[S]) -> S:
+    """Return one section of params.yaml in the working directory.
 
     Raises:
-        UserError: naming the first key that is unknown, missing, of the wrong type or impossible.
+        UserError: as `check` does, or if the section is missing.
     """
-    checked: T = build(kind, section_of(read_yaml(PARAMS_FILE), section), section)
-    return checked
+    return check(kind, _section(section), prefix=(section,))
 
 
-def load_entry(name: str, kind: type[T]) -> T:
-    """Return the part of the entry `name` of `models:` that `kind` has fields for, checked.
+def load_entry(name: str, kind: type[S]) -> S:
+    """Return the part of the entry `name` of `models:` that `kind` has fields for.
 
     Raises:
-        UserError: if there is no such entry, or as `load` does.
+        UserError: as `check` does, or if there is no such entry.
     """
-    models = section_of(read_yaml(PARAMS_FILE), "models")
-    if name not in models:
-        raise UserError(f"params: models.{name} is missing; there are {', '.join(models)}")
-    entry, fields = models[name], {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    part = {key: value for key, value in entry.items() if key in fields} if isinstance(entry, dict) else entry
-    checked: T = build(kind, part, f"models.{name}")
-    return checked
+    models = _section("models")
+    if not isinstance(models, dict) or name not in models:
+        raise UserError(f"{PARAMS_FILE}: models.{name} is missing; there are {', '.join(map(str, models or ()))}")
+    return check(kind, part(kind, models[name]), prefix=("models", name))
 
 
 def model_names() -> list[str]:
     """Return the names of the entries of `models:`, in their order."""
-    return [str(name) for name in section_of(read_yaml(PARAMS_FILE), "models")]
+    return [str(name) for name in _section("models")]
+
+
+def _section(name: str) -> Any:
+    tree = read_yaml(PARAMS_FILE)
+    if not isinstance(tree, dict) or name not in tree:
+        raise UserError(f"{PARAMS_FILE}: {name} is missing")
+    return tree[name]
+
+
+def part(kind: Any, tree: Any) -> Any:
+    """Return `tree` without the keys that `kind` has no field for, at all depths."""
+    if not (isinstance(tree, dict) and isinstance(kind, type) and issubclass(kind, Section)):
+        return tree
+    fields = kind.model_fields
+    return {key: part(fields[key].annotation, value) for key, value in tree.items() if key in fields}
+
+
+def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, prefix: tuple[str, ...]) -> str:
+    """Return one line on the errors: the first unknown key, else the missing keys, else the first wrong value."""
+    unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+    missing = [error for error in errors if error["type"] == "missing"]
+    first = (unknown or missing or errors)[0]
+    location = (*prefix, *first["loc"])
+    if unknown:
+        known = _known_keys(kind, first["loc"][:-1])
+        problem = f"unknown key {_dotted(location)}{_nearest(str(location[-1]), known)}"
+    elif missing:
+        mapping = first["loc"][:-1]
+        names = [str(error["loc"][-1]) for error in missing if error["loc"][:-1] == mapping]
+        location = location[:-1]
+        problem = f"{_dotted(location) or 'the file'} lacks {', '.join(names)}"
+    elif first["type"] == "rule":
+        location = (*location, *first["ctx"]["key"].split("."))
+        problem = f"{_dotted(location)} {first['msg']}"
+    elif first["type"] in ("model_type", "dict_type"):
+        problem = f"{_dotted(location) or 'the file'} must be a mapping of keys to values, not {first['input']!r}"
+    elif first["type"] == "string_pattern_mismatch":
+        problem = f"{_dotted(location)} is empty"
+    else:
+        problem = f"{_dotted(location)} is {first['input']!r}; it must{_requirement(first['msg'])}"
+    line = line_of(path, location)
+    return f"{path}{f', line {line}' if line else ''}: {problem}"
+
+
+def _requirement(message: str) -> str:
+    """Return pydantic's "Input should be a valid integer" as the end of a sentence: " be a valid integer"."""
+    return message.partition(" should")[2].replace("tuple", "list") or f" be {message}"
+
+
+def _dotted(location: Sequence[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(known)}"
+
+
+def _known_keys(kind: Any, location: Sequence[str | int]) -> list[str]:
+    """Return the keys that are allowed where `location` leads to from a mapping of type `kind`."""
+    for step in location:
+        models = list(_sections_in(kind))
+        field = next((model.model_fields[str(step)] for model in models if step in model.model_fields), None)
+        kind = field.annotation if field else kind
+    return [name for model in _sections_in(kind) for name in model.model_fields]
+
+
+def _sections_in(kind: Any) -> Iterator[type[Section]]:
+    """Yield the models that a type is or holds."""
+    if isinstance(kind, type) and issubclass(kind, Section):
+        yield kind
+    else:
+        for argument in typing.get_args(kind):
+            yield from _sections_in(argument)
+
+
+def line_of(path: str | Path, location: Sequence[str | int]) -> int | None:
+    """Return the line, from 1, of the deepest key or item of `location` that a YAML file has; None without the file."""
+    try:
+        node = YAML(typ="rt").compose(Path(path))
+    except (OSError, MarkedYAMLError, UnicodeDecodeError):
+        return None
+    line = None
+    for step in location:
+        children: Sequence[Any] = node.value if node is not None and not isinstance(node.value, str) else ()
+        if isinstance(step, int):
+            found: Sequence[Any] = [(item, item) for item in children[step : step + 1]]
+        else:
+            found = [(key, value) for key, value in children if key.value == step]
+        if not found:
+            break
+        line, node = found[0][0].start_mark.line + 1, found[0][1]
+    return line
+
+
+def schema(kind: type[Section]) -> str:
+    """Return the JSON schema of a file, for editors that complete and check YAML."""
+    return json.dumps(kind.model_json_schema(), indent=2) + "\n"
+
+
+def changed(params: S, changes: Mapping[str, Any]) -> S:
+    """Return a copy with some keys changed, checked like the file itself.
+
+    Args:
+        params: What the file holds.
+        changes: New values by dotted key, such as `finetune.optimizer.learning_rate`.
+
+    Raises:
+        UserError: as `check` does.
+    """
+    tree = params.model_dump()
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        node = tree
+        for section in sections:
+            node = node[section]
+        if last not in node:
+            raise UserError(f"unknown key {key}{_nearest(last, list(node))}")
+        node[last] = value
+    return check(type(params), tree)

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and with the same bytes for the same content."""
+"""Atomic writes of files and folders, with bytes that depend on the content alone."""
 
 import csv
 import hashlib
@@ -30,7 +30,7 @@ def _fsync(path: Path) -> None:
 
 @contextmanager
 def replacing_file(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on an exception it is removed."""
+    """Yield a temporary path next to `path`; it replaces `path` on success and is removed on an exception."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -48,7 +48,7 @@ def replacing_file(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; on success it takes the place of `path` as a whole."""
+    """Yield an empty temporary folder next to `path`; it replaces `path` on success and is removed on an exception."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -80,7 +80,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV with the same line ends everywhere, atomically."""
+    """Write rows as CSV with the same line ends on every system, atomically."""
     with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
@@ -88,7 +88,11 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[A
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file that an earlier stage wrote; a missing or broken one is a UserError."""
+    """Read a JSON file that an earlier stage wrote.
+
+    Raises:
+        UserError: if the file is missing or not valid JSON.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -98,7 +102,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Cut tables of any size into tables of ROW_GROUP_ROWS rows, the last one shorter."""
+    """Yield the rows of tables as tables of ROW_GROUP_ROWS rows, the last one shorter."""
     pending = schema.empty_table()
     for table in tables:
         if isinstance(table, pa.RecordBatch):
@@ -114,8 +118,8 @@ def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) 
 def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> int:
     """Write tables of one schema as Parquet, atomically, and return the number of rows.
 
-    The bytes depend on the rows, their order and pyarrow's version alone: row groups have a fixed
-    size whatever the sizes of the incoming tables, and no pandas or Arrow metadata is stored.
+    The bytes depend only on the rows, their order and the version of pyarrow: row groups have a fixed size, however
+    the rows are divided into tables, and no pandas or Arrow metadata is stored.
     """
     schema = schema.remove_metadata()
     rows = 0
@@ -124,14 +128,18 @@ def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table
         pq.ParquetWriter(temporary, schema, compression="zstd", store_schema=False) as writer,
     ):
         for table in _row_groups(schema, tables):
-            # In one piece: where a column is in several, Parquet's pages end where they do.
+            # A column of several chunks would be written with page breaks at their ends.
             writer.write_table(table.combine_chunks())
             rows += table.num_rows
     return rows
 
 
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file that an earlier stage wrote; a missing or broken one is a UserError."""
+    """Read a Parquet file that an earlier stage wrote.
+
+    Raises:
+        UserError: if the file is missing or broken.
+    """
     try:
         return pq.read_table(path, columns=columns)
     except FileNotFoundError:
@@ -142,13 +150,13 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
 
 
 def parquet_batches(path: str | Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Parquet file that an earlier stage wrote, a row group's worth at a time, in bounded memory.
+    """Yield the rows of a Parquet file that an earlier stage wrote, ROW_GROUP_ROWS at a time, in bounded memory.
 
     Raises:
         UserError: as `read_parquet` does.
     """
     try:
-        # Without pre_buffer=False every row group that was read stays in memory until the file is closed.
+        # With pre_buffer every row group that was read would stay in memory until the file is closed.
         with pq.ParquetFile(path, pre_buffer=False) as file:
             yield from file.iter_batches(ROW_GROUP_ROWS, columns=columns)
     except FileNotFoundError:
@@ -165,14 +173,14 @@ def file_digest(path: str | Path, algorithm: str = "sha256") -> str:
 
 
 def hash_files(files: Iterable[Path]) -> str:
-    """Return the sha256 over names and contents of files, in the order given."""
+    """Return the sha256 of names and contents of files, in the given order."""
     listing = "".join(f"{file.name} {file_digest(file)}\n" for file in files)
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
 @contextmanager
-def writing(what: str) -> Iterator[None]:
-    """Turn a failed write, as on a full disk, into one line.
+def writing(name: str) -> Iterator[None]:
+    """Turn a failed write, for example on a full disk, into a UserError.
 
     Raises:
         UserError: if a file could not be written.
@@ -181,6 +189,6 @@ def writing(what: str) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         raise UserError(
-            f"{what} cannot be written ({error}); nothing written before is lost: free space and run this again, which "
-            "goes on from the newest checkpoint if there is one"
+            f"{name} cannot be written ({error}); earlier files are kept: free some space and run this again, which "
+            "resumes from the newest checkpoint if there is one"
         ) from None

@@ -1,4 +1,4 @@
-"""A stage ends when the `dvc repro` that started it is killed."""
+"""End of a stage whose `dvc repro` was killed."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ WATCH_SECONDS = 0.5
 
 
 def _environment_of(process: int) -> bytes:
-    """Return the environment that a process was started with, empty when it is gone or another user's."""
+    """Return the initial environment of a process, empty if it has ended or belongs to another user."""
     try:
         return Path(f"/proc/{process}/environ").read_bytes()
     except OSError:
@@ -24,7 +24,7 @@ def _environment_of(process: int) -> bytes:
 
 
 def _parent_of(process: int) -> int:
-    """Return the id of a process's parent, 0 when the process is gone."""
+    """Return the id of a process's parent, 0 if the process has ended."""
     try:
         return int(Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()[1])
     except (FileNotFoundError, ProcessLookupError):
@@ -32,7 +32,7 @@ def _parent_of(process: int) -> int:
 
 
 def _links_to_dvc() -> list[tuple[int, int]]:
-    """Return (process, parent) from this process's parent up to DVC, the first that no DVC has started."""
+    """Return (process, parent) from this process's parent up to DVC, the first process that DVC did not start."""
     links = []
     process = os.getppid()
     while b"DVC_STAGE=" in _environment_of(process):
@@ -42,24 +42,28 @@ def _links_to_dvc() -> list[tuple[int, int]]:
 
 
 def _watch(links: list[tuple[int, int]]) -> None:
-    """End this process when one of `links` is no longer a process and its parent."""
+    """End this process as soon as the parent of a process in `links` is another one."""
     while all(_parent_of(process) == parent for process, parent in links):
         time.sleep(WATCH_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def die_with_dvc() -> None:
-    """End this process when `dvc repro` is killed: it must not leave a stage behind that writes on.
+    """Let this process end when `dvc repro` is killed, so that no stage continues to write.
 
-    DVC starts a shell, which starts this process, or a launcher that does, or becomes it. Linux is asked to end us
-    with our parent; where that is not DVC itself, a thread also watches the processes between.
+    DVC starts a shell. The shell starts this process, starts a launcher that starts it, or is replaced by it. Linux
+    ends this process together with its parent; if the parent is not DVC itself, a thread also watches the processes
+    in between.
+
+    Raises:
+        UserError: if the parent has already ended.
     """
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
-        raise UserError("the process that started this stage is gone")
+        raise UserError("the process that started this stage has ended; run `dvc repro` again")
     links = _links_to_dvc()
     if "DVC_STAGE" in os.environ and links:
         threading.Thread(target=_watch, args=(links,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The columns that rows carry from fetch to prediction."""
+"""Arrow schemas of complaints from fetch to prediction."""
 
 import pyarrow as pa
 
@@ -12,7 +12,7 @@ RAW_SCHEMA = pa.schema(
         pa.field("source_split", pa.string()),
     ]
 )
-"""One row per complaint as the source has it; `row_id` is unique, `text` may be blank, `label` may be missing."""
+"""One row per complaint of the source; `row_id` is unique, `text` may be blank, `label` may be missing."""
 
 LABELED_SCHEMA = pa.schema(
     [
@@ -37,9 +37,9 @@ SPLIT_SCHEMA = pa.schema(
         pa.field("product", pa.string()),
     ]
 )
-"""One row per complaint of a split; rows of one `group` are near-copies of each other.
+"""One row per complaint of a split; rows with the same `group` are near duplicates.
 
-`seen` tells of a held-out row whether its group has rows in train; of a training row it is false.
+`seen` is true for a held-out row whose group has rows in train, and false for every training row.
 """
 
 TOKENS_SCHEMA = pa.schema(

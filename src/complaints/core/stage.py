@@ -1,4 +1,4 @@
-"""What every stage script has in common: one process at a time, one line per error, nothing lost."""
+"""Frame of every stage script: a lock, one line per error, and outputs restored after a failure."""
 
 import fcntl
 import os
@@ -9,13 +9,11 @@ from pathlib import Path
 
 from complaints.core.errors import UserError
 from complaints.core.orphans import die_with_dvc
-
-SCRATCH = Path("scratch")
-"""Working files that are no outputs (locks, checkpoints to resume from); git and DVC ignore the folder."""
+from complaints.core.paths import SCRATCH
 
 
 def _restore_outputs(name: str) -> None:
-    """Put back the outputs that DVC removed before the failed stage ran; dvc.lock still speaks for them."""
+    """Restore the outputs that DVC removed before the failed stage ran; dvc.lock still lists them."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -30,13 +28,13 @@ def _restore_outputs(name: str) -> None:
 
 
 def is_first() -> bool:
-    """Tell whether this process is the first of those that a launcher has started, or alone."""
+    """Return whether this is the only process of the stage or the one of rank 0."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def _lock(name: str) -> Iterator[None]:
-    """Hold the stage's lock; the first of several processes holds it for all."""
+    """Hold the lock of a stage; the process of rank 0 holds it for all ranks."""
     if not is_first():
         yield
         return
@@ -51,7 +49,7 @@ def _lock(name: str) -> Iterator[None]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main` under a lock of its own and exit with status 1 and one line on a UserError."""
+    """Run the `main` of a stage under its lock; on a UserError print one line and exit with status 1."""
     name = os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem
     name = name.rpartition(":")[2]
     try:

@@ -1,4 +1,4 @@
-"""Batches of similar length, pure functions of seed and epoch, and what a model takes for them."""
+"""Batches of rows of similar length, pure functions of seed and epoch, and the arguments of a model for them."""
 
 import itertools
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ POOL_BATCHES = 32
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """One split as an encoder that is not trained sees it: features, float32 [rows, width], and class ids [rows]."""
+    """One split as features of a frozen encoder, float32 [rows, width], and class ids, int64 [rows]."""
 
     features: np.ndarray
     labels: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
-        """One for each row: all cost the same."""
+        """Ones, int64 [rows]: all rows cost the same."""
         return np.ones(len(self), dtype=np.int64)
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ def epoch_batches(
 ) -> list[np.ndarray]:
     """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
 
-    The result depends on the arguments alone, so that a resumed run finds the batches it would have had.
+    The result depends on the arguments alone, so a resumed run has the batches of one that was never stopped.
 
     Args:
         lengths: Number of tokens of each row, int [rows].
@@ -60,13 +60,13 @@ def epoch_batches(
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def step_seed(seed: int, epoch: int, batch: int, piece: int = 0) -> int:
-    """Return the seed of the draws (dropout) made for one piece of a step, a pure function of its place in the run."""
-    return int(np.random.SeedSequence([seed, epoch, batch, piece]).generate_state(1, np.uint64)[0] >> 1)
+def step_seed(seed: int, epoch: int, batch: int, micro_batch: int = 0) -> int:
+    """Return the seed of the dropout of a micro-batch, a pure function of its position in the run."""
+    return int(np.random.SeedSequence([seed, epoch, batch, micro_batch]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Return the row numbers of each batch, longest rows first so that memory runs out at once or never."""
+    """Return the row numbers of each batch, longest rows first: memory then runs out at once or never."""
     order = np.argsort(-lengths, kind="stable")
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
@@ -76,31 +76,31 @@ def padded(
 ) -> dict[str, torch.Tensor]:
     """Return `input_ids` and `attention_mask`, int64 [rows, width], padded on the right.
 
-    The width is the least multiple of `multiple` that holds the longest row.
+    The width is the smallest multiple of `multiple` that holds the longest row.
     """
     starts = tokens.offsets[rows]
     lengths = tokens.offsets[rows + 1] - starts
-    places = np.arange(-(-lengths.max() // multiple) * multiple)
-    mask = places < lengths[:, None]
+    positions = np.arange(-(-lengths.max() // multiple) * multiple)
+    mask = positions < lengths[:, None]
     ids = np.full(mask.shape, pad_id, dtype=np.int64)
-    ids[mask] = tokens.ids[(starts[:, None] + places)[mask]]
+    ids[mask] = tokens.ids[(starts[:, None] + positions)[mask]]
     return {
         "input_ids": torch.from_numpy(ids).to(device),
         "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(device),
     }
 
 
-def inputs_of(
+def model_inputs(
     examples: Examples, rows: np.ndarray, pad_id: int, device: torch.device, multiple: int = 1
 ) -> dict[str, torch.Tensor]:
-    """Return what a model's forward takes for some rows: `features` [rows, width], or what `padded` gives."""
+    """Return a model's arguments for some rows: `features`, float32 [rows, width], or the result of `padded`."""
     if isinstance(examples, FeatureSet):
         return {"features": torch.from_numpy(np.array(examples.features[rows])).to(device)}
     return padded(examples, rows, pad_id, device, multiple)
 
 
 def _cut_padded(lengths: np.ndarray, batch_tokens: int) -> list[int]:
-    """Return where batches of rows in ascending length begin, so that rows x width stays within the budget."""
+    """Return the first row of each batch, of rows in ascending length, so that rows x width fits the token budget."""
     widths = -(-lengths // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
     starts = [0]
     while starts[-1] < len(widths):
@@ -111,7 +111,7 @@ def _cut_padded(lengths: np.ndarray, batch_tokens: int) -> list[int]:
 
 
 def _cut_packed(lengths: np.ndarray, batch_tokens: int) -> list[int]:
-    """Return where batches of rows in any order begin, so that their tokens stay within the budget."""
+    """Return the first row of each batch, of rows in any order, so that their tokens fit the token budget."""
     ends = np.cumsum(lengths)
     starts = [0]
     while starts[-1] < len(lengths):
@@ -120,17 +120,17 @@ def _cut_packed(lengths: np.ndarray, batch_tokens: int) -> list[int]:
     return starts
 
 
-def budget_batches(
+def token_budget_batches(
     lengths: np.ndarray, batch_tokens: int, seed: int, epoch: int, packed: bool, drawn: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
 
-    The result depends on the arguments alone. Padded batches hold rows of like length, from pools as in
-    `batches.epoch_batches`; packed ones have no padding to save and are cut from the shuffled rows as they come.
+    The result depends on the arguments alone. Padded batches hold rows of similar length, from pools as in
+    `epoch_batches`; packed batches have no padding to save and are cut from the shuffled rows.
 
     Args:
         lengths: Number of tokens of each row, int [rows].
-        batch_tokens: Most tokens of a batch, padding included where there is any; a row that is longer stands alone.
+        batch_tokens: Tokens of a batch at most, padding included; a longer row is a batch of its own.
         seed: Seed of the run.
         epoch: Number of the epoch.
         packed: Whether batches are computed without padding.

@@ -1,9 +1,8 @@
-"""One training run in several processes: who computes which rows, and how all come to know the results.
+"""One training run in several processes: the rows that each computes, and the results that all exchange.
 
-The processes are started by `torchrun` or `accelerate launch`, which tell each its number in the environment.
+The processes are started by `torchrun` or `accelerate launch`, which tell each its rank in the environment.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,8 +12,8 @@ from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwar
 
 from complaints.engine.device import be_deterministic, keep_freed_memory
 
-# The others wait while the first one fits a probe or writes a checkpoint.
-PATIENCE = timedelta(hours=2)
+# The others wait while the first process fits a linear probe or writes a checkpoint.
+TIMEOUT = timedelta(hours=2)
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
@@ -28,41 +27,52 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
         mixed_precision="no" if precision == "fp32" else precision,
         # No model here has buffers that training changes.
         kwargs_handlers=[
-            InitProcessGroupKwargs(timeout=PATIENCE),
+            InitProcessGroupKwargs(timeout=TIMEOUT),
             DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True),
         ],
     )
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A part of a batch that one process computes at one go."""
+class MicroBatch:
+    """The rows of a batch that one process computes at once."""
 
-    number: int
-    rows: np.ndarray
+    index: int
+    """Number of the micro-batch among those of all processes."""
+    positions: np.ndarray
+    """Positions of the rows in the batch, int64."""
     counts: bool
-    """False for a stand-in: the batch has no row for this piece, yet all processes must take part in its step."""
+    """False for a stand-in: the batch has no row for this micro-batch, but all processes must take part in the step."""
 
 
-def pieces(rows: np.ndarray, process: int, processes: int, accumulation: int) -> Iterator[Piece]:
-    """Yield what process `process` computes of a batch that is cut into `processes` x `accumulation` pieces.
+def micro_batches(rows: int, process: int, processes: int, accumulation: int) -> list[MicroBatch]:
+    """Return the micro-batches of one process, of a batch cut into `processes` x `accumulation` of them.
 
-    The cut depends on the number of pieces alone: two processes compute what one does in twice as many pieces. Rows
-    are dealt out in turn, so that pieces of a batch in order of length are alike.
+    The cut depends on the number of micro-batches alone: two processes compute what one does with twice the
+    accumulation. Rows are dealt out in turn, so that micro-batches of a batch in order of length are alike.
+
+    Args:
+        rows: Number of rows of the batch.
+        process: Rank of this process, from 0.
+        processes: Number of processes.
+        accumulation: Micro-batches per process.
     """
     count = processes * accumulation
-    for number in range(process, count, processes):
-        dealt = rows[number::count]
-        yield Piece(number, dealt if len(dealt) else rows[:1], len(dealt) > 0)
+    positions = np.arange(rows)
+    mine = []
+    for index in range(process, count, processes):
+        dealt = positions[index::count]
+        mine.append(MicroBatch(index, dealt if len(dealt) else positions[:1], len(dealt) > 0))
+    return mine
 
 
 def share_batches(accelerator: Accelerator, batches: list[np.ndarray]) -> list[np.ndarray]:
-    """Return the batches that this process infers; where there are fewer than processes, some are done twice."""
+    """Return the batches that this process infers; with fewer batches than processes, some are computed twice."""
     return batches[accelerator.process_index :: accelerator.num_processes] or batches[:1]
 
 
 def fill_rows(accelerator: Accelerator, result: np.ndarray, batches: list[np.ndarray]) -> None:
-    """Fill in place the rows of `result` that other processes have; `batches` are those that this one has."""
+    """Fill in place the rows of `result` that other processes computed; `batches` are those of this process."""
     if accelerator.num_processes > 1:
         mine = np.concatenate(batches)
         for rows, values in gather_object([(mine, result[mine])]):

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from complaints.core.errors import UserError
-from complaints.engine.batches import Examples, inference_batches, inputs_of
+from complaints.engine.batches import Examples, inference_batches, model_inputs
 from complaints.engine.distributed import fill_rows, share_batches
 
 INFERENCE_ROWS = 64
@@ -29,7 +29,7 @@ def infer(
 
     Args:
         accelerator: Decides device and precision.
-        forward: Takes what `inputs_of` gives for the rows, and gives [rows, width].
+        forward: Takes what `model_inputs` gives for the rows, and gives [rows, width].
         examples: The rows.
         pad_id: Id that fills up short rows.
         what: Name for the progress bar.
@@ -38,7 +38,7 @@ def infer(
     batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
     for rows in tqdm(batches, desc=what, leave=False, disable=hidden_bar(accelerator)):
         with accelerator.autocast():
-            output = forward(**inputs_of(examples, rows, pad_id, accelerator.device))
+            output = forward(**model_inputs(examples, rows, pad_id, accelerator.device))
         if result is None:
             result = np.empty((len(examples), output.shape[1]), dtype=np.float32)
         result[rows] = output.float().cpu().numpy()

@@ -1,1 +1,1 @@
-"""Stage evaluate: every model's scores on the held-out splits, as tables, figures and a page."""
+"""Stage evaluate: scores of every model on the held-out splits, as tables, figures and a page."""

@@ -1,76 +1,108 @@
-"""Pictures of a scoreboard as PNG, the same bytes for the same numbers, narrow enough for a phone."""
+"""Figures of a scoreboard: F1 and rows per class, confusions, macro-F1, learning curves."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from complaints.reporting.figures import GREY, INK, RED, SERIES_COLORS, WIDTH, Bar, bar_list, canvas
+from complaints.evaluation.histories import History
+from complaints.reporting.figures import GREY, INK, RED, SERIES_COLORS, WIDTH, Bar, BarList, bar_list, canvas
 from complaints.scoring.metrics import ClassScores
 
-MOST_BARS = 400
-"""A picture has at most 65,535 pixels in height; with more classes only the most frequent are drawn."""
+MOST_CLASSES = 400
+"""A figure shows at most the 400 most frequent classes: matplotlib draws at most 65,535 pixels in height."""
+
+MOST_PAIRS = 200
+"""A figure shows at most this many confusions, for the same reason."""
+
+MOST_POINT_LABELS = 8
+"""Of the points of a learning curve, at most this many have their value written at them."""
+
+LABEL_HEIGHT = 0.11
+"""Height of such a label, in units of the scores' axis from 0 to 1."""
 
 TIER_COLORS = {"head": "#7fb3e6", "mid": "#f5c26b", "tail": "#d9a3d0"}
 
 
-def per_class_f1(
-    path: Path, title: str, labels: Sequence[str], order: Sequence[int], train_support: np.ndarray, scores: ClassScores
-) -> None:
-    """Draw the F1 of each class in the given order of class ids, those with rows and F1 = 0 in red."""
+@dataclass(frozen=True)
+class ClassList:
+    """The C classes in the order in which a figure shows them."""
+
+    labels: Sequence[str]
+    """The name of each class, by its id."""
+    order: Sequence[int]
+    """Class ids from top to bottom."""
+    train_support: np.ndarray
+    """Training rows of each class, int64 [C]."""
+    tiers: Sequence[str]
+    """The tier of each class, a key of TIER_COLORS."""
+
+    def shown(self) -> Sequence[int]:
+        """Return the class ids that a figure has space for."""
+        return self.order[:MOST_CLASSES]
+
+    def title(self, title: str) -> str:
+        """Return the title, with a note if classes are left out."""
+        if len(self.order) <= MOST_CLASSES:
+            return title
+        return f"{title} (the {MOST_CLASSES} most frequent of {len(self.order)} classes)"
+
+
+def per_class_f1(path: Path, title: str, classes: ClassList, scores: ClassScores) -> None:
+    """Draw the F1 of each class; classes with rows and F1 = 0 are red, classes without rows are grey."""
     bars = []
-    for i in order[:MOST_BARS]:
-        notes = [f"{train_support[i]:,}", f"{scores.support[i]:,}", f"{scores.f1[i]:.2f}"]
+    for i in classes.shown():
+        numbers = [f"{classes.train_support[i]:,}", f"{scores.support[i]:,}", f"{scores.f1[i]:.2f}"]
+        label = classes.labels[i]
         if scores.support[i] == 0:
-            bars.append(Bar(labels[i], 0.0, [*notes[:2], "–"], ink=GREY))
+            bars.append(Bar(label, 0.0, [*numbers[:2], "–"], ink=GREY))
         elif scores.f1[i] == 0:
-            # A bar of no length has no colour: a short mark stands for it.
-            bars.append(Bar(labels[i], 0.012, notes, color=RED, ink=RED))
+            # A bar of length 0 would show no colour.
+            bars.append(Bar(label, 0.012, numbers, color=RED, ink=RED))
         else:
-            bars.append(Bar(labels[i], float(scores.f1[i]), notes))
+            bars.append(Bar(label, float(scores.f1[i]), numbers))
     ticks = {0.0: "F1  0", 0.25: "0.25", 0.5: "0.5", 0.75: "0.75", 1.0: "1"}
-    bar_list(path, title + _left_out(order), ("train", "rows", "F1"), bars, ticks)
+    bar_list(path, BarList(classes.title(title), ("train", "rows", "F1"), bars, ticks))
 
 
-def label_distribution(
-    path: Path, title: str, labels: Sequence[str], order: Sequence[int], train_support: np.ndarray, tiers: Sequence[str]
-) -> None:
+def label_distribution(path: Path, title: str, classes: ClassList) -> None:
     """Draw the training rows of each class on a logarithmic scale, coloured by tier."""
-    most = math.log10(train_support.max())
-    # The axis starts below one row, so that a class of one row still has a bar.
+    support = classes.train_support
+    most = math.log10(support.max())
+    # The axis starts below one row, so that the bar of a class with one row has a length.
     start = -0.2
-    bars = [
-        Bar(
-            labels[i],
-            math.log10(train_support[i]) if train_support[i] else start,
-            [tiers[i], f"{train_support[i]:,}"],
-            TIER_COLORS[tiers[i]],
-        )
-        for i in order[:MOST_BARS]
-    ]
+    bars = []
+    for i in classes.shown():
+        value = math.log10(support[i]) if support[i] else start
+        tier = classes.tiers[i]
+        bars.append(Bar(classes.labels[i], value, [tier, f"{support[i]:,}"], TIER_COLORS[tier]))
     ticks = {start: "", **{float(power): f"{10**power:,}" for power in range(math.ceil(most))}, most: ""}
-    bar_list(path, title + _left_out(order), ("tier", "train"), bars, ticks)
-
-
-def _left_out(order: Sequence[int]) -> str:
-    return f" (the {MOST_BARS} most frequent of {len(order)} classes)" if len(order) > MOST_BARS else ""
+    bar_list(path, BarList(classes.title(title), ("tier", "train"), bars, ticks))
 
 
 def confusions(path: Path, title: str, pairs: Sequence[tuple[str, str, int, float]]) -> None:
-    """Draw (true, predicted, rows, share of the true class) as bars of rows, in the given order; at least one."""
+    """Draw the first MOST_PAIRS confusions as bars of rows; each is (true, predicted, rows, share of the true class).
+
+    Raises:
+        ValueError: if there is no confusion.
+    """
     most = max(count for _, _, count, _ in pairs)
     bars = [
         Bar(f"{true}\n→ {predicted}", float(count), [f"{count:,}", f"{share:.0%}"])
-        for true, predicted, count, share in pairs
+        for true, predicted, count, share in pairs[:MOST_PAIRS]
     ]
-    bar_list(path, title, ("rows", "share"), bars, {0.0: "0 rows", float(most): f"{most:,}"})
+    bar_list(path, BarList(title, ("rows", "share"), bars, {0.0: "0 rows", float(most): f"{most:,}"}))
 
 
 def macro_f1(path: Path, title: str, names: Sequence[str], series: Mapping[str, tuple[Sequence[float], ...]]) -> None:
-    """Draw macro-F1 of the named rows for each split of `series`: (values, standard errors), as bars with errors."""
+    """Draw the macro-F1 of the named rows as bars with error bars, one bar for each split.
+
+    `series` maps each split to (values, standard errors), both in the order of `names`.
+    """
     step = 0.2 * len(series) + 0.35
     height = 0.75 + step * len(names)
     with canvas(path, height) as figure:
@@ -78,32 +110,22 @@ def macro_f1(path: Path, title: str, names: Sequence[str], series: Mapping[str, 
         tops = np.arange(len(names)) * step
         ends = [value + error for pair in series.values() for value, error in zip(*pair, strict=True)]
         for index, (split, (values, errors)) in enumerate(series.items()):
-            places = tops + 0.32 + 0.2 * index
-            axes.barh(places, values, height=0.17, color=SERIES_COLORS[split], label=split)
-            axes.errorbar(values, places, xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-            for value, error, place in zip(values, errors, places, strict=True):
-                axes.text(value + error + max(ends) * 0.015, place, f"{value:.3f}", va="center")
+            middles = tops + 0.32 + 0.2 * index
+            axes.barh(middles, values, height=0.17, color=SERIES_COLORS[split], label=split)
+            axes.errorbar(values, middles, xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+            for value, error, y in zip(values, errors, middles, strict=True):
+                axes.text(value + error + max(ends) * 0.015, y, f"{value:.3f}", va="center")
         for name, y in zip(names, tops, strict=True):
             axes.text(0, y + 0.13, f" {name}", va="center", weight="bold")
-        # Where no row has any F1 an axis of no length would be drawn.
+        # If every F1 is 0, the axis still needs a length.
         axes.set(xlim=(0, max(ends) * 1.02 or 1.0), ylim=(step * len(names), 0), yticks=[])
         axes.tick_params(labelcolor=GREY)
         figure.text(0.1 / WIDTH, 1 - 0.08 / height, title, va="top", weight="bold", size=9)
         figure.legend(loc="upper right", ncols=len(series), frameon=False, bbox_to_anchor=(1, 1 - 0.18 / height))
 
 
-@dataclass(frozen=True)
-class History:
-    """A fine-tuning run as rows of text."""
-
-    steps: Sequence[Mapping[str, str]]
-    """One row a step, with `step` and `loss`."""
-    epochs: Sequence[Mapping[str, str]]
-    """One row a validation, with `step`, `validation_loss`, `validation_accuracy` and `validation_macro_f1`."""
-
-
 def learning_curves(path: Path, histories: Mapping[str, History]) -> None:
-    """Draw, for each model, its loss per step and its validation scores."""
+    """Draw the loss per step and the validation scores of each model."""
     height = 4.6 * len(histories)
     with canvas(path, height) as figure:
         panels = figure.subplots(2 * len(histories), 1, squeeze=False)[:, 0]
@@ -124,8 +146,8 @@ def _loss(axes: Axes, model: str, history: History) -> None:
         smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
         axes.plot(steps[window - 1 :], smooth, color=SERIES_COLORS["train"], label=f"mean of {window}")
     color = SERIES_COLORS["validation"]
-    held_out = _column(history.epochs, "step"), _column(history.epochs, "validation_loss")
-    axes.plot(*held_out, "o-", color=color, markersize=4, label="validation")
+    validation = _column(history.epochs, "step"), _column(history.epochs, "validation_loss")
+    axes.plot(*validation, "o-", color=color, markersize=4, label="validation")
     axes.set_title(f"{model}: loss")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.02, 0.97))
@@ -133,14 +155,40 @@ def _loss(axes: Axes, model: str, history: History) -> None:
 
 def _validation(axes: Axes, model: str, epochs: Sequence[Mapping[str, str]]) -> None:
     steps = _column(epochs, "step")
-    for name, color in (("accuracy", SERIES_COLORS["accuracy"]), ("macro_f1", SERIES_COLORS["validation"])):
-        values = _column(epochs, f"validation_{name}")
-        axes.plot(steps, values, "o-", color=color, markersize=4, label=name.replace("_f1", "-F1"))
-        for x, y in zip(steps, values, strict=True):
-            axes.annotate(f"{y:.3f}", (x, y), xytext=(0, 5), textcoords="offset points", ha="center")
+    series = {name: _column(epochs, f"validation_{name}") for name in ("accuracy", "macro_f1")}
+    colors = {"accuracy": SERIES_COLORS["accuracy"], "macro_f1": SERIES_COLORS["validation"]}
+    for name, values in series.items():
+        axes.plot(steps, values, "o-", color=colors[name], markersize=4, label=name.replace("_f1", "-F1"))
+    # The last point has its label in any case, and the labels of others keep a distance from each other.
+    every = max(1, -(-len(steps) // MOST_POINT_LABELS))
+    for index in range(len(steps) - 1, -1, -every):
+        values_here = {name: float(values[index]) for name, values in series.items()}
+        for name, y in label_positions(values_here).items():
+            text = f"{values_here[name]:.3f}"
+            axes.annotate(text, (steps[index], y), ha="center", va="center", color=colors[name], annotation_clip=False)
     axes.set_title(f"{model}: validation")
-    axes.set_ylim(0, 1)
+    # The labels of points at 1 are inside the axes.
+    axes.set(ylim=(0, 1 + 1.5 * LABEL_HEIGHT), yticks=np.arange(6) / 5)
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.02, 0.97))
+
+
+def label_positions(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the vertical middles of the labels of points with one abscissa, on an axis from 0 to 1.
+
+    A label is above its point. If this would overlap the label of the next higher point, the label of the lowest point
+    is below its point, unless it would leave the axis there; other labels move up.
+    """
+    distance = 0.9 * LABEL_HEIGHT
+    ascending = sorted(values, key=lambda name: values[name])
+    positions = {name: values[name] + distance for name in ascending}
+    for lower, higher in pairwise(ascending):
+        if positions[higher] - positions[lower] >= LABEL_HEIGHT:
+            continue
+        if lower == ascending[0] and values[lower] - distance >= LABEL_HEIGHT / 2:
+            positions[lower] = values[lower] - distance
+        else:
+            positions[higher] = positions[lower] + LABEL_HEIGHT
+    return positions
 
 
 def _column(history: Sequence[Mapping[str, str]], name: str) -> np.ndarray:

@@ -1,13 +1,10 @@
 """Parameters of the stage evaluate."""
 
-from dataclasses import dataclass
-
-from complaints.core.config import Count, NotNegative
+from complaints.core.config import Count, Listed, NotNegative, Section
 
 
-@dataclass(frozen=True)
-class EvaluateParams:
+class EvaluateParams(Section):
     """How predictions become the scoreboard."""
 
-    adjustment_grid: tuple[NotNegative, ...]
+    adjustment_grid: Listed[NotNegative]
     worst_pairs: Count

@@ -1,4 +1,4 @@
-"""Scores at the level of products, from those of issues."""
+"""Scores of predicted products, derived from predicted classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from complaints.scoring import metrics
 
 @dataclass(frozen=True)
 class ProductScores:
-    """Scores of predicted products on the rows that have a true one."""
+    """Scores of predicted products on the rows that have a true product."""
 
     rows: int
     products: int
-    """Products among the true ones."""
+    """Number of distinct true products."""
     accuracy: float
     macro_f1: float
 
@@ -23,14 +23,21 @@ class ProductScores:
 def product_scores(
     tree: Mapping[str, Any], products: Sequence[str | None], predicted: np.ndarray
 ) -> ProductScores | None:
-    """Score class predictions as predictions of the product that the class is mostly complained about with.
+    """Return the scores of class predictions taken as predictions of each class's main product.
 
-    `tree` is what `hierarchy` returns, `products` holds the product of each row, `predicted` its class id, int [rows].
-    Rows without a product are left out; a class without a main product is wrong on all of its rows. None where no row
-    has a product.
+    The main product of a class is the one that most of its complaints are about. Rows without a product are left out;
+    a class without a main product is wrong on all of its rows.
+
+    Args:
+        tree: The hierarchy of products and classes, as `labels.products.hierarchy` returns it.
+        products: The product of each row.
+        predicted: The predicted class id of each row, int [rows].
+
+    Returns:
+        The scores, or None if no row has a product.
 
     Raises:
-        ValueError: if the rows differ in number.
+        ValueError: if the numbers of rows differ.
     """
     renamed = tree["products_renamed"]
     main_products = [entry["main_product"] for entry in tree["classes"]]
@@ -41,12 +48,12 @@ def product_scores(
     ]
     if not pairs:
         return None
-    numbers = {product: number for number, product in enumerate(sorted({product for product, _ in pairs}))}
-    occurring = len(numbers)
-    # Predicted products that are true of no row, and classes without a product, get numbers behind the true ones.
+    ids = {product: index for index, product in enumerate(sorted({product for product, _ in pairs}))}
+    true_products = len(ids)
+    # Predicted products that are true of no row, and "" for classes without a product, have ids after the true ones.
     for _, product in pairs:
-        numbers.setdefault(product or "", len(numbers))
-    truth = np.array([numbers[product] for product, _ in pairs])
-    guess = np.array([numbers[product or ""] for _, product in pairs])
-    scores = metrics.class_scores(truth, guess, len(numbers))
-    return ProductScores(len(pairs), occurring, metrics.accuracy(truth, guess), metrics.macro_f1(scores))
+        ids.setdefault(product or "", len(ids))
+    true = np.array([ids[product] for product, _ in pairs])
+    guessed = np.array([ids[product or ""] for _, product in pairs])
+    scores = metrics.class_scores(true, guessed, len(ids))
+    return ProductScores(len(pairs), true_products, metrics.accuracy(true, guessed), metrics.macro_f1(scores))

@@ -1,4 +1,4 @@
-"""The scoreboard, per-class scores and confusions as CSV, Markdown and JSON."""
+"""The scoreboard, per-class scores and confusions as CSV files, and the metrics for metrics.json."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,13 @@ import numpy as np
 
 from complaints.core.files import write_csv
 from complaints.core.schema import HELD_OUT
-from complaints.evaluation.scoreboard import FLOOR, Row, Truth, by_frequency, tiers
+from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow, Truth, by_frequency, tiers
+
+CSV_FILES = ("scoreboard.csv", "per_class.csv", "confusions.csv")
 
 
-def confusions(truth: Truth, row: Row, split: str) -> list[tuple[int, int, int, float]]:
-    """Return (true id, predicted id, rows, share of the true class), the most frequent first."""
+def confusions(truth: Truth, row: ScoreboardRow, split: str) -> list[tuple[int, int, int, float]]:
+    """Return (true id, predicted id, rows, share of the true class) of each confusion, the most frequent first."""
     classes = len(truth.labels)
     true, predicted = truth.label_ids[split], row.predicted[split]
     wrong = true != predicted
@@ -24,22 +26,22 @@ def confusions(truth: Truth, row: Row, split: str) -> list[tuple[int, int, int, 
     ]
 
 
-def metrics_json(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float | int]]]:
-    """Return {row: {part: {metric: value}}}."""
+def metrics_json(rows: Sequence[ScoreboardRow]) -> dict[str, dict[str, dict[str, float | int]]]:
+    """Return {row: {subset: {metric: value}}}."""
     return {row.name: row.values for row in rows}
 
 
-def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
-    """Write scoreboard.csv, per_class.csv (every row) and confusions.csv (every row but the floor) into `folder`."""
+def write_tables(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow]) -> None:
+    """Write CSV_FILES into a folder: the scoreboard, scores per class, and confusions (of all rows but the floor)."""
+    scoreboard, per_class, confused = (folder / name for name in CSV_FILES)
     header = ["model", "split", "tau"]
     header += ["accuracy", "accuracy_error", "macro_f1", "macro_f1_error", "weighted_f1", "zero_f1_classes", "rescued"]
-    write_csv(folder / "scoreboard.csv", header, (_scoreboard(row, part) for row in rows for part in truth.parts))
+    write_csv(scoreboard, header, (_scoreboard_line(row, subset) for row in rows for subset in truth.subsets))
 
     support, tier = truth.train_support, tiers(truth.train_support)
-    header = ["model", "split", "label", "tier", "support_train", "support", "precision", "recall", "f1"]
     write_csv(
-        folder / "per_class.csv",
-        header,
+        per_class,
+        ["model", "split", "label", "tier", "support_train", "support", "precision", "recall", "f1"],
         (
             [row.name, split, truth.labels[i], tier[i], int(support[i]), int(scores.support[i])]
             + [round(float(column[i]), 6) for column in (scores.precision, scores.recall, scores.f1)]
@@ -49,7 +51,7 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
         ),
     )
     write_csv(
-        folder / "confusions.csv",
+        confused,
         ["model", "split", "true", "predicted", "count", "share"],
         (
             [row.name, split, truth.labels[true], truth.labels[predicted], count, round(share, 6)]
@@ -61,7 +63,7 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[Row]) -> None:
     )
 
 
-def _scoreboard(row: Row, part: str) -> list[object]:
-    value, error = row.values[part], row.errors[part]
+def _scoreboard_line(row: ScoreboardRow, subset: str) -> list[object]:
+    value, error = row.values[subset], row.errors[subset]
     scores = [value["accuracy"], error["accuracy"], value["macro_f1"], error["macro_f1"], value["weighted_f1"]]
-    return [row.name, part, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]
+    return [row.name, subset, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]

@@ -1,29 +1,42 @@
 """Parameters of the stage embed: the part of a model's entry that decides its features."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from complaints.backbones.params import Precision
+from complaints.core.config import Section, Text
+
+Train = Literal["full", "lora", "frozen", "head"]
 
 
-@dataclass(frozen=True)
-class EmbedParams:
+class HeadKindParams(Section):
+    """The keys of a head that decide whether features are needed, and which."""
+
+    kind: Literal["linear", "stock"]
+    pooling: Literal["auto", "mean", "cls", "last"]
+    start: Literal["probe", "names", "random"]
+
+
+class TrainParams(Section):
+    """The key of `finetune` that decides whether features are needed."""
+
+    train: Train
+
+
+class EmbedParams(Section):
     """The part of a model's entry that decides its `embed` stage."""
 
-    backbone: str
-    weights: str
-    train: Literal["full", "lora", "frozen", "head"]
-    head: Literal["linear", "stock"]
-    pooling: Literal["auto", "mean", "cls", "last"]
-    head_start: Literal["probe", "names", "random"]
+    backbone: Text
     precision: Precision
+    weights: Text
+    head: HeadKindParams
+    finetune: TrainParams
 
     @property
-    def trains_head_alone(self) -> bool:
-        """Tell whether the encoder stays as it is, so that its features are all that training needs."""
-        return self.train in ("frozen", "head")
+    def trains_head_only(self) -> bool:
+        """Whether the encoder stays as it is, so that its features are all that training needs."""
+        return self.finetune.train in ("frozen", "head")
 
     @property
     def uses_features(self) -> bool:
-        """Tell whether the features of the untrained encoder are needed at all."""
-        return self.trains_head_alone or self.head_start == "probe"
+        """Whether the features of the untrained encoder are needed at all."""
+        return self.trains_head_only or self.head.start == "probe"

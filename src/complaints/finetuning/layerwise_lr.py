@@ -1,4 +1,4 @@
-"""How deep in a network a parameter lies, for learning rates that fall towards the input."""
+"""Layer-wise learning rates, which fall towards the input."""
 
 import re
 from typing import Any
@@ -10,16 +10,16 @@ from complaints.core.errors import UserError
 LAYER_NUMBER = re.compile(r"\.(\d+)\.")
 
 
-def depth_factors(model: nn.Module, decay: float) -> dict[str, float]:
-    """Return the share of the learning rate that each parameter of `model` gets, by name.
+def layer_factors(model: nn.Module, decay: float) -> dict[str, float]:
+    """Return the factor of the learning rate of each parameter of `model`, by name.
 
     Layer-wise decay (Howard and Ruder 2018, "Universal Language Model Fine-tuning", section 3.2; ELECTRA and its
-    successors use it): the top layer gets the whole rate, each layer below `decay` times that of the one above it, and
-    the embeddings `decay` times that of the first layer. A layer's number is the first number in a parameter's name;
-    parameters without one are embeddings if they stand before the first layer, and belong to the top if after.
+    successors use it): 1 for the top layer, `decay` times the factor of the layer above for each layer below, and
+    `decay` times the factor of the first layer for the embeddings. The layer is the first number in a parameter's
+    name; parameters without one belong to the embeddings before the first layer, and to the top layer after it.
 
     Raises:
-        UserError: if the layers are not numbered from 0 to the last, as where they share their weights (ALBERT).
+        UserError: if the layers are not numbered from 0 to the last, as in ALBERT, whose layers share their weights.
     """
     names = [name for name, _ in model.named_parameters()]
     if decay == 1.0:
@@ -29,8 +29,8 @@ def depth_factors(model: nn.Module, decay: float) -> dict[str, float]:
     numbers = [int(found[1]) if (found := LAYER_NUMBER.search(name)) else None for name in names]
     if {number for number in numbers if number is not None} != set(range(layers)):
         raise UserError(
-            f"params: layer_decay {decay:g} needs a backbone whose {layers} layers have weights of their own; "
-            "set layer_decay: 1.0"
+            f"finetune.optimizer.layer_decay {decay:g} needs a backbone whose {layers} layers have separate weights; "
+            "set it to 1.0"
         )
     factors = {}
     height = 0

@@ -1,4 +1,4 @@
-"""A linear probe: logistic regression on frozen features, the start of a linear head."""
+"""Linear probe: logistic regression on features of a frozen encoder, initial weights of a linear head."""
 
 import numpy as np
 import torch
@@ -7,38 +7,40 @@ from torch import nn
 
 from complaints.core.errors import UserError
 
-# A dimension that hardly varies carries nothing, and dividing by its deviation would blow up noise
-# (all-MiniLM-L6-v2 has one that is constant).
+# A dimension that hardly varies carries no information, and dividing by its deviation would amplify noise
+# (all-MiniLM-L6-v2 has a constant one).
 SMALLEST_DEVIATION = 1e-4
 
 
 def fit_probe(features: np.ndarray, labels: np.ndarray, classes: int, c: float) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a multinomial logistic regression on standardised features, stated for the raw ones.
+    """Fit a multinomial logistic regression on standardised features, and return it for the raw ones.
 
-    The head of a fine-tuned model starts from it: a random head sends large, useless gradients through good
-    pretrained weights at first (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", LP-FT).
+    A fine-tuned model's head may be initialised from it: a random head first sends large, useless gradients through
+    good pretrained weights (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", LP-FT).
 
     Args:
         features: float32 [rows, width].
-        labels: Class ids, int [rows]; classes without a row get the lowest bias of all.
+        labels: Class ids, int [rows]; classes without a row get the lowest bias.
         classes: Number of classes.
         c: Inverse strength of the L2 penalty.
 
     Returns:
-        weight float32 [classes, width] and bias float32 [classes], to be used as features @ weight.T + bias.
+        weight float32 [classes, width] and bias float32 [classes]: logits are features @ weight.T + bias.
 
     Raises:
         UserError: if a feature is not finite.
     """
     if not np.isfinite(features).all():
-        raise UserError("the backbone gives features that are not finite; set precision: fp32 or take another backbone")
+        raise UserError(
+            "the backbone computes features that are not finite; set precision: fp32 or take another backbone"
+        )
     mean = features.mean(0, dtype=np.float64)
     deviation = features.std(0, dtype=np.float64)
     scale = np.where(deviation > SMALLEST_DEVIATION, 1 / np.maximum(deviation, SMALLEST_DEVIATION), 0.0)
     regression = LogisticRegression(C=c, max_iter=500, tol=1e-3)
     regression.fit((features - mean) * scale, labels)
     present, weights, biases = regression.classes_, regression.coef_, regression.intercept_
-    if len(present) == 2:  # scikit-learn states two classes as one difference
+    if len(present) == 2:  # scikit-learn fits the difference of two classes
         weights, biases = np.vstack([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
     weight = np.zeros((classes, features.shape[1]))
     bias = np.full(classes, biases.min())
@@ -48,8 +50,8 @@ def fit_probe(features: np.ndarray, labels: np.ndarray, classes: int, c: float) 
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
-def start_from_probe(head: nn.Linear, features: np.ndarray, labels: np.ndarray, c: float) -> None:
-    """Set a linear layer to the probe of these features."""
+def init_from_probe(head: nn.Linear, features: np.ndarray, labels: np.ndarray, c: float) -> None:
+    """Set a linear layer to the linear probe of these features."""
     weight, bias = fit_probe(features, labels, head.out_features, c)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))

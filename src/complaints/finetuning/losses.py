@@ -1,4 +1,4 @@
-"""What a training row costs: losses and class weights for a long tail."""
+"""Losses and class weights for a long tail."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from complaints.finetuning.params import ModelParams
+from complaints.finetuning.params import FinetuneParams, LossParams
 from complaints.finetuning.sampling import class_shares
 from complaints.scoring.logit_adjustment import log_prior
 
@@ -71,57 +71,56 @@ def logit_adjusted(
 class Objective:
     """The training loss of one model's entry in params.yaml, for one training set.
 
-    The loss of a step is the mean of its rows' losses, each counted as often as its class weighs:
-    sum of weight x loss over the rows, divided by the sum of their weights. Where a step is spread over several
-    forward passes or processes, each divides its own sum by the total of all the step's rows, and the parts add up.
-    What the total is under a budget of tokens, `budgets.step_divisor` says.
+    The loss of a step is the mean of its rows' losses, weighted by class: the sum of weight x loss over the rows,
+    divided by the loss normaliser (`batching.loss_normaliser`). Where a step is cut into micro-batches, each divides
+    its own sum by the normaliser of the batch, and the results add up.
     """
 
-    params: ModelParams
+    params: LossParams
     weights: torch.Tensor
     """Of each class, float32 [classes]."""
     prior: torch.Tensor
     """Log share of each class among the training rows, float32 [classes]."""
     mass: torch.Tensor
     """Share of each class in the loss: of the rows that are drawn, each counted by its weight; float32 [classes]."""
-    start_shift: torch.Tensor
-    """What to add to the biases of a plainly trained head, such as a probe, to start from; float32 [classes]."""
+    bias_shift: torch.Tensor
+    """Correction of the biases of a head trained without weights, such as a linear probe; float32 [classes]."""
 
     def rows(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the loss of each row before weighing, [rows], from logits [rows, classes]."""
-        if self.params.loss == "focal":
+        """Return the loss of each row before weighting, [rows], from logits [rows, classes]."""
+        if self.params.name == "focal":
             return focal(logits, labels, self.params.focal_gamma)
-        if self.params.loss == "logit_adjusted":
-            return logit_adjusted(logits, labels, self.prior, self.params.loss_tau, self.params.label_smoothing)
+        if self.params.name == "logit_adjusted":
+            return logit_adjusted(logits, labels, self.prior, self.params.tau, self.params.label_smoothing)
         return cross_entropy(logits, labels, self.params.label_smoothing)
 
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the sum of weight x loss over rows, a scalar; to be divided by the total of the whole step."""
+        """Return the sum of weight x loss over rows, a scalar; the loss normaliser of the batch divides it."""
         return (self.weights[labels] * self.rows(logits, labels)).sum()
 
-    def totals(self, labels: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
-        """Return the sum of the weights of each batch's rows, float64 [batches], from the class ids of all rows."""
+    def batch_weights(self, labels: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
+        """Return the sum of the row weights of each batch, float64 [batches], from the class ids of all rows."""
         weights = self.weights.cpu().numpy().astype(np.float64)[labels]
         return np.array([weights[rows].sum() for rows in batches])
 
-    def chance(self) -> float:
-        """Return the expected loss of a model that holds all classes for equally likely: ln(classes) if plain."""
+    def uniform_loss(self) -> float:
+        """Return the expected loss of a uniform prediction: ln(classes) for cross-entropy."""
         classes = torch.arange(len(self.mass), device=self.mass.device)
         losses = self.rows(torch.zeros(len(classes), len(classes), device=self.mass.device), classes)
         return float((self.mass * losses).sum())
 
 
-def start_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) -> np.ndarray:
-    """Return what turns a plain classifier's biases into those that an objective leads to, float64 [classes].
+def bias_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) -> np.ndarray:
+    """Return the correction from an unweighted classifier's biases to those of an objective, float64 [classes].
 
-    A plain classifier's logits hold the log prior of the training rows. Sampling and weights put another prior in its
-    place, and logit adjustment takes some of it out (Menon et al. 2021, section 4). A head that starts from a probe
-    would otherwise spend its training on moving its biases there. Classes without rows are raised no more than any.
+    The logits of an unweighted classifier hold the log prior of the training rows. Sampling and weights replace that
+    prior, and logit adjustment removes some of it (Menon et al. 2021, section 4). A head initialised from a linear
+    probe would otherwise spend its training on moving its biases there. Classes without rows get the least shift.
 
     Args:
         counts: Training rows of each class, int [classes].
         mass: Share of each class in the loss, [classes].
-        adjustment: What the loss adds to the logits, [classes].
+        adjustment: Addend of the loss to the logits, [classes].
     """
     present = counts > 0
     shift = np.log(mass[present] / (counts[present] / counts.sum())) - adjustment[present]
@@ -131,17 +130,18 @@ def start_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) ->
     return result
 
 
-def make_objective(params: ModelParams, labels: np.ndarray, classes: int, device: torch.device) -> Objective:
+def make_objective(params: FinetuneParams, labels: np.ndarray, classes: int, device: torch.device) -> Objective:
     """Return the objective of a model on training rows with these labels, int [rows]."""
     counts = np.bincount(labels, minlength=classes)
-    weights = class_weights(counts, params.class_weights, params.effective_beta)
+    loss = params.loss
+    weights = class_weights(counts, loss.class_weights, loss.effective_beta)
     mass = class_shares(counts, params.sampling) * weights
     mass /= mass.sum()
     prior = log_prior(labels, classes)
-    adjustment = params.loss_tau * prior if params.loss == "logit_adjusted" else np.zeros(classes)
+    adjustment = loss.tau * prior if loss.name == "logit_adjusted" else np.zeros(classes)
 
     def tensor(values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(device)
 
-    shift = start_shift(counts, mass, adjustment)
-    return Objective(params, tensor(weights), tensor(prior), tensor(mass), tensor(shift))
+    shift = bias_shift(counts, mass, adjustment)
+    return Objective(loss, tensor(weights), tensor(prior), tensor(mass), tensor(shift))

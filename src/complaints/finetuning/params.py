@@ -1,112 +1,133 @@
-"""An entry of `models:` in params.yaml: the parameters of one fine-tuned model, by the stages that read them."""
+"""Parameters of the stage finetune: the part of a model's entry that decides its training."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from complaints.backbones.params import TokenizerParams
-from complaints.core.config import Count, NotNegative, Positive, Range, Seed, Share
-from complaints.core.errors import UserError
-from complaints.features.params import EmbedParams
-from complaints.pretraining.params import MaskingParams
+from pydantic import Field, model_validator
+
+from complaints.backbones.params import MaxLength
+from complaints.core.config import Count, Listed, NotNegative, Positive, Section, Seed, Share, Text, rule
+from complaints.features.params import EmbedParams, HeadKindParams, TrainParams
 
 
-@dataclass(frozen=True)
-class LoraParams:
+class HeadParams(HeadKindParams):
+    """The classification head and its initial weights."""
+
+    probe_c: Positive
+
+    @model_validator(mode="after")
+    def _start_fits_kind(self) -> Self:
+        if self.kind == "stock" and self.start != "random":
+            raise rule("start", f"is {self.start!r}, which needs kind: linear (the stock head is not one linear layer)")
+        return self
+
+
+class LoraParams(Section):
     """Low-rank adapters; `targets` None stands for every linear layer of the encoder."""
 
     rank: Count
     alpha: Count
-    dropout: Annotated[float, Range(0, 0.9)]
-    targets: tuple[str, ...] | None
+    dropout: Annotated[float, Field(ge=0, le=0.9)]
+    targets: Listed[Text] | None
 
 
-@dataclass(frozen=True)
-class ModelParams(TokenizerParams, EmbedParams):
-    """One entry of `models:`."""
+class OptimizerParams(Section):
+    """AdamW and its learning rates over the run."""
 
-    pretrain: MaskingParams
-    freeze_layers: Annotated[int, Range(0)]
-    lora: LoraParams
-    probe_c: Positive
-    epochs: Count
-    batch_size: Count
-    batch_tokens: Annotated[int, Range(16)] | None
-    accumulation: Count
     learning_rate: Positive
     head_learning_rate: Positive
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
     weight_decay: NotNegative
     warmup_fraction: Share
-    max_grad_norm: Positive
-    patience: Count
-    loss: Literal["cross_entropy", "focal", "logit_adjusted"]
-    focal_gamma: NotNegative
-    loss_tau: NotNegative
-    label_smoothing: Annotated[float, Range(0, 0.9)]
-    class_weights: Literal["none", "inverse", "sqrt_inverse", "effective"]
-    effective_beta: Annotated[float, Range(0, 0.999999, above=True)]
-    sampling: Literal["shuffled", "sqrt", "class_aware"]
     schedule: Literal["linear", "cosine", "constant"]
-    layer_decay: Annotated[float, Range(0, 1, above=True)]
+    max_grad_norm: Positive
+
+
+class LossParams(Section):
+    """The loss of a row, and the weight of its class."""
+
+    name: Literal["cross_entropy", "focal", "logit_adjusted"]
+    focal_gamma: NotNegative
+    tau: NotNegative
+    label_smoothing: Annotated[float, Field(ge=0, le=0.9)]
+    class_weights: Literal["none", "inverse", "sqrt_inverse", "effective"]
+    effective_beta: Annotated[float, Field(gt=0, le=0.999999)]
+
+    @model_validator(mode="after")
+    def _smoothing_fits_loss(self) -> Self:
+        if self.name == "focal" and self.label_smoothing:
+            raise rule("label_smoothing", "must be 0.0 with name: focal")
+        return self
+
+
+class FinetuneParams(TrainParams):
+    """How a classifier is trained on its tokens or features."""
+
+    freeze_layers: Annotated[int, Field(ge=0)]
+    lora: LoraParams
+    epochs: Count
+    patience: Count
+    batch_size: Count
+    batch_tokens: Annotated[int, Field(ge=16)] | None
+    accumulation: Count
+    sampling: Literal["shuffled", "sqrt", "class_aware"]
+    optimizer: OptimizerParams
+    loss: LossParams
     packing: Literal["auto", "always", "never"]
     compile: bool
-    seed: Seed
     checkpoint_steps: Count
 
-
-RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf"})
-"""Rows that the scoreboard has anyway, and the folder models/pretrained/."""
-
-
-def check_models(models: dict[str, ModelParams]) -> None:
-    """Refuse names and choices that do not go together.
-
-    Raises:
-        UserError: naming the first one.
-    """
-    for name, model in models.items():
-        if name in RESERVED_NAMES or name.endswith("-adjusted") or not name.replace("-", "_").isidentifier():
-            raise UserError(
-                f"params: models.{name} cannot be a model's name; take letters, digits, '_' and '-', "
-                f"none of {', '.join(sorted(RESERVED_NAMES))}, and nothing that ends in -adjusted"
-            )
-        if model.head == "stock" and model.head_start != "random":
-            raise UserError(
-                f"params: models.{name}.head_start is {model.head_start!r}, which needs head: linear "
-                "(the stock head is not one linear layer)"
-            )
-        if model.loss == "focal" and model.label_smoothing:
-            raise UserError(f"params: models.{name}.label_smoothing must be 0.0 with loss: focal")
-        balanced = model.class_weights != "none", model.sampling != "shuffled", model.loss == "logit_adjusted"
+    @model_validator(mode="after")
+    def _choices_go_together(self) -> Self:
+        balanced = self.loss.class_weights != "none", self.sampling != "shuffled", self.loss.name == "logit_adjusted"
         if sum(balanced) > 1:
-            raise UserError(
-                f"params: models.{name} evens out its classes more than once; "
-                "take one of class_weights, sampling and loss: logit_adjusted"
+            raise rule(
+                "sampling",
+                f"is {self.sampling!r}: the classes are balanced more than once; take one of loss.class_weights, "
+                "sampling and loss.name: logit_adjusted",
             )
-        if model.head == "stock" and model.trains_head_alone:
-            raise UserError(f"params: models.{name}.train is {model.train!r}, which needs head: linear")
-        if model.train == "frozen" and model.head_start != "probe":
-            raise UserError(
-                f"params: models.{name}.train is 'frozen', whose head is the probe; set head_start: probe, "
-                "or train: head to train it from another start"
+        if self.freeze_layers and self.train != "full":
+            raise rule(
+                "freeze_layers",
+                f"is {self.freeze_layers}, but train: {self.train} leaves the whole encoder "
+                "as it is; set one of them back",
             )
-        if model.freeze_layers and model.train != "full":
-            raise UserError(
-                f"params: models.{name}.freeze_layers is {model.freeze_layers}, but train: {model.train} leaves the "
-                "whole encoder as it is; set one of them back"
+        if self.optimizer.layer_decay != 1 and self.train in ("frozen", "head"):
+            raise rule(
+                "optimizer.layer_decay",
+                f"is {self.optimizer.layer_decay:g}, but train: {self.train} trains no "
+                "layer of the encoder; set it to 1.0",
             )
-        if model.layer_decay != 1 and model.trains_head_alone:
-            raise UserError(
-                f"params: models.{name}.layer_decay is {model.layer_decay:g}, but train: {model.train} trains no layer "
-                "of the encoder; set it to 1.0"
+        if self.batch_tokens is not None and self.train in ("frozen", "head"):
+            raise rule(
+                "batch_tokens",
+                f"is {self.batch_tokens}, but train: {self.train} works on features, not tokens; set it to null",
             )
-        if model.batch_tokens is not None and model.trains_head_alone:
-            raise UserError(
-                f"params: models.{name}.batch_tokens is {model.batch_tokens}, but train: {model.train} works on "
-                "features, not tokens; set it to null"
+        return self
+
+
+class ModelParams(EmbedParams):
+    """The part of a model's entry that decides its `finetune` stage."""
+
+    max_length: MaxLength
+    seed: Seed
+    head: HeadParams
+    finetune: FinetuneParams
+
+    @model_validator(mode="after")
+    def _groups_go_together(self) -> Self:
+        train, budget = self.finetune.train, self.finetune.batch_tokens
+        if self.head.kind == "stock" and self.trains_head_only:
+            raise rule("finetune.train", f"is {train!r}, which needs head.kind: linear")
+        if train == "frozen" and self.head.start != "probe":
+            raise rule(
+                "finetune.train",
+                "is 'frozen', whose head is the linear probe; set head.start: probe, or finetune.train: head to train "
+                "the head from other initial weights",
             )
-        # Widths are rounded up to multiples of 8, so that the longest row needs as many.
-        if model.batch_tokens is not None and model.batch_tokens < model.max_length + 7:
-            raise UserError(
-                f"params: models.{name}.batch_tokens is {model.batch_tokens}; it must hold at least one text, "
-                f"max_length + 7 = {model.max_length + 7} tokens"
+        # Widths are rounded up to multiples of 8, so the longest row may need 7 tokens more than max_length.
+        if budget is not None and budget < self.max_length + 7:
+            raise rule(
+                "finetune.batch_tokens",
+                f"is {budget}; it must hold at least one text, max_length + 7 = {self.max_length + 7} tokens",
             )
+        return self

@@ -1,10 +1,8 @@
-"""One fine-tuned model from its tokens to its folder: what the `finetune` stage does."""
+"""The stage finetune: one model from its tokens to its checkpoint, predictions and history."""
 
 import csv
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +11,62 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import nn
 
-from complaints.backbones import pretrained, tokens
-from complaints.backbones.resolve import Backbone, folder_digest, resolve
-from complaints.backbones.tokenizer import check_tokenizer, load_tokenizer
-from complaints.backbones.tokens import TokenSet
-from complaints.core.files import file_digest, read_json, replacing_file, replacing_folder, write_json, writing
+from complaints.backbones.pretrained import resolve_pooling
+from complaints.backbones.tokens import TokenSet, read_tokens
+from complaints.core.files import read_json, replacing_file, replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
-from complaints.engine import distributed
+from complaints.engine import loop
 from complaints.engine.batches import Examples, FeatureSet
-from complaints.engine.checkpoints import Checkpoints, Progress, code_digest, fingerprint
-from complaints.engine.device import describe_device, device_name, explaining, resolve_precision
+from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
+from complaints.engine.device import explaining
+from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.inference import infer
+from complaints.engine.setup import run_config, set_up
 from complaints.features.embed import Features
-from complaints.finetuning import divergence, head_init, trainable
-from complaints.finetuning.loop import Data, train
-from complaints.finetuning.losses import Objective
+from complaints.finetuning import trainable
+from complaints.finetuning.batching import count_steps
+from complaints.finetuning.head_init import HeadOnly, HeadSources, initialise_head
+from complaints.finetuning.losses import Objective, make_objective
+from complaints.finetuning.optimizer import divergence_advice, make_optimizer
 from complaints.finetuning.params import ModelParams
+from complaints.finetuning.task import ClassificationTask, Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.scoring.predictions import write_predictions
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
-RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "packed", "processes", "versions")
-CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "pretraining", "scoring")
+CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring")
 """Packages whose code decides the result of a training."""
-
-Report = Callable[[Progress], None]
+RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "packed", "processes", "versions")
 
 STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "gradient_norm")
 EPOCH_COLUMNS = ("epoch", "step", "train_loss", "validation_loss", "validation_accuracy", "validation_macro_f1")
 
 
-def write_rows(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+@dataclass(frozen=True)
+class Inputs:
+    """The files that fine-tuning reads, beside the backbone and its initial weights."""
+
+    tokens: Path
+    """Folder with tokens by split, and meta.json."""
+    features: Path
+    """Folder with features by split, where the head needs them."""
+    labels: Path
+    """JSON list of the class names, in the order of their ids."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that fine-tuning writes."""
+
+    model: Path
+    """Folder of the checkpoint."""
+    predictions: Path
+    history: Path
+    """Folder of steps.csv and epochs.csv."""
+
+
+def _write_history(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     """Write dictionaries with these keys as CSV, atomically; None becomes an empty field."""
     with replacing_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=columns, lineterminator="\n")
@@ -52,122 +74,149 @@ def write_rows(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]])
         writer.writerows(rows)
 
 
-def _identity(
-    name: str, params: ModelParams, backbone: Backbone, begin: Backbone, accelerator: Accelerator, packed: bool
+@dataclass(frozen=True)
+class Trained:
+    """A trained classifier and the record of its training."""
+
+    model: classifier.Classifier
+    tokenizer: Any
+    adapter: trainable.Adapter | None
+    record: dict[str, Any]
+    progress: Progress
+
+    def write(self, outputs: Outputs, row_ids: dict[str, list[str]], logits: dict[str, np.ndarray]) -> None:
+        """Write checkpoint, predictions and history."""
+        with writing("a result"):
+            with replacing_folder(outputs.model) as target:
+                pooling, max_length = self.record["pooling"], self.record["params"]["max_length"]
+                classifier.save(self.model, self.tokenizer, target, pooling, max_length)
+                if self.adapter is not None:
+                    self.adapter.save(target / trainable.ADAPTER_FOLDER)
+                write_json(target / "training.json", self.record)
+            write_predictions(outputs.predictions, row_ids, logits)
+            _write_history(outputs.history / "steps.csv", STEP_COLUMNS, self.progress.steps)
+            _write_history(outputs.history / "epochs.csv", EPOCH_COLUMNS, self.progress.epochs)
+
+
+def _settings(params: ModelParams) -> loop.LoopSettings:
+    recipe, optimizer = params.finetune, params.finetune.optimizer
+    head_only = params.trains_head_only
+    return loop.LoopSettings(
+        seed=params.seed,
+        # The head of a frozen model is the linear probe: epoch 0.
+        epochs=0 if recipe.train == "frozen" else recipe.epochs,
+        patience=recipe.patience,
+        accumulation=recipe.accumulation,
+        peak_learning_rate=optimizer.head_learning_rate if head_only else optimizer.learning_rate,
+        warmup_fraction=optimizer.warmup_fraction,
+        schedule=optimizer.schedule,
+        max_grad_norm=optimizer.max_grad_norm,
+        checkpoint_steps=recipe.checkpoint_steps,
+        # By chance a random head may name more classes than early training does; it is nothing to fall back on.
+        initial_counts=params.head.start != "random",
+    )
+
+
+def make_training(
+    accelerator: Accelerator,
+    model: nn.Module,
+    data: Data,
+    params: ModelParams,
+    objective: Objective,
+    checkpoints: Checkpoints,
+) -> loop.Training:
+    """Return the fine-tuning of a model, ready for `loop.train`.
+
+    Args:
+        accelerator: The link to device, precision and the other processes.
+        model: A classifier of tokens, or a head of features, on the device.
+        data: The rows to train and validate on.
+        params: The model's entry.
+        objective: The training loss.
+        checkpoints: The checkpoints of the run.
+    """
+    recipe = params.finetune
+    return loop.Training(
+        accelerator=accelerator,
+        model=model,
+        optimizer=accelerator.prepare(make_optimizer(model, recipe.optimizer)),
+        task=ClassificationTask(accelerator, model, data, recipe, params.seed, objective),
+        settings=_settings(params),
+        check=DivergenceCheck(objective.uniform_loss(), divergence_advice(recipe), accelerator.scaler is not None),
+        checkpoints=checkpoints,
+        steps=count_steps(data.train, recipe, params.seed, data.packed),
+    )
+
+
+@explaining("raise accumulation (the same step in smaller micro-batches), or lower batch_tokens or max_length")
+def finetune(
+    params: ModelParams, inputs: Inputs, outputs: Outputs, scratch: Path, on_epoch: Callable[[Progress], None]
 ) -> dict[str, Any]:
-    """Describe everything that the result depends on; a run is resumed where all of it is the same."""
-    device = device_name()
-    data = [*Path("data/tokens", name).glob("*.parquet"), *Path("data/features", name).glob("*.npy")]
-    return {
-        "params": asdict(params),
-        "backbone_sha256": backbone.digest,
-        "weights_sha256": folder_digest(begin.folder),
-        "pooling": pretrained.resolve_pooling(params.pooling, backbone, begin),
-        "data": {file.name: file_digest(file) for file in sorted(data)},
-        "labels": read_json("data/interim/labels.json"),
-        "device": describe_device(device),
-        "precision": resolve_precision(params.precision, device),
-        "packed": packed,
-        "processes": accelerator.num_processes,
-        "versions": {package: version(package) for package in VERSIONED},
-        "code": code_digest(CODE),
-    }
+    """Train one model and write its checkpoint, predictions and history.
 
+    Of several processes that train together the first one writes and reports.
 
-def _write(
-    name: str,
-    model: classifier.Classifier,
-    tokenizer: Any,
-    adapter: trainable.Adapter | None,
-    record: dict[str, Any],
-    progress: Progress,
-    row_ids: dict[str, list[str]],
-    logits: dict[str, np.ndarray],
-) -> None:
-    """Write all that a training leaves behind."""
-    with writing("a result"):
-        with replacing_folder(Path("models") / name) as target:
-            classifier.save(model, tokenizer, target, record["pooling"], record["params"]["max_length"])
-            if adapter is not None:
-                adapter.save(target / trainable.ADAPTER_FOLDER)
-            write_json(target / "training.json", record)
-        write_predictions(Path("predictions") / f"{name}.parquet", row_ids, logits)
-        write_rows(Path("reports/training") / name / "steps.csv", STEP_COLUMNS, progress.steps)
-        write_rows(Path("reports/training") / name / "epochs.csv", EPOCH_COLUMNS, progress.epochs)
-
-
-def _silent(progress: Progress) -> None:
-    """Report nothing: the first process does."""
-
-
-@explaining("raise accumulation (the same step in smaller pieces), or lower batch_tokens or max_length")
-def finetune(name: str, params: ModelParams, scratch: Path, on_epoch: Report) -> dict[str, Any]:
-    """Train the model `name` and write its folder, predictions and history.
-
-    Reads data/tokens/<name>/, data/features/<name>/, data/interim/labels.json and the folder that `weights` names;
-    writes models/<name>/, predictions/<name>.parquet and reports/training/<name>/{steps,epochs}.csv, relative to the
-    working directory. Checkpoints are kept under `scratch` until all of these are complete. Of several processes that
-    train together the first one writes and reports.
+    Args:
+        params: The model's entry in params.yaml.
+        inputs: The files to read.
+        outputs: The files to write.
+        scratch: Folder for the run's checkpoints, which are kept until all outputs are complete.
+        on_epoch: Called after each epoch, on the first process.
 
     Returns:
-        The record that stands in models/<name>/training.json.
+        The record in training.json.
 
     Raises:
-        UserError: if the backbone cannot be loaded, the tokens are not its own, training diverges, or memory or
+        UserError: if the backbone cannot be loaded, the tokens are another tokenizer's, training diverges, or memory or
             the disk is full.
     """
-    device = device_name()
-    precision = resolve_precision(params.precision, device)
-    accelerator = distributed.make_accelerator(device, precision)
-    backbone = resolve(params.backbone)
-    begin = pretrained.starting_weights(params.weights, backbone)
-    tokenizer = load_tokenizer(backbone.folder)
-    folder = Path("data/tokens") / name
-    check_tokenizer(folder / "meta.json", tokenizer)
-    labels: list[str] = read_json("data/interim/labels.json")
+    setup = set_up(params.backbone, params.precision, inputs.tokens, Path(params.weights))
+    accelerator, tokenizer, recipe = setup.accelerator, setup.tokenizer, params.finetune
+    labels: list[str] = read_json(inputs.labels)
     set_seed(params.seed)
-    pooling = pretrained.resolve_pooling(params.pooling, backbone, begin)
-    model = classifier.build(begin, params.head, pooling, labels).to(accelerator.device)
-    packed = prepare_attention(model.encoder, params.packing, params.compile, precision)
-    adapted = trainable.choose_trained(model, params)
+    pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
+    model = classifier.build(setup.initial, params.head.kind, pooling, labels).to(accelerator.device)
+    packed = prepare_attention(model.encoder, recipe.packing, recipe.compile, setup.precision)
+    adapted = trainable.choose_trainable(model, recipe)
     parameters = trainable.count_parameters(model)
-    identity = _identity(name, params, backbone, begin, accelerator, packed)
+    data_files = [*inputs.tokens.glob("*.parquet"), *inputs.features.glob("*.npy")]
+    config = run_config(setup, params, data_files, VERSIONED, CODE)
+    config |= {"pooling": pooling, "packed": packed, "labels": labels}
     first = accelerator.is_main_process
-    checkpoints = Checkpoints(scratch / "finetune" / name, fingerprint(identity), writes=first)
-    for warning in divergence.unusual_rates(params.train, params) if first else ():
-        print(f"warning: models.{name}.{warning}", file=sys.stderr)
+    checkpoints = Checkpoints(scratch, json_digest(config), writes=first)
 
-    splits: dict[str, TokenSet] = {split: tokens.read_tokens(folder / f"{split}.parquet") for split in SPLITS}
-    features = Features(Path("data/features") / name)
+    splits: dict[str, TokenSet] = {split: read_tokens(inputs.tokens / f"{split}.parquet") for split in SPLITS}
+    features = Features(inputs.features)
     examples: Mapping[str, Examples] = splits
     learner: nn.Module = model
-    if params.trains_head_alone:
+    if params.trains_head_only:
         examples = {split: FeatureSet(features.read(split, len(rows)), rows.labels) for split, rows in splits.items()}
-        learner = head_init.HeadAlone(model)
-
-    def start(objective: Objective) -> None:
-        head_init.start_head(model, params, features, splits["train"].labels, accelerator, tokenizer, labels, objective)
-
+        learner = HeadOnly(model)
     data = Data(examples["train"], examples["validation"], tokenizer.pad_token_id, len(labels), packed)
-    # A frozen model's head is the probe: epoch 0.
-    recipe = replace(params, epochs=0) if params.train == "frozen" else params
-    progress = train(accelerator, learner, data, recipe, checkpoints, start, on_epoch if first else _silent)
-    base = params.backbone if begin == backbone else params.weights
+    sources = HeadSources(features, splits["train"].labels, tokenizer, labels, params.max_length)
+    objective = make_objective(recipe, data.train.labels, data.classes, accelerator.device)
+    training = make_training(accelerator, learner, data, params, objective, checkpoints)
+    progress = loop.train(
+        training,
+        initialise=lambda: initialise_head(model, params.head, sources, accelerator, objective),
+        on_epoch=on_epoch if first else None,
+    )
+    base = params.backbone if setup.initial == setup.backbone else params.weights
     adapter = trainable.merge_adapters(adapted, base) if adapted is not None else None
     logits = {s: infer(accelerator, learner, examples[s], data.pad_id, f"predict {s}") for s in HELD_OUT}
     record = {
         "backbone": params.backbone,
-        **{key: identity[key] for key in RECORDED},
-        "tokenizer_sha256": read_json(folder / "meta.json")["tokenizer_sha256"],
+        **{key: config[key] for key in RECORDED},
+        "tokenizer_sha256": read_json(inputs.tokens / "meta.json")["tokenizer_sha256"],
         "classes": len(labels),
         "train_rows": len(data.train),
         "best_epoch": progress.best_epoch,
         "epochs": progress.epochs,
         "parameters": parameters,
-        "params": asdict(params),
+        "params": config["params"],
     }
     if first:
         row_ids = {split: splits[split].row_ids for split in HELD_OUT}
-        _write(name, model, tokenizer, adapter, record, progress, row_ids, logits)
+        Trained(model, tokenizer, adapter, record, progress).write(outputs, row_ids, logits)
         checkpoints.discard()
     return record

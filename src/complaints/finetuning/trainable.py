@@ -1,4 +1,4 @@
-"""What is trained of a model: all of it, its upper layers, or low-rank adapters and the head."""
+"""Trainable parameters of a model: all, those of its upper layers, or low-rank adapters and the head."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +10,15 @@ from torch import nn
 
 from complaints.core.errors import UserError
 from complaints.core.files import write_json
-from complaints.engine.checkpoints import trained_parameters
-from complaints.finetuning.params import LoraParams, ModelParams
+from complaints.engine.checkpoints import trainable_parameters
+from complaints.finetuning.params import FinetuneParams, LoraParams
 from complaints.modeling.classifier import Classifier
 
 ADAPTER_FOLDER = "adapter"
 
 
 def layers_of(encoder: Any) -> nn.ModuleList | None:
-    """Return an encoder's layers from the lowest up; None where they share their weights (ALBERT)."""
+    """Return an encoder's layers, lowest first; None where they share their weights (ALBERT)."""
     for module in encoder.modules():
         if isinstance(module, nn.ModuleList) and len(module) == encoder.config.num_hidden_layers:
             return module
@@ -26,22 +26,22 @@ def layers_of(encoder: Any) -> nn.ModuleList | None:
 
 
 def freeze_layers(encoder: Any, count: int) -> None:
-    """Leave the embeddings and the `count` lowest layers untrained.
+    """Freeze the embeddings and the `count` lowest layers.
 
     Raises:
-        UserError: if there are not so many, or layers share their weights.
+        UserError: if the encoder has fewer layers, or layers share their weights.
     """
     layers = layers_of(encoder)
     if layers is None or count > len(layers):
-        there = "layers that share their weights" if layers is None else f"{len(layers)} layers"
-        raise UserError(f"freeze_layers: {count} cannot be frozen, the encoder has {there}")
+        found = "layers that share their weights" if layers is None else f"{len(layers)} layers"
+        raise UserError(f"finetune.freeze_layers: {count} cannot be frozen, the encoder has {found}")
     embeddings = [module for name, module in encoder.named_children() if "embed" in name]
     for module in [*embeddings, *layers[:count]]:
         module.requires_grad_(False)
 
 
 def _linear_layers(encoder: nn.Module) -> list[str]:
-    """Return the names of an encoder's linear layers but those of the pooler, which is not used."""
+    """Return the names of an encoder's linear layers without the pooler, which is not used."""
     return [
         name
         for name, module in encoder.named_modules()
@@ -50,15 +50,15 @@ def _linear_layers(encoder: nn.Module) -> list[str]:
 
 
 def add_adapters(encoder: Any, params: LoraParams) -> Any:
-    """Put low-rank adapters into `encoder`, in place, and leave all else in it untrained (LoRA, Hu et al. 2022).
+    """Put low-rank adapters into `encoder`, in place, and freeze everything else in it (LoRA, Hu et al. 2022).
 
-    The second matrix of an adapter starts at zero, so that the model is unchanged at first.
+    The second matrix of an adapter is zero at first, so the model computes what it did before.
 
     Returns:
         peft's view of the encoder.
 
     Raises:
-        UserError: if `targets` names a layer that is not there or cannot be adapted.
+        UserError: if `targets` names a layer that is missing or cannot be adapted.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -71,12 +71,12 @@ def add_adapters(encoder: Any, params: LoraParams) -> Any:
     try:
         return get_peft_model(encoder, config)
     except ValueError as error:
-        raise UserError(f"lora.targets: {str(error).strip().splitlines()[0]}") from None
+        raise UserError(f"finetune.lora.targets: {str(error).strip().splitlines()[0]}") from None
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """Adapters that were merged into an encoder, to be loaded over the weights that training began with."""
+    """Adapters that were merged into an encoder, to be loaded over its initial weights."""
 
     config: dict[str, Any]
     tensors: dict[str, torch.Tensor]
@@ -89,10 +89,10 @@ class Adapter:
 
 
 def merge_adapters(adapted: Any, base: str) -> Adapter:
-    """Add the adapters into the encoder's own matrices, in place, and return them.
+    """Merge the adapters into the encoder's own matrices, in place, and return them.
 
     Args:
-        adapted: What `add_adapters` returned.
+        adapted: The result of `add_adapters`.
         base: Name of the weights under the adapters.
     """
     from peft import get_peft_model_state_dict
@@ -106,11 +106,11 @@ def merge_adapters(adapted: Any, base: str) -> Adapter:
     return Adapter(config, tensors)
 
 
-def choose_trained(model: Classifier, params: ModelParams) -> Any | None:
-    """Make only those parameters trainable that `train` and `freeze_layers` say.
+def choose_trainable(model: Classifier, params: FinetuneParams) -> Any | None:
+    """Make only the parameters trainable that `train` and `freeze_layers` select.
 
     Returns:
-        What `add_adapters` returned, or None without adapters.
+        The result of `add_adapters`, or None without adapters.
     """
     if params.train == "lora":
         return add_adapters(model.encoder, params.lora)
@@ -122,8 +122,8 @@ def choose_trained(model: Classifier, params: ModelParams) -> Any | None:
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Return how many numbers the model holds (`total`) and how many of them training changes (`trainable`)."""
+    """Return the number of parameters of the model (`total`) and of those that training changes (`trainable`)."""
     return {
         "total": sum(parameter.numel() for parameter in model.parameters()),
-        "trainable": sum(parameter.numel() for parameter in trained_parameters(model).values()),
+        "trainable": sum(parameter.numel() for parameter in trainable_parameters(model).values()),
     }

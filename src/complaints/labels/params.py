@@ -1,14 +1,11 @@
 """Parameters of the stage merge_labels."""
 
-from dataclasses import dataclass
-
-from complaints.core.config import Count
+from complaints.core.config import Count, Section, Text
 
 
-@dataclass(frozen=True)
-class MergeLabelsParams:
-    """How raw labels become classes."""
+class MergeLabelsParams(Section):
+    """The label map, and the classes that are kept."""
 
-    map: str
+    map: Text
     only_listed: bool
     min_count: Count

@@ -1,1 +1,1 @@
-"""Which data, code and parameters made an output, read from dvc.lock and verified."""
+"""Lineage of outputs: the data, code and parameters that made them, read from dvc.lock and verified."""

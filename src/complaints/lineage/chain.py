@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.files import read_parquet
 from complaints.lineage.lock import Entry, Stage, hash_path, is_code, is_inside
 
-MANIFEST = "data/raw/source.json"
-COMPLAINTS = "data/raw/complaints.parquet"
+MANIFEST = paths.MANIFEST.as_posix()
+COMPLAINTS = paths.COMPLAINTS.as_posix()
 TRAIN = "train.parquet"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A stage in a chain.
-
-    `made_by` names, for each dependency that is an output, the stages that made it; `products` are the outputs
-    that the rest of the chain (or the one who asks) uses.
-    """
+    """A stage in a chain."""
 
     stage: Stage
     made_by: dict[str, tuple[str, ...]]
+    """Dependency that is an output -> names of the stages that made it."""
     products: tuple[Entry, ...]
+    """Outputs that later stages of the chain read, or that were asked for."""
 
     def kind(self, dep: Entry) -> Literal["data", "code", "source"]:
         """Return `data` for another stage's output, `code` for Python and its requirements, else `source`."""
@@ -35,8 +34,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """A chain of stages, sources first, that ends with the stages that made `target`."""
+class Chain:
+    """Stages from the sources to those that made `target`, each after the stages that it depends on."""
 
     target: str
     outs: tuple[Entry, ...]
@@ -44,7 +43,7 @@ class Trace:
 
 
 def _makers(lock: dict[str, Stage], path: str) -> tuple[str, ...]:
-    """Return the stages with an output that is `path`, lies inside it, or holds it."""
+    """Return the names of the stages with an output that is `path`, is inside it or contains it."""
     return tuple(
         name
         for name, stage in lock.items()
@@ -52,25 +51,25 @@ def _makers(lock: dict[str, Stage], path: str) -> tuple[str, ...]:
     )
 
 
-def trace(lock: dict[str, Stage], path: str) -> Trace:
-    """Return the chain of an output, of a file inside an output, or of a folder that holds outputs.
+def chain_of(lock: dict[str, Stage], path: str) -> Chain:
+    """Return the chain of an output, of a file inside an output, or of a folder that contains outputs.
 
     Raises:
-        UserError: if `path` is none of these; the message lists the nearest outputs.
+        UserError: if `path` is neither; the message lists the nearest outputs.
     """
     targets = _makers(lock, path)
     if not targets:
         known = [out.path for stage in lock.values() for out in stage.outs]
         near = difflib.get_close_matches(path, known, n=3, cutoff=0.3) or known
-        raise UserError(f"{path} is no output of any stage in dvc.lock; the nearest are {', '.join(near)}")
+        raise UserError(f"no stage in dvc.lock has the output {path}; the nearest outputs are {', '.join(near)}")
     order: list[str] = []
-    seen: set[str] = set()
+    visited: set[str] = set()
     wanted = {path}
 
     def visit(name: str) -> None:
-        if name in seen:
+        if name in visited:
             return
-        seen.add(name)
+        visited.add(name)
         for dep in lock[name].deps:
             makers = _makers(lock, dep.path)
             if makers:
@@ -92,14 +91,15 @@ def trace(lock: dict[str, Stage], path: str) -> Trace:
         ]
         steps.append(Step(stage, made_by, tuple(used)))
     outs = [o for name in targets for o in lock[name].outs if is_inside(path, o.path) or is_inside(o.path, path)]
-    return Trace(path, tuple(outs), tuple(steps))
+    return Chain(path, tuple(outs), tuple(steps))
 
 
-def trained_on(chain: Trace, root: Path) -> dict[str, Any] | None:
-    """Return the file, number and identity of the rows that the last stage (or the nearest before it) trained on.
+def trained_on(chain: Chain, root: Path) -> dict[str, Any] | None:
+    """Return path, number and identity of the rows that the last stage, or the nearest one before it, trained on.
 
-    `row_ids_sha256` is over the sorted row ids, each followed by a newline. None where no stage of the chain reads a
-    train.parquet, or where the workspace does not hold it as dvc.lock has it.
+    Returns:
+        `path`, `rows` and `row_ids_sha256`, the sha256 of the sorted row ids, each followed by a newline. None if no
+        stage of the chain reads a train.parquet, or if the one in the workspace differs from dvc.lock.
     """
     for step in reversed(chain.steps):
         for dep in step.stage.deps:

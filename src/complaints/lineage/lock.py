@@ -1,6 +1,6 @@
-"""dvc.lock as typed stages, and the hashes DVC would compute for what lies in the workspace.
+"""Stages of dvc.lock, and DVC's hashes of the files in the workspace.
 
-Paths are relative to the root of the project, with forward slashes, as dvc.lock writes them.
+Paths are relative to the root of the project and have forward slashes, as in dvc.lock.
 """
 
 import hashlib
@@ -31,41 +31,40 @@ class Entry:
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of a stage: what it read, the parameters it was given, its command, what it wrote.
-
-    `params` maps a parameter file to its dotted keys and their values.
-    """
+    """One execution of a stage: its command, dependencies, parameters and outputs."""
 
     name: str
     cmd: str
     deps: tuple[Entry, ...]
     params: dict[str, dict[str, Any]]
+    """Parameter file -> dotted key -> value."""
     outs: tuple[Entry, ...]
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Say whether `path` is `folder` or lies inside it."""
+    """Return whether `path` is `folder` or inside it."""
     return path == folder or path.startswith(f"{folder}/")
 
 
 def is_code(path: str) -> bool:
-    """Return whether a dependency that no stage makes is code: Python, a folder of it, or the list of packages."""
+    """Return whether a dependency that no stage makes is code: Python, a folder of it or the list of packages."""
     name = path.rpartition("/")[2]
     return name.endswith(".py") or name.startswith("requirements") or is_inside(path, "src")
 
 
 def folder_md5(files: Iterable[tuple[str, str]]) -> str:
-    """Return DVC's hash of a folder that holds `files`, pairs of (path inside the folder, md5 of the bytes).
+    """Return DVC's hash of a folder: the md5 of DVC's JSON listing of it (dvc_data.hashfile.tree.Tree.as_bytes).
 
-    It is the md5 of the JSON listing that DVC keeps for a folder (dvc_data.hashfile.tree.Tree.as_bytes).
+    Args:
+        files: Pairs of (path inside the folder, md5 of the bytes).
     """
     listing = [{"md5": md5, "relpath": path} for path, md5 in sorted(files)]
     return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _files_in(root: Path, folder: Path) -> list[Path]:
-    """Return the files in `folder` that DVC sees: all but those that the root's .dvcignore names."""
-    import pathspec  # comes with dvc; without dvc there is no dvc.lock to compare with
+    """Return the files in `folder` except those that the root's .dvcignore excludes."""
+    import pathspec  # a dependency of dvc; without dvc there would be no dvc.lock to compare with
 
     ignore_file = root / ".dvcignore"
     patterns = ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
@@ -79,7 +78,7 @@ def _files_in(root: Path, folder: Path) -> list[Path]:
 
 
 def hash_path(root: Path, path: str) -> str | None:
-    """Return the md5 that DVC 3 gives to a file or folder of the workspace, or None if there is none."""
+    """Return DVC 3's md5 of a file or folder in the workspace, or None if there is none."""
     root = root.resolve()
     full = root / path
     if full.is_dir():
@@ -102,19 +101,19 @@ def read_lock(path: Path) -> dict[str, Stage]:
     """Read dvc.lock; keys are stage names, `finetune@minilm` for an entry of a foreach stage.
 
     Raises:
-        UserError: if there is no dvc.lock, or it is not of the schema 2.0 that DVC 2 and 3 write with md5 hashes.
+        UserError: if dvc.lock is missing, or is not of schema 2.0 with md5 hashes, as DVC 3 writes it.
     """
     if not path.is_file():
-        raise UserError(f"{path} is missing, so nothing says what made the outputs; run `dvc repro` to make both")
+        raise UserError(f"{path} is missing, and with it the record of what made the outputs; run `dvc repro`")
     lock = read_yaml(path)
     schema = lock.get("schema") if isinstance(lock, dict) else None
     if schema != LOCK_SCHEMA:
-        raise UserError(f"{path}: schema is {schema!r}, only {LOCK_SCHEMA!r} is known; run `dvc repro` with DVC 3")
+        raise UserError(f"{path}: schema is {schema!r}, not {LOCK_SCHEMA!r}; run `dvc repro` with DVC 3")
     stages = {}
     for name, value in (lock.get("stages") or {}).items():
         where = f"{path}, stage {name}"
         if not isinstance(value, dict) or "cmd" not in value:
-            raise UserError(f"{where}: no `cmd`; run `dvc repro` to write it again")
+            raise UserError(f"{where}: `cmd` is missing; run `dvc repro` to rewrite it")
         stages[name] = Stage(
             name=name,
             cmd=_command(value["cmd"]),
@@ -129,8 +128,8 @@ def _command(cmd: str | list[str]) -> str:
     return cmd if isinstance(cmd, str) else "\n".join(cmd)
 
 
-def fingerprint(stage: Stage) -> str:
-    """Return the identity of a stage's inputs: a sha256 over its command, dependencies (path, md5) and parameters."""
+def stage_inputs_hash(stage: Stage) -> str:
+    """Return a sha256 over a stage's command, dependencies (path, md5) and parameters."""
     inputs = {
         "cmd": stage.cmd,
         "deps": sorted([dep.path, dep.md5] for dep in stage.deps),
@@ -140,16 +139,16 @@ def fingerprint(stage: Stage) -> str:
 
 
 def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one mapping with dotted keys."""
+    """Flatten nested mappings into one with dotted keys."""
     if not isinstance(values, dict):
         return {prefix: values}
     return {k: v for name, value in values.items() for k, v in flatten(value, f"{prefix}.{name}".lstrip(".")).items()}
 
 
 def stage_now(name: str, root: Path) -> Stage:
-    """Return the stage as dvc.yaml, params.yaml and the workspace have it now, as DVC writes it when the stage ends.
+    """Return the entry that DVC would write to dvc.lock if the stage ended now.
 
-    DVC itself resolves dvc.yaml's templates, which takes about half a second. Outputs that are not there are left out.
+    DVC itself resolves the templates of dvc.yaml, which takes about half a second. Missing outputs are left out.
 
     Raises:
         UserError: if the stage or a dependency is missing.
@@ -176,5 +175,5 @@ def stage_now(name: str, root: Path) -> Stage:
     found = entries([dep.def_path for dep in deps])
     missing = {dep.def_path.rstrip("/") for dep in deps} - {entry.path for entry in found}
     if missing:
-        raise UserError(f"{min(missing)} is missing, and stage {name} reads it; run `dvc repro`")
+        raise UserError(f"{min(missing)} is missing, a dependency of stage {name}; run `dvc repro`")
     return Stage(name, _command(stage.cmd), found, values, entries([out.def_path for out in stage.outs]))

@@ -1,4 +1,4 @@
-"""`complaints trace`: which data, code and parameters made an output, as text or JSON."""
+"""The command `complaints trace`: the chain of an output as text or JSON."""
 
 import dataclasses
 import json
@@ -9,15 +9,15 @@ from typing import Any
 
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
-from complaints.lineage.chain import MANIFEST, Trace, trace, trained_on
-from complaints.lineage.lock import Entry, fingerprint, flatten, is_inside, read_lock
+from complaints.lineage.chain import MANIFEST, Chain, chain_of, trained_on
+from complaints.lineage.lock import Entry, flatten, is_inside, read_lock, stage_inputs_hash
 from complaints.lineage.verify import find_problems
 
 WIDTH = 96
 
 
-def as_dict(chain: Trace, root: Path) -> dict[str, Any]:
-    """Return a chain as plain JSON values, in the words of SLSA provenance (subject, materials, products)."""
+def as_dict(chain: Chain, root: Path) -> dict[str, Any]:
+    """Return a chain as JSON values, with the terms of SLSA provenance (subject, materials, products)."""
 
     def named(entry: Entry) -> dict[str, Any]:
         return {"path": entry.path, "digest": {"md5": entry.md5}}
@@ -25,7 +25,7 @@ def as_dict(chain: Trace, root: Path) -> dict[str, Any]:
     steps = [
         {
             "stage": step.stage.name,
-            "fingerprint": fingerprint(step.stage),
+            "fingerprint": stage_inputs_hash(step.stage),
             "command": step.stage.cmd,
             "materials": [
                 {**named(dep), "kind": step.kind(dep), "made_by": list(step.made_by.get(dep.path, ()))}
@@ -48,7 +48,7 @@ def as_dict(chain: Trace, root: Path) -> dict[str, Any]:
 
 
 def _wrapped(label: str, items: list[str]) -> list[str]:
-    """Return `label` and comma-separated items as lines of at most WIDTH characters, where words allow it."""
+    """Return a label and comma-separated items as lines of at most WIDTH characters, except where a word is longer."""
     wrapper = textwrap.TextWrapper(
         WIDTH,
         initial_indent=f"  {label:<8}",
@@ -63,8 +63,8 @@ def _line(label: str, entry: Entry, note: str = "") -> str:
     return f"  {label:<8}{entry.path:<44} {entry.md5[:12]}{'/' if entry.md5.endswith('.dir') else ' '} {note}".rstrip()
 
 
-def render(chain: Trace, root: Path) -> str:
-    """Return a chain as text for a terminal, the target first; md5s are cut to 12 digits, a `/` marks a folder's."""
+def render(chain: Chain, root: Path) -> str:
+    """Return a chain as text, the target first; md5s are cut to 12 digits, and `/` marks that of a folder."""
     value = as_dict(chain, root)
     rows = value["trained_on"]
     lines = [chain.target]
@@ -96,26 +96,26 @@ def render(chain: Trace, root: Path) -> str:
 def _relative(path: str, root: Path) -> str:
     relative = os.path.relpath(root / path, root)
     if relative.startswith(".."):
-        raise UserError(f"{path} lies outside of {root}, so no stage of this project made it")
+        raise UserError(f"{path} is outside the project {root}; name an output of one of its stages")
     return Path(relative).as_posix()
 
 
 def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
-    """Print the chain of an output and, with `verify`, whether it still holds.
+    """Print the chain of an output, and verify it on request.
 
     Args:
-        path: The output, a file in it or a folder of outputs; absolute or relative to `root`.
-        verify: Recompute the hashes and compare the parameters.
+        path: An output, a file in it or a folder of outputs; absolute or relative to `root`.
+        verify: Recompute the hashes, compare the parameters and print what differs.
         as_json: Print one JSON object instead of text.
         root: The folder of dvc.yaml.
 
     Returns:
-        The exit status: 1 if a link does not hold, else 0.
+        The exit status: 1 if something differs from dvc.lock, else 0.
 
     Raises:
-        UserError: as `read_lock` and `trace` do.
+        UserError: as `read_lock` and `chain_of` do, and for a path outside the project.
     """
-    chain = trace(read_lock(root / "dvc.lock"), _relative(path, root))
+    chain = chain_of(read_lock(root / "dvc.lock"), _relative(path, root))
     problems = find_problems(chain, root) if verify else []
     if as_json:
         value = as_dict(chain, root)
@@ -125,10 +125,10 @@ def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
         return 1 if problems else 0
     print(render(chain, root))
     if problems:
-        print(f"\nDoes not hold. First: {problems[0].message}")
+        print(f"\nVerification failed. First: {problems[0].message}")
         for problem in problems[1:]:
             print(f"  then: {problem.message}")
     elif verify:
         first = chain.steps[0].stage.name
-        print(f"\nHolds: every hash, parameter and link from {first} to {chain.target} is as recorded.")
+        print(f"\nVerified: every hash, parameter and link from {first} to {chain.target} is as recorded.")
     return 1 if problems else 0

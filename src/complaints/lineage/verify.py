@@ -1,4 +1,4 @@
-"""Whether a chain of stages still holds: its hashes, parameters and links against the workspace."""
+"""Verification of a chain: its hashes, parameters and links compared with the workspace."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from complaints.core.config import read_yaml
 from complaints.core.files import file_digest, read_json
-from complaints.lineage.chain import COMPLAINTS, MANIFEST, Step, Trace
+from complaints.lineage.chain import COMPLAINTS, MANIFEST, Chain, Step
 from complaints.lineage.lock import Entry, Stage, flatten, hash_path, is_inside
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A link of a chain that does not hold."""
+    """A difference between dvc.lock and the workspace."""
 
     stage: str
     path: str
@@ -21,7 +21,7 @@ class Problem:
 
 
 class _Hashes:
-    """Hashes of the workspace, each computed once."""
+    """Hashes of paths in the workspace, each computed once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -34,9 +34,11 @@ class _Hashes:
 
 
 def _check_bytes(stage: Stage, entry: Entry, now: str | None, verb: str) -> list[Problem]:
-    """Compare what `stage` read or wrote (`verb`) with what lies in the workspace now."""
+    """Compare a path that `stage` read or wrote (`verb`) with the hash that it has now."""
     if now is None:
-        message = f"{entry.path}, which {stage.name} {verb}, is not in the workspace; `dvc checkout` or `git checkout`"
+        message = (
+            f"{entry.path}, which {stage.name} {verb}, is not in the workspace; run `dvc checkout` or `git checkout`"
+        )
         return [Problem(stage.name, entry.path, "missing", message)]
     if now != entry.md5:
         message = f"{entry.path} is not what {stage.name} {verb}: its md5 is {now}, dvc.lock has {entry.md5}"
@@ -45,7 +47,7 @@ def _check_bytes(stage: Stage, entry: Entry, now: str | None, verb: str) -> list
 
 
 def _check_deps(step: Step, made: dict[str, tuple[str, str]], hashes: _Hashes) -> list[Problem]:
-    """Check what a stage read; `made` maps each product of the earlier steps to (stage, md5)."""
+    """Check the dependencies of a stage; `made` maps each product of the earlier steps to (stage, md5)."""
     problems = []
     for dep in step.stage.deps:
         if dep.path not in made:
@@ -58,7 +60,7 @@ def _check_deps(step: Step, made: dict[str, tuple[str, str]], hashes: _Hashes) -
 
 
 def _look_up(values: Any, key: str) -> Any:
-    """Return the value of a dotted key, and no values (`{}`) where there is none."""
+    """Return the value of a dotted key, or `{}` if there is none."""
     for part in key.split("."):
         if not isinstance(values, dict) or part not in values:
             return {}
@@ -81,20 +83,20 @@ def _check_params(stage: Stage, root: Path) -> list[Problem]:
 
 
 def _check_manifest(step: Step, root: Path) -> list[Problem]:
-    """Check that the source manifest speaks of the complaints that lie beside it."""
+    """Check that the source manifest has the sha256 of the complaints."""
     if not any(is_inside(MANIFEST, out.path) for out in step.products):
         return []
     if not (root / MANIFEST).is_file() or not (root / COMPLAINTS).is_file():
         return []  # a missing file is reported as such
-    said, found = read_json(root / MANIFEST).get("complaints_sha256"), file_digest(root / COMPLAINTS)
-    if said == found:
+    recorded, found = read_json(root / MANIFEST).get("complaints_sha256"), file_digest(root / COMPLAINTS)
+    if recorded == found:
         return []
-    message = f"{MANIFEST} speaks of complaints with sha256 {said}, {COMPLAINTS} has {found}"
+    message = f"{MANIFEST} is the manifest of complaints with sha256 {recorded}, but {COMPLAINTS} has {found}"
     return [Problem(step.stage.name, MANIFEST, "manifest", message)]
 
 
-def find_problems(chain: Trace, root: Path) -> list[Problem]:
-    """Recompute every hash and compare every parameter of a chain; problems come in order from source to target."""
+def find_problems(chain: Chain, root: Path) -> list[Problem]:
+    """Return the problems of a chain, in order from source to target: every hash and every parameter is compared."""
     hashes = _Hashes(root)
     made: dict[str, tuple[str, str]] = {}
     problems = []

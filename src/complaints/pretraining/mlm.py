@@ -1,9 +1,7 @@
-"""More masked-language-model training of a backbone, on the training texts alone: what the `pretrain` stage does."""
+"""The stage pretrain: masked-language-model training of a backbone on the training texts."""
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +10,48 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import nn
-from tqdm.auto import tqdm
 
-from complaints.backbones import tokens
 from complaints.backbones.pretrained import PRETRAINING_FILE, is_decoder
-from complaints.backbones.resolve import Backbone
-from complaints.backbones.tokenizer import check_tokenizer, load_tokenizer
+from complaints.backbones.tokens import TokenSet, read_tokens
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, read_json, replacing_folder, write_json, writing
-from complaints.engine import distributed
-from complaints.engine.batches import epoch_batches, padded, step_seed
-from complaints.engine.checkpoints import Checkpoints, Progress, code_digest, fingerprint
-from complaints.engine.device import describe_device, device_name, explaining, resolve_precision
-from complaints.engine.schedules import learning_rate_factor
+from complaints.core.files import read_json, replacing_folder, write_json, writing
+from complaints.engine import loop
+from complaints.engine.batches import epoch_batches, padded
+from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
+from complaints.engine.device import explaining
+from complaints.engine.divergence import DivergenceCheck
+from complaints.engine.optimizer import make_adamw
+from complaints.engine.setup import run_config, set_up
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.pretraining.params import MaskingParams, PretrainParams
 
 WARMUP_FRACTION = 0.1
 WEIGHT_DECAY = 0.01
-MAX_NORM = 1.0
+MAX_GRAD_NORM = 1.0
 CHECKPOINT_STEPS = 200
 CODE = ("backbones", "core", "engine", "modeling", "pretraining")
 """Packages whose code decides the result of a training."""
 VERSIONED = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
+RECORDED = ("backbone_sha256", "device", "precision", "processes", "versions")
 
 
 def mask_tokens(
     inputs: dict[str, torch.Tensor], tokenizer: Any, share: float, seed: list[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose tokens to predict, and hide them as Devlin et al. (2019) do.
+    """Choose tokens to predict and hide them, by the rule of Devlin et al. (2019).
 
-    Of the chosen ones, 80 % become the mask token, 10 % a random token and 10 % stay. Special tokens and padding are
-    never chosen, and at least one token of a batch is, where it has any other. The draw depends on the arguments alone.
+    Of the chosen tokens, 80 % become the mask token, 10 % a random token and 10 % stay. Special tokens and padding are
+    never chosen; at least one other token of a batch is. The draw depends on the arguments alone.
 
     Args:
         inputs: `input_ids` and `attention_mask`, [rows, tokens].
-        tokenizer: Knows the mask token, the special ones and the size of the vocabulary.
+        tokenizer: Its mask token, special tokens and vocabulary size are used.
         share: Share of the tokens to choose.
-        seed: Numbers that stand for the batch's place in the run.
+        seed: Seed of the run, epoch and index of the batch.
 
     Returns:
-        The ids with the chosen tokens hidden, and which ones are chosen, bool, both [rows, tokens].
+        The ids with the chosen tokens hidden, and whether a token is chosen, bool, both [rows, tokens].
     """
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
     ids = inputs["input_ids"].cpu().numpy().copy()
@@ -70,9 +68,9 @@ def mask_tokens(
 
 
 class MaskedLanguageModel(nn.Module):
-    """transformers' masked-language model, whose head is computed at the chosen tokens alone.
+    """The masked-language model of transformers, with its head computed at the chosen tokens only.
 
-    The head's last layer is as wide as the vocabulary: on the few tokens that are to be predicted it costs a seventh.
+    The head's last layer is as wide as the vocabulary; at the tokens to predict (15 %) it costs a seventh.
     """
 
     def __init__(self, model: Any) -> None:
@@ -88,133 +86,174 @@ class MaskedLanguageModel(nn.Module):
         return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
 
-def _optimizer(model: nn.Module, learning_rate: float) -> torch.optim.AdamW:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    decaying = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [{"params": decaying, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+@dataclass(frozen=True)
+class MaskingTask:
+    """Masked-language-model training as a task of the training loop."""
+
+    accelerator: Accelerator
+    data: TokenSet
+    tokenizer: Any
+    params: MaskingParams
+    seed: int
+
+    def epoch(self, epoch: int) -> "MaskedEpoch":
+        """Return the batches of an epoch; they and their masks are functions of the seed, the epoch and the index."""
+        return MaskedEpoch(self, epoch, epoch_batches(self.data.lengths, self.params.batch_size, self.seed, epoch))
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the sum of the cross-entropies of the masked tokens, a scalar, from logits [tokens, vocabulary]."""
+        return nn.functional.cross_entropy(outputs, targets, reduction="sum")
+
+    def validate(self) -> None:
+        """Return None: the weights after the last epoch are kept."""
 
 
-def train(
-    accelerator: Accelerator,
-    model: MaskedLanguageModel,
-    data: tokens.TokenSet,
-    tokenizer: Any,
-    params: MaskingParams,
-    seed: int,
-    checkpoints: Checkpoints,
-) -> Progress:
-    """Train in place; batches, masks and dropout are functions of (seed, epoch, batch), as in fine-tuning.
+@dataclass(frozen=True)
+class MaskedEpoch:
+    """The batches of one epoch."""
 
-    Raises:
-        UserError: if the loss is no finite number.
+    task: MaskingTask
+    epoch: int
+    batches: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> "MaskedBatch":
+        task = self.task
+        inputs = padded(task.data, self.batches[index], task.tokenizer.pad_token_id, task.accelerator.device)
+        seed = [task.seed, self.epoch, index]
+        # The mask is drawn for the complete batch, so it does not depend on how micro-batches cut it.
+        masked_ids, chosen = mask_tokens(inputs, task.tokenizer, task.params.mask_share, seed)
+        return MaskedBatch(inputs["input_ids"], masked_ids, inputs["attention_mask"], chosen)
+
+
+@dataclass(frozen=True)
+class MaskedBatch:
+    """The rows of one step, all tensors of shape [rows, tokens]."""
+
+    ids: torch.Tensor
+    masked_ids: torch.Tensor
+    """The ids with the chosen tokens hidden."""
+    attention_mask: torch.Tensor
+    chosen: torch.Tensor
+    """Whether a token is to be predicted."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def normaliser(self) -> float:
+        """The number of tokens to predict."""
+        return float(max(1, int(self.chosen.sum())))
+
+    @property
+    def weight(self) -> float:
+        """The number of tokens to predict: the loss in the history is a mean over them."""
+        return self.normaliser
+
+    def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Return the model's arguments and the ids to predict, int64 [tokens], of the rows at these positions."""
+        rows = torch.from_numpy(positions).to(self.ids.device)
+        chosen = self.chosen[rows]
+        inputs = {"input_ids": self.masked_ids[rows], "attention_mask": self.attention_mask[rows], "chosen": chosen}
+        return inputs, self.ids[rows][chosen]
+
+
+def make_training(
+    task: MaskingTask, model: MaskedLanguageModel, checkpoints: Checkpoints, vocabulary: int
+) -> loop.Training:
+    """Return the masked-language-model training of a model, ready for `loop.train`.
+
+    Args:
+        task: The data and its masks.
+        model: The model, on the device.
+        checkpoints: The checkpoints of the run.
+        vocabulary: Number of tokens that the model chooses from.
     """
-    optimizer = accelerator.prepare(_optimizer(model, params.learning_rate))
-    prepared = accelerator.prepare(model)
-    steps = params.epochs * math.ceil(len(data) / params.batch_size)
-    progress = checkpoints.resume(model, optimizer, accelerator.scaler) or Progress()
-    model.train()
-    bar = tqdm(total=steps, initial=progress.step, desc="pretrain", unit="step", disable=None)
-    while progress.epoch < params.epochs:
-        batches = epoch_batches(data.lengths, params.batch_size, seed, progress.epoch)
-        for number in range(progress.batch, len(batches)):
-            torch.manual_seed(step_seed(seed, progress.epoch, number))
-            rate = params.learning_rate * learning_rate_factor(progress.step, steps, WARMUP_FRACTION, "linear")
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            inputs = padded(data, batches[number], tokenizer.pad_token_id, accelerator.device)
-            loss = train_step(
-                accelerator, prepared, optimizer, inputs, tokenizer, params, [seed, progress.epoch, number]
-            )
-            progress.step += 1
-            progress.batch = number + 1
-            if not math.isfinite(loss):
-                raise UserError(f"the loss is {loss} at step {progress.step}; lower pretrain.learning_rate")
-            progress.steps.append({"step": progress.step, "epoch": progress.epoch + 1, "loss": loss})
-            bar.update()
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            if progress.step % CHECKPOINT_STEPS == 0 and progress.batch < len(batches):
-                checkpoints.save(progress, model, optimizer, accelerator.scaler)
-        progress.epoch += 1
-        progress.batch = 0
-        losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
-        progress.epochs.append({"epoch": progress.epoch, "step": progress.step, "loss": float(np.mean(losses))})
-        checkpoints.save(progress, model, optimizer, accelerator.scaler)
-    bar.close()
-    return progress
+    accelerator, params = task.accelerator, task.params
+    rates = ((parameter, params.learning_rate) for parameter in model.parameters() if parameter.requires_grad)
+    return loop.Training(
+        accelerator=accelerator,
+        model=model,
+        optimizer=accelerator.prepare(make_adamw(rates, WEIGHT_DECAY)),
+        task=task,
+        settings=loop.LoopSettings(
+            seed=task.seed,
+            epochs=params.epochs,
+            patience=None,
+            accumulation=params.accumulation,
+            peak_learning_rate=params.learning_rate,
+            warmup_fraction=WARMUP_FRACTION,
+            schedule="linear",
+            max_grad_norm=MAX_GRAD_NORM,
+            checkpoint_steps=CHECKPOINT_STEPS,
+        ),
+        check=DivergenceCheck(
+            uniform_loss=math.log(vocabulary),
+            advice="most likely from too high a learning rate; lower pretrain.learning_rate, or take fp32 as precision",
+            scaled=accelerator.scaler is not None,
+        ),
+        checkpoints=checkpoints,
+        steps=params.epochs * math.ceil(len(task.data) / params.batch_size),
+    )
 
 
-def train_step(
-    accelerator: Accelerator,
-    model: Callable[..., torch.Tensor],
-    optimizer: Any,
-    inputs: dict[str, torch.Tensor],
-    tokenizer: Any,
-    params: MaskingParams,
-    place: list[int],
-) -> float:
-    """Do one step of descent on the masked tokens of a batch and return its loss."""
-    hidden, chosen = mask_tokens(inputs, tokenizer, params.mask_share, place)
-    logits = model(hidden, inputs["attention_mask"], chosen)
-    loss = nn.functional.cross_entropy(logits.float(), inputs["input_ids"][chosen])
-    accelerator.backward(loss)
-    accelerator.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], MAX_NORM)
-    optimizer.step()
-    optimizer.zero_grad()
-    return loss.item()
+def _epochs(progress: Progress) -> list[dict[str, Any]]:
+    """Return the record's row of each epoch: its number, the steps so far and the mean training loss."""
+    return [{"epoch": row["epoch"], "step": row["step"], "loss": row["train_loss"]} for row in progress.epochs[1:]]
 
 
-@explaining("lower pretrain.batch_size or max_length")
-def pretrain(name: str, backbone: Backbone, params: PretrainParams, scratch: Path) -> dict[str, Any]:
-    """Train the backbone of the entry `name` on data/tokens/<name>/train.parquet and write models/pretrained/<name>/.
+@explaining("raise pretrain.accumulation, or lower pretrain.batch_size or max_length")
+def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) -> dict[str, Any]:
+    """Train the backbone on the training tokens and write encoder, tokenizer and record.
 
-    A backbone without a head for predicting tokens gets a random one; it is not kept.
+    A backbone without a head that predicts tokens gets a random one; it is not kept. Of several processes that train
+    together the first one writes.
+
+    Args:
+        params: The model's entry.
+        tokens: Folder of its tokens.
+        output: Folder to write.
+        scratch: Folder for the run's checkpoints, which are kept until the output is complete.
 
     Returns:
-        The record that stands in pretraining.json.
+        The record in pretraining.json.
 
     Raises:
-        UserError: if the backbone is no encoder with a mask token, the tokens are not its own, the loss diverges,
-            or memory is full.
+        UserError: if the backbone is a decoder or has no mask token, the tokens are another tokenizer's, training
+            diverges, or memory or the disk is full.
     """
     from transformers import AutoModelForMaskedLM
 
-    device = device_name()
-    precision = resolve_precision(params.precision, device)
-    tokenizer = load_tokenizer(backbone.folder)
-    if tokenizer.mask_token is None or is_decoder(read_json(backbone.folder / "config.json")["model_type"]):
+    setup = set_up(params.backbone, params.precision, tokens)
+    tokenizer, accelerator = setup.tokenizer, setup.accelerator
+    if tokenizer.mask_token is None or is_decoder(read_json(setup.backbone.folder / "config.json")["model_type"]):
         raise UserError(f"pretrain.epochs: {params.backbone} has no mask token to be trained with; set it to 0")
-    source = Path("data/tokens") / name
-    check_tokenizer(source / "meta.json", tokenizer)
-    inputs = {
-        "params": asdict(params),
-        "backbone_sha256": backbone.digest,
-        "tokens": file_digest(source / "train.parquet"),
-        "device": describe_device(device),
-        "precision": precision,
-        "versions": {package: version(package) for package in VERSIONED},
-        "code": code_digest(CODE),
-    }
-    checkpoints = Checkpoints(scratch / "pretrain" / name, fingerprint(inputs))
+    train_file = tokens / "train.parquet"
+    config = run_config(setup, params, [train_file], VERSIONED, CODE)
+    first = accelerator.is_main_process
+    checkpoints = Checkpoints(scratch, json_digest(config), writes=first)
     set_seed(params.seed)
-    accelerator = distributed.make_accelerator(device, precision)
-    model, loading = classifier.load_pretrained(backbone.folder, AutoModelForMaskedLM, output_loading_info=True)
-    prepare_attention(model.base_model, "never", False, precision)
+    folder = setup.backbone.folder
+    model, loading = classifier.load_pretrained(folder, AutoModelForMaskedLM, output_loading_info=True)
+    prepare_attention(model.base_model, "never", False, setup.precision)
     wrapped = MaskedLanguageModel(model).to(accelerator.device)
-    data = tokens.read_tokens(source / "train.parquet")
-    progress = train(accelerator, wrapped, data, tokenizer, params.pretrain, params.seed, checkpoints)
+    data = read_tokens(train_file)
+    task = MaskingTask(accelerator, data, tokenizer, params.pretrain, params.seed)
+    progress = loop.train(make_training(task, wrapped, checkpoints, model.config.vocab_size))
     record = {
         "backbone": params.backbone,
-        **{key: inputs[key] for key in ("backbone_sha256", "device", "precision", "versions")},
+        **{key: config[key] for key in RECORDED},
         "train_rows": len(data),
         "random_at_first": sorted(loading["missing_keys"]),
-        "epochs": progress.epochs,
-        "params": asdict(params),
+        "epochs": _epochs(progress),
+        "params": config["params"],
     }
-    with writing("the pretrained weights"), replacing_folder(Path("models/pretrained") / name) as target:
-        model.base_model.save_pretrained(target)
-        tokenizer.save_pretrained(target)
-        write_json(target / PRETRAINING_FILE, record)
-    checkpoints.discard()
+    if first:
+        with writing("the pretrained weights"), replacing_folder(output) as target:
+            model.base_model.save_pretrained(target)
+            tokenizer.save_pretrained(target)
+            write_json(target / PRETRAINING_FILE, record)
+        checkpoints.discard()
     return record

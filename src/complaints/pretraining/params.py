@@ -1,27 +1,27 @@
 """Parameters of the stage pretrain: the part of a model's entry that decides its masked-language-model training."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from pydantic import Field
+
 from complaints.backbones.params import Precision
-from complaints.core.config import Count, Positive, Range, Seed
+from complaints.core.config import Count, Positive, Section, Seed, Text
 
 
-@dataclass(frozen=True)
-class MaskingParams:
-    """How the backbone's masked-language-model training goes on, on the training texts."""
+class MaskingParams(Section):
+    """Masked-language-model training on the training texts."""
 
-    epochs: Annotated[int, Range(0)]
+    epochs: Annotated[int, Field(ge=0)]
     batch_size: Count
+    accumulation: Count
     learning_rate: Positive
-    mask_share: Annotated[float, Range(0, 0.9, above=True)]
+    mask_share: Annotated[float, Field(gt=0, le=0.9)]
 
 
-@dataclass(frozen=True)
-class PretrainParams:
+class PretrainParams(Section):
     """The part of a model's entry that decides its `pretrain` stage."""
 
-    backbone: str
-    pretrain: MaskingParams
+    backbone: Text
     precision: Precision
     seed: Seed
+    pretrain: MaskingParams

@@ -1,1 +1,1 @@
-"""Parts of self-contained HTML pages and figures that several stages share."""
+"""Self-contained HTML pages, and figures in one style, for the stages that report to people."""

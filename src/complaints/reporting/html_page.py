@@ -1,10 +1,17 @@
-"""One HTML page in one file: headings, text, tables and pictures, readable on a phone and on a desk."""
+"""Self-contained HTML pages of headings, text, tables and figures, for phones and desktops.
+
+The markup and the style are in page.html.jinja. This module prepares the texts that the template shows; the template
+escapes every one of them.
+"""
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cache
 from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 
 class Share(float):
@@ -13,44 +20,30 @@ class Share(float):
 
 Cell = str | int | float | None
 
-CONTENTS_FROM = 10
-"""A page of so many sections has a table of contents."""
+LEAST_SECTIONS_FOR_CONTENTS = 10
+"""A page with at least this many sections has a table of contents."""
 
 MEDIUM, LONG = 30, 100
-"""Cells with more characters are kept from becoming narrow columns of single words."""
+"""Cells with more characters have a minimum width, so that they do not become narrow columns of single words."""
 
-STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #1a1a1a; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0.5rem 0; }
-h2 { font-size: 1.2rem; line-height: 1.3; margin: 2.5rem 0 0.5rem; }
-p { max-width: 42rem; overflow-wrap: anywhere; }
-.banner { max-width: none; background: #fff3cd; border-left: 0.4rem solid #c77700; padding: 0.6rem 0.8rem; }
-.table { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.875rem; line-height: 1.35; }
-th, td { padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
-th { border-bottom-color: #888; }
-td { min-width: 3rem; max-width: 26rem; overflow-wrap: break-word; }
-.medium { min-width: 9rem; }
-.long { min-width: 16rem; overflow-wrap: anywhere; }
-.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { padding-left: 0; }
-@media (max-width: 30rem) { table { font-size: 0.8125rem; } th, td { padding: 0.25rem 0.4rem; } }
-nav { columns: 16rem; margin: 1rem 0; padding: 0.6rem 0.8rem; background: #f4f6f8; }
-nav a { display: block; padding: 0.25rem 0; color: #0b57a4; break-inside: avoid; }
-img { display: block; width: 100%; max-width: 46rem; height: auto; }
-""".strip()
+MEDIUM_WIDTH, LONG_WIDTH = 20, 36
+"""The minimum widths of such cells in characters; the template's style sets them in rem."""
+
+PADDING_WIDTH, LEAST_WIDTH = 2, 7
+"""The padding and the minimum width of any cell in characters."""
+
+PHONE_WIDTH, HALF_WIDTH = 51, 72
+"""Tables that need more characters scroll on a phone, or do not fit into half of a desktop's width."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One heading with, in this order, paragraphs, a table and a picture; all but the heading may be left out.
+    """One heading with, in this order, paragraphs, a table and a figure; all but the heading are optional.
 
-    `text` is plain text whose paragraphs are parted by a blank line. `header` names the columns of `rows`.
-    In a row, text stands left and numbers stand right: an int gets thousands separators, a float three decimals,
-    a Share is shown in percent, None an empty cell. `png` is a file whose bytes are copied into the page; the heading
-    is its text alternative.
+    `text` is plain text with a blank line between paragraphs. `header` names the columns of `rows`. In a row, text is
+    aligned left and numbers are aligned right: an int has thousands separators, a float three decimals, a Share is
+    shown in percent, None as an empty cell. `png` is a file whose bytes are copied into the page; the heading is its
+    text alternative.
     """
 
     heading: str
@@ -60,74 +53,134 @@ class Section:
     png: Path | None = None
 
 
-def render(title: str, lead: str, sections: Sequence[Section], banner: str = "") -> str:
-    """Return the whole page as HTML that refers to nothing outside itself.
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of a paragraph: plain text, or the name of a file to link to."""
 
-    Every text is escaped. `lead` is the paragraph under the title; `banner`, if given, is a warning above it. A page of
-    CONTENTS_FROM sections or more has a table of contents.
+    text: str
+    is_file: bool
 
-    Raises ValueError for a row whose length is not the header's, FileNotFoundError for a missing picture.
+
+@dataclass(frozen=True)
+class _CellView:
+    """A formatted cell and its CSS class, "" for none."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class _SectionView:
+    heading: str
+    paragraphs: list[list[_Piece]]
+    header: list[_CellView]
+    rows: list[list[_CellView]]
+    png: str | None
+    """The figure in base64."""
+    half: bool
+    """Whether half of a desktop's width is enough."""
+    scrolls: bool
+    """Whether the table is probably wider than a phone."""
+
+
+@dataclass(frozen=True)
+class _Page:
+    title: str
+    banner: str
+    lead: list[list[_Piece]]
+    has_contents: bool
+    sections: list[_SectionView]
+
+
+def render(
+    title: str, lead: str, sections: Sequence[Section], banner: str = "", linked_files: Sequence[str] = ()
+) -> str:
+    """Return the complete page as HTML that loads nothing from outside itself.
+
+    Args:
+        title: Text of the tab and of the first heading.
+        lead: The paragraphs under the title.
+        sections: The content; from LEAST_SECTIONS_FOR_CONTENTS sections on, the page has a table of contents.
+        banner: A warning above the lead, "" for none.
+        linked_files: Names of files in the folder of the page; a paragraph that names one links to it.
+
+    Raises:
+        ValueError: if a row's length is not the header's.
+        FileNotFoundError: if a figure is missing.
     """
-    top = [f"<h1>{escape(title)}</h1>"]
-    if banner:
-        top.append(f'<p class="banner" role="note">{escape(banner)}</p>')
-    contents = _contents(sections) if len(sections) >= CONTENTS_FROM else []
-    numbered = (_section(number, section) for number, section in enumerate(sections, 1))
-    body = "\n".join([*top, *_paragraphs(lead), *contents, *numbered])
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{STYLE}\n</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    page = _Page(
+        title=title,
+        banner=banner,
+        lead=_paragraphs(lead, linked_files),
+        has_contents=len(sections) >= LEAST_SECTIONS_FOR_CONTENTS,
+        sections=[_section(section, linked_files) for section in sections],
+    )
+    return _template().render(page=page)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("complaints.reporting", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html.jinja")
+
+
+def _section(section: Section, linked_files: Sequence[str]) -> _SectionView:
+    for row in section.rows:
+        if len(row) != len(section.header):
+            raise ValueError(f"a row has {len(row)} cells under {len(section.header)} headings: {list(row)}")
+    columns = list(zip(*section.rows, strict=True)) if section.rows else [()] * len(section.header)
+    # A column is numeric, and its heading is aligned right, if it has cells and none of them is text.
+    numeric = [bool(column) and not any(isinstance(cell, str) for cell in column) for column in columns]
+    header = [_CellView(name, "number" if n else "") for name, n in zip(section.header, numeric, strict=True)]
+    rows = [[_cell(cell) for cell in row] for row in section.rows]
+    width = _least_width([header, *rows])
+    return _SectionView(
+        heading=section.heading,
+        paragraphs=_paragraphs(section.text, linked_files),
+        header=header,
+        rows=rows,
+        png=base64.b64encode(section.png.read_bytes()).decode("ascii") if section.png is not None else None,
+        half=width <= HALF_WIDTH,
+        scrolls=width > PHONE_WIDTH,
     )
 
 
-def _contents(sections: Sequence[Section]) -> list[str]:
-    links = (f'<a href="#{number}">{escape(section.heading)}</a>' for number, section in enumerate(sections, 1))
-    return ['<nav aria-label="Contents">', *links, "</nav>"]
+def _paragraphs(text: str, linked_files: Sequence[str]) -> list[list[_Piece]]:
+    return [_pieces(part.strip(), linked_files) for part in text.split("\n\n") if part.strip()]
 
 
-def _section(number: int, section: Section) -> str:
-    parts = [f'<h2 id="{number}">{escape(section.heading)}</h2>', *_paragraphs(section.text)]
-    if section.header:
-        parts.append(_table(section.header, section.rows))
-    if section.png is not None:
-        data = base64.b64encode(section.png.read_bytes()).decode("ascii")
-        parts.append(f'<img alt="{escape(section.heading)}" src="data:image/png;base64,{data}">')
-    return "<section>\n" + "\n".join(parts) + "\n</section>"
+def _pieces(paragraph: str, linked_files: Sequence[str]) -> list[_Piece]:
+    if not linked_files:
+        return [_Piece(paragraph, is_file=False)]
+    names = "|".join(map(re.escape, linked_files))
+    pieces = re.split(rf"(?<![\w./-])({names})(?![\w-])", paragraph)
+    # re.split returns the matches of the group at the odd positions.
+    return [_Piece(text, is_file=position % 2 == 1) for position, text in enumerate(pieces) if text]
 
 
-def _paragraphs(text: str) -> list[str]:
-    return [f"<p>{escape(part.strip())}</p>" for part in text.split("\n\n") if part.strip()]
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    # A column is numeric, and its heading stands right, when no cell of it is text.
-    numeric = [bool(rows) and not any(isinstance(cell, str) for cell in column) for column in _columns(header, rows)]
-    head = "".join(
-        f'<th class="number">{escape(name)}</th>' if right else f"<th>{escape(name)}</th>"
-        for name, right in zip(header, numeric, strict=True)
-    )
-    lines = ["<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows]
-    return (
-        f'<div class="table">\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n'
-        + "\n".join(lines)
-        + "\n</tbody>\n</table>\n</div>"
-    )
-
-
-def _columns(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[tuple[Cell, ...]]:
-    for row in rows:
-        if len(row) != len(header):
-            raise ValueError(f"a row has {len(row)} cells under {len(header)} headings: {list(row)}")
-    return list(zip(*rows, strict=True)) if rows else [() for _ in header]
-
-
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell) -> _CellView:
     if cell is None:
-        return "<td></td>"
+        return _CellView("", "")
     if isinstance(cell, str):
-        kind = ' class="long"' if len(cell) > LONG else ' class="medium"' if len(cell) > MEDIUM else ""
-        return f"<td{kind}>{escape(cell)}</td>"
+        return _CellView(cell, "long" if len(cell) > LONG else "medium" if len(cell) > MEDIUM else "")
     form = ".1%" if isinstance(cell, Share) else ".3f" if isinstance(cell, float) else ","
-    return f'<td class="number">{cell:{form}}</td>'
+    return _CellView(f"{cell:{form}}", "number")
+
+
+def _least_width(lines: Sequence[Sequence[_CellView]]) -> int:
+    """Return an estimate of the width, in characters, below which a browser cannot shrink a table."""
+    return sum(max(LEAST_WIDTH, *map(_least_cell_width, column)) + PADDING_WIDTH for column in zip(*lines, strict=True))
+
+
+def _least_cell_width(cell: _CellView) -> int:
+    if cell.kind == "number":
+        return len(cell.text)
+    fixed = {"medium": MEDIUM_WIDTH, "long": LONG_WIDTH}
+    return fixed.get(cell.kind) or max(map(len, cell.text.split(" ")))

@@ -87,8 +87,12 @@ def rescued_classes(scores: ClassScores, reference: ClassScores) -> int:
 
 
 def accuracy_error(share: float, rows: int) -> float:
-    """Return the standard error of an accuracy over `rows` rows, sqrt(p (1 - p) / n)."""
-    return float(np.sqrt(share * (1 - share) / rows))
+    """Return the standard error of an accuracy p over n rows: half the width of its Wilson score interval at z = 1.
+
+    The formula is sqrt(p (1 - p) / n + 1 / (4 n^2)) / (1 + 1 / n) (Wilson 1927). Other than sqrt(p (1 - p) / n), it is
+    above 0 for p = 0 and p = 1.
+    """
+    return float(np.sqrt(share * (1 - share) / rows + 1 / (4 * rows**2)) / (1 + 1 / rows))
 
 
 def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> float:

@@ -1,55 +1,57 @@
 """Parameters of the stage fetch."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from complaints.core.config import Day, Range, Seed
+from pydantic import Field, model_validator
+
+from complaints.core.config import Day, Listed, Section, Seed, Text, rule
 
 
-@dataclass(frozen=True)
-class SampleParams:
-    """Parameters of the synthetic corpus."""
+class SampleParams(Section):
+    """The synthetic corpus."""
 
-    rows: Annotated[int, Range(100)]
+    rows: Annotated[int, Field(ge=100)]
     seed: Seed
 
 
-@dataclass(frozen=True)
-class ColumnParams:
-    """Column of a user's file for each role; None where the file has no such column."""
+class ColumnParams(Section):
+    """Columns of a user's file by their content; None where the file has no such column."""
 
-    text: str
-    label: str
-    id: str | None
-    date: str | None
-    product: str | None
-    split: str | None
+    text: Text
+    label: Text
+    id: Text | None
+    date: Text | None
+    product: Text | None
+    split: Text | None
 
 
-@dataclass(frozen=True)
-class FileParams:
-    """Format, encoding and columns of a user's file."""
+class FileParams(Section):
+    """Format and columns of a user's file."""
 
     format: Literal["auto", "csv", "parquet", "jsonl"]
-    encoding: str
+    encoding: Text
     columns: ColumnParams
 
 
-@dataclass(frozen=True)
-class CfpbParams:
-    """Filters of the CFPB's complaints; None keeps all. Dates are YYYY-MM-DD, and both ends are included."""
+class CfpbParams(Section):
+    """The CFPB's complaints to keep; None keeps all. Days are YYYY-MM-DD, both ends included."""
 
     date_from: Day | None
     date_to: Day | None
-    products: tuple[str, ...] | None
+    products: Listed[Text] | None
+
+    @model_validator(mode="after")
+    def _days_are_in_order(self) -> Self:
+        if self.date_from and self.date_to and self.date_from > self.date_to:
+            raise rule("date_from", f"is {self.date_from!r}, later than date_to, {self.date_to!r}")
+        return self
 
 
-@dataclass(frozen=True)
-class FetchParams:
-    """Source of the complaints."""
+class FetchParams(Section):
+    """The source of the complaints."""
 
     source: Literal["sample", "file", "hub", "cfpb"]
-    path: str
+    path: Text
     mask_personal_data: bool
     sample: SampleParams
     file: FileParams

@@ -1,17 +1,19 @@
 """Parameters of the stage split."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from complaints.core.config import Range, Seed
+from pydantic import Field
+
+from complaints.core.config import Section, Seed
+
+Fraction = Annotated[float, Field(gt=0, le=0.9)]
 
 
-@dataclass(frozen=True)
-class SplitParams:
-    """How complaints are divided; the fractions lie strictly between 0 and 1."""
+class SplitParams(Section):
+    """The method and the sizes of the splits."""
 
     method: Literal["grouped", "canonical", "stratified", "temporal"]
-    test_fraction: Annotated[float, Range(0, 0.9, above=True)]
-    validation_fraction: Annotated[float, Range(0, 0.9, above=True)]
+    test_fraction: Fraction
+    validation_fraction: Fraction
     seed: Seed
-    expected: dict[str, int] | None
+    expected: Annotated[dict[str, int], Field(min_length=1)] | None

@@ -1,1 +1,1 @@
-"""Stages as runs in MLflow, projected from the files they wrote."""
+"""MLflow runs of stages, projected from the files that the stages wrote."""

@@ -1,11 +1,10 @@
 """Parameters of MLflow tracking."""
 
-from dataclasses import dataclass
+from complaints.core.config import Section, Text
 
 
-@dataclass(frozen=True)
-class TrackingParams:
-    """Where runs are logged."""
+class TrackingParams(Section):
+    """Whether runs are logged, and to which experiment."""
 
     enabled: bool
-    experiment: str
+    experiment: Text

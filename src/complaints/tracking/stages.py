@@ -1,15 +1,14 @@
-"""Stages as runs in MLflow: one run for each stage and its inputs, projected from the files the stage wrote.
+"""Tracking of stages: one MLflow run per stage and inputs, projected from the files that the stage wrote.
 
-DVC decides and stores, MLflow shows and searches; whatever is here can be made again from dvc.lock and the outputs.
+DVC decides and stores, MLflow shows and searches; dvc.lock and the outputs suffice to log every run again.
 A stage logs itself with
 
-    run = tracking.start_run(settings)      # only for live curves; None when nothing is tracked
-    tracking.log_history(run, rows)         # rows with a `step`; those already logged may be among them
-    tracking.log_stage(settings, run)       # the stage's last line, when all its outputs are written
+    run = tracking.start_run(settings)      # only for live curves; None if tracking is off
+    tracking.log_history(run, rows)         # rows with a `step`; repeated rows are skipped
+    tracking.log_stage(settings, run)       # after all outputs are written
 
-and `sync` gives a run to every stage in dvc.lock that has none, because DVC restored it from its cache or because
-MLflow could not be reached. A stage run by hand, without `dvc repro`, is not tracked. Nothing that happens to MLflow
-ends a stage.
+`sync` logs the stages of dvc.lock that have no run because DVC restored them from its cache or because MLflow could not
+be reached. A stage that is run without `dvc repro` is not tracked. A failure of MLflow never ends a stage.
 """
 
 import functools
@@ -21,153 +20,154 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core.files import file_digest
-from complaints.lineage.lock import Stage, fingerprint, hash_path, read_lock, stage_now
+from complaints.core.paths import SCRATCH
+from complaints.lineage.lock import Stage, hash_path, read_lock, stage_inputs_hash, stage_now
 from complaints.tracking.mlflow_client import (
-    Run,
+    ActiveRun,
     attempt,
     connect,
+    duplicate_run,
     find_runs,
     finish_run,
-    finished_twin,
     log_metrics,
     log_params,
     open_run,
-    synced_in_sqlite,
 )
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.projection import ARTIFACTS, curve, describe, kind_of, outs_md5, project
+from complaints.tracking.projection import RUN_FILES, describe, history_metrics, kind_of, outs_md5, project
+from complaints.tracking.record import LoggedStage, Record
+from complaints.tracking.store import store_of
 
-
-def _store_root(root: Path) -> Path:
-    """Return the folder of mlflow.db: the parent project's, for `dvc exp run --temp`."""
-    return Path(os.environ.get("DVC_ROOT") or root).resolve()
-
-
-def store_uri(root: Path) -> str:
-    """Return where runs go: MLFLOW_TRACKING_URI, or mlflow.db at the root of the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_store_root(root) / 'mlflow.db'}"
-
-
-def _connect(uri: str, settings: TrackingParams, root: Path) -> tuple[Any, str]:
-    own = not os.environ.get("MLFLOW_TRACKING_URI")
-    return connect(uri, settings.experiment, _store_root(root) / "mlartifacts" if own else None)
+RECORD = SCRATCH / "tracked.json"
 
 
 @functools.cache
 def _is_installed() -> bool:
-    """Say whether MLflow is there; if not, say so once to the user too."""
+    """Return whether MLflow is installed; if not, print one note."""
     found = importlib.util.find_spec("mlflow") is not None
     if not found:
         print("note: mlflow is not installed, so nothing is tracked", file=sys.stderr)
     return found
 
 
-def start_run(settings: TrackingParams, root: Path = Path(".")) -> Run | None:
-    """Open the run of the stage that this process is, or go on with the one that a killed process left.
+def _this_stage() -> str | None:
+    """Return the name of the stage that DVC runs in this process, None if it has no runs."""
+    name = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
+    return name if kind_of(name) in RUN_FILES else None
+
+
+def start_run(settings: TrackingParams, root: Path = Path(".")) -> ActiveRun | None:
+    """Open a run for the stage of this process, or resume the run that a killed process left.
 
     Returns:
-        The run, which is `lost` if MLflow failed, or None if nothing is tracked.
+        The run, marked as failed if MLflow failed, or None if nothing is tracked.
     """
     name = _this_stage()
     if name is None or not (settings.enabled and _is_installed()):
         return None
-    uri = store_uri(root)
+    store = store_of(root)
 
-    def begin() -> Run:
+    def begin() -> ActiveRun:
         params, tags = describe(stage_now(name, root), root)
-        client, experiment_id = _connect(uri, settings, root)
-        run = open_run(client, experiment_id, uri, name, tags)
+        client, experiment_id = connect(store, settings.experiment)
+        run = open_run(client, experiment_id, store, name, tags)
         log_params(run, params, tags)
         return run
 
-    return attempt(uri, begin) or Run(None, "", uri, lost=True)
+    return attempt(store, begin) or ActiveRun(None, "", store, failed=True)
 
 
-def log_history(run: Run | None, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Log the numbers in rows of a history as curves; points that are already there are left out.
+def log_history(run: ActiveRun | None, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Log the numbers in rows of a history as curves; points that are logged already are skipped.
 
     Args:
-        run: From `start_run`; None and lost runs are fine.
+        run: The result of `start_run`; nothing is logged to a failed run or to None.
         rows: Each with a `step` and numbers by name.
     """
-    if run is None or run.lost:
+    if run is None or run.failed:
         return
-    run.lost = attempt(run.uri, lambda: log_metrics(run, curve(rows))) is None
+    run.failed = attempt(run.store, lambda: log_metrics(run, history_metrics(rows))) is None
 
 
-def log_stage(settings: TrackingParams, run: Run | None = None, root: Path = Path(".")) -> None:
-    """Log the stage that this process is, from the files it has just written, and finish its run.
+def log_stage(settings: TrackingParams, run: ActiveRun | None = None, root: Path = Path(".")) -> None:
+    """Log the stage of this process from the files that it has just written, and finish its run.
 
     Args:
         settings: The section `tracking` of params.yaml.
-        run: What `start_run` returned; a lost one is left to `sync`.
+        run: The result of `start_run`; a failed one is left to `sync`.
         root: The folder of dvc.yaml.
     """
     name = _this_stage()
-    if name is None or not (settings.enabled and _is_installed()) or (run is not None and run.lost):
+    if name is None or not (settings.enabled and _is_installed()) or (run is not None and run.failed):
         return
-    uri = store_uri(root)
+    store = store_of(root)
 
     def finish() -> None:
         lock_file = root / "dvc.lock"
         lock = read_lock(lock_file) if lock_file.is_file() else {}
         view = project(stage_now(name, root), lock, root)
-        client, experiment_id = _connect(uri, settings, root)
-        twin = finished_twin(find_runs(client, experiment_id, view.tags["fingerprint"]), view.tags["outs_md5"])
-        if twin is None:
-            finish_run(run or open_run(client, experiment_id, uri, name, view.tags), view)
+        client, experiment_id = connect(store, settings.experiment)
+        duplicate = duplicate_run(find_runs(client, experiment_id, view.tags["fingerprint"]), view.tags["outs_md5"])
+        if duplicate is None:
+            finish_run(run or open_run(client, experiment_id, store, name, view.tags), view)
         elif run is not None:
-            client.delete_run(run.run_id)  # the same inputs gave the same outputs again: that run is there already
+            client.delete_run(run.run_id)  # the same inputs gave the same outputs again
 
-    attempt(uri, finish)
-
-
-def _this_stage() -> str | None:
-    """Return the name of the stage that DVC runs in this process, if it is one that has runs."""
-    name = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
-    return name if kind_of(name) in ARTIFACTS else None
+    attempt(store, finish)
 
 
 def sync(root: Path, settings: TrackingParams) -> list[str]:
-    """Give a run to every stage in dvc.lock that has none, and tag each stage's run with the md5 of dvc.lock.
+    """Log every stage of dvc.lock that has no run, and tag the run of each stage with the md5 of dvc.lock.
 
-    A stage whose outputs in the workspace are not those of dvc.lock is left out, with a note.
+    A stage whose outputs in the workspace differ from dvc.lock is skipped with a note.
 
     Returns:
         The names of the stages that were logged.
 
     Raises:
-        UserError: if there is no dvc.lock or it cannot be read.
+        UserError: if dvc.lock is missing or cannot be read.
     """
     if not (settings.enabled and _is_installed()):
         return []
-    uri = store_uri(root)
+    store = store_of(root)
     lock = read_lock(root / "dvc.lock")
-    bound = synced_in_sqlite(uri, settings.experiment)
-    stages = [stage for stage in lock.values() if kind_of(stage.name) in ARTIFACTS]
-    waiting = [stage for stage in stages if (fingerprint(stage), outs_md5(stage)) not in bound]
+    record = Record(root / RECORD, store.database, settings.experiment)
+    known = record.read()
+    stages = [stage for stage in lock.values() if kind_of(stage.name) in RUN_FILES]
+    waiting = [stage for stage in stages if _key(stage) not in known]
     if not waiting:
         return []
-    seal = {"lock_md5": file_digest(root / "dvc.lock", "md5")}
+    lock_tag = {"lock_md5": file_digest(root / "dvc.lock", "md5")}
     logged: list[str] = []
 
-    def log(stage: Stage, client: Any, experiment_id: str) -> None:
-        twin = finished_twin(find_runs(client, experiment_id, fingerprint(stage)), outs_md5(stage))
-        if twin is not None:
-            if "lock_md5" not in twin.data.tags:
-                client.set_tag(twin.info.run_id, "lock_md5", seal["lock_md5"])
-        elif any(hash_path(root, out.path) != out.md5 for out in stage.outs):
-            print(f"note: no run for {stage.name}: its outputs are not those of dvc.lock; `dvc repro`", file=sys.stderr)
-        else:
-            view = project(stage, lock, root)
-            view.tags.update(seal)
-            finish_run(open_run(client, experiment_id, uri, stage.name, view.tags), view)
-            logged.append(stage.name)
+    def log(stage: Stage, client: Any, experiment_id: str) -> bool:
+        """Return whether the stage has a run with the lock's tag now."""
+        duplicate = duplicate_run(find_runs(client, experiment_id, stage_inputs_hash(stage)), outs_md5(stage))
+        if duplicate is not None:
+            if "lock_md5" not in duplicate.data.tags:
+                client.set_tag(duplicate.info.run_id, "lock_md5", lock_tag["lock_md5"])
+            return True
+        if any(hash_path(root, out.path) != out.md5 for out in stage.outs):
+            print(
+                f"note: {stage.name} is not logged: its outputs differ from dvc.lock; run `dvc repro`",
+                file=sys.stderr,
+            )
+            return False
+        view = project(stage, lock, root)
+        view.tags.update(lock_tag)
+        finish_run(open_run(client, experiment_id, store, stage.name, view.tags), view)
+        logged.append(stage.name)
+        return True
 
-    def log_all() -> None:
-        client, experiment_id = _connect(uri, settings, root)
-        for stage in waiting:
-            log(stage, client, experiment_id)
+    def log_waiting() -> set[LoggedStage]:
+        client, experiment_id = connect(store, settings.experiment)
+        return {_key(stage) for stage in waiting if log(stage, client, experiment_id)}
 
-    attempt(uri, log_all)
+    added = attempt(store, log_waiting)
+    if added is not None:
+        record.write(known | added)
     return logged
+
+
+def _key(stage: Stage) -> LoggedStage:
+    return stage_inputs_hash(stage), outs_md5(stage)

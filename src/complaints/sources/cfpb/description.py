@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.core.config import Count, build, read_yaml
+from complaints.core.typed import Count, build, read_yaml
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
+from complaints.core.columns import Vocabulary
 from complaints.core.errors import UserError
 from complaints.sources.cfpb.files import DataFile, chunks
 from complaints.sources.params import CfpbParams
@@ -41,20 +42,6 @@ class Structured:
     """uint8 [complaints]: WANTED, OUTSIDE_DATES or OTHER_PRODUCT."""
     label_names: list[str]
     product_names: list[str]
-
-
-class _Codes:
-    """Integer codes of the names in a column, in the order of their first occurrence."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-
-    def encode(self, values: pa.Array) -> np.ndarray:
-        """Return int32 [rows], -1 for a blank."""
-        coded = values.dictionary_encode()
-        names = coded.dictionary.to_pylist()
-        numbers = [self.numbers.setdefault(name, len(self.numbers)) if name.strip() else -1 for name in names]
-        return np.array(numbers, np.int32)[coded.indices.to_numpy()]
 
 
 def complaint_ids(values: pa.Array) -> np.ndarray:
@@ -92,7 +79,7 @@ def _check_products(path: Path, wanted: tuple[str, ...], known: list[str]) -> No
 
 def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, array], list[str], list[str]]:
     """Read the structured file into compact columns, and return them with the names of its labels and products."""
-    labels, products = _Codes(), _Codes()
+    labels, products = Vocabulary(), Vocabulary()
     # These grow in place; numpy arrays would be in memory twice while they are concatenated.
     columns = {
         "ids": array("q"),
@@ -105,7 +92,7 @@ def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, 
         for chunk in chunks(file, STRUCTURED):
             days = _days(chunk.columns["date"])
             coded = products.encode(chunk.columns["product"])
-            wanted = [products.numbers[name] for name in filters.products or () if name in products.numbers]
+            wanted = [products.ids[name] for name in filters.products or () if name in products.ids]
             other = ~np.isin(coded, wanted) if filters.products is not None else np.zeros(len(days), bool)
             status = np.select([_outside(days, filters), other], [OUTSIDE_DATES, OTHER_PRODUCT], WANTED)
             columns["ids"].frombytes(complaint_ids(chunk.columns["id"]).tobytes())
@@ -114,7 +101,7 @@ def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, 
             columns["products"].frombytes(coded.tobytes())
             columns["status"].frombytes(status.astype(np.uint8).tobytes())
             bar.update(len(days))
-    return columns, list(labels.numbers), list(products.numbers)
+    return columns, labels.names, products.names
 
 
 def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, dict[str, Any]]:

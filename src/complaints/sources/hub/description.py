@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.core.config import build, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.schema import SPLITS
+from complaints.core.typed import build, read_yaml
 from complaints.sources.readers.lines import check_file
 
 

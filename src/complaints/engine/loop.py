@@ -1,0 +1,238 @@
+"""The training loop: forward, loss, backward, step, validate, checkpoint; fine-tuning and pretraining share it."""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import nn
+from tqdm.auto import tqdm
+
+from complaints.core.errors import UserError
+from complaints.engine.batches import step_seed
+from complaints.engine.checkpoints import Checkpoints, Progress
+from complaints.engine.distributed import micro_batches
+from complaints.engine.divergence import DivergenceCheck
+from complaints.engine.inference import hidden_bar
+from complaints.engine.schedules import learning_rate_factor
+
+
+class Batch(Protocol):
+    """The rows of one step."""
+
+    @property
+    def normaliser(self) -> float:
+        """The loss of the step is the sum of the losses divided by this."""
+
+    @property
+    def weight(self) -> float:
+        """The loss in the history is the sum of the losses divided by this, the weight of the batch's rows."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Return the model's arguments and the targets of the rows at these positions of the batch."""
+
+
+class EpochBatches(Protocol):
+    """The batches of one epoch, built one at a time."""
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return a batch; it depends on the arguments of the epoch and on `index` alone."""
+
+
+class Task(Protocol):
+    """What a model is trained for."""
+
+    def epoch(self, epoch: int) -> EpochBatches:
+        """Return the batches of an epoch, a pure function of the run's seed and the epoch."""
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the sum of the losses, a scalar, from the model's float32 outputs."""
+
+    def validate(self) -> dict[str, float] | None:
+        """Return scores with the keys `loss` and `score` (higher is better), or None to keep the last epoch."""
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """The parameters of the loop."""
+
+    seed: int
+    epochs: int
+    patience: int | None
+    """Epochs without a better score before training stops; None never stops early."""
+    accumulation: int
+    """Micro-batches per step and process."""
+    peak_learning_rate: float
+    """The learning rate that the history shows, times the schedule's factor."""
+    warmup_fraction: float
+    schedule: str
+    max_grad_norm: float
+    checkpoint_steps: int
+    initial_counts: bool = True
+    """Whether the weights before the first step may be the best."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything that stays the same from the first step of a run to the last."""
+
+    accelerator: Accelerator
+    model: nn.Module
+    optimizer: Any
+    """From `accelerator.prepare`; each group has its peak learning rate as `peak_lr`."""
+    task: Task
+    settings: LoopSettings
+    check: DivergenceCheck
+    checkpoints: Checkpoints
+    steps: int
+    """Steps of all epochs."""
+
+
+def _train_step(
+    run: Training, prepared: nn.Module, batch: Batch, position: tuple[int, int]
+) -> tuple[float, float | None]:
+    """Do one step of descent.
+
+    Args:
+        run: The training.
+        prepared: The model under accelerate.
+        batch: The rows of the step.
+        position: Epoch and index of the batch; dropout is a function of the seed, these and the micro-batch.
+
+    Returns:
+        The loss, and the norm of the gradients before clipping, None if it is not finite.
+    """
+    accelerator, settings = run.accelerator, run.settings
+    process, processes = accelerator.process_index, accelerator.num_processes
+    total = torch.zeros((), device=accelerator.device)
+    mine = micro_batches(len(batch), process, processes, settings.accumulation)
+    for micro_batch in mine:
+        inputs, targets = batch.select(micro_batch.positions)
+        torch.manual_seed(step_seed(settings.seed, *position, micro_batch.index))
+        # Gradients accumulate here and are exchanged between processes once, with the last micro-batch.
+        with accelerator.no_sync(prepared) if micro_batch is not mine[-1] else nullcontext():
+            scale = 1 / batch.normaliser if micro_batch.counts else 0.0
+            loss = run.task.loss(prepared(**inputs).float(), targets) * scale
+            # Gradients are averaged between processes; the step needs their sum.
+            accelerator.backward(loss * processes)
+        total += loss.detach()
+    norm = float(accelerator.clip_grad_norm_(prepared.parameters(), settings.max_grad_norm))
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    return accelerator.reduce(total, "sum").item(), norm if math.isfinite(norm) else None
+
+
+def _stop_on(problem: str | None, checkpoints: Checkpoints) -> None:
+    if problem:
+        raise UserError(f"{problem}; the checkpoints before it stay in {checkpoints.folder}")
+
+
+def _save(run: Training, progress: Progress) -> None:
+    if run.check.is_sound(progress.steps):
+        run.checkpoints.save(progress, run.model, run.optimizer, run.accelerator.scaler)
+
+
+def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: Any) -> None:
+    """Do the steps of an epoch that are left."""
+    settings = run.settings
+    batches = run.task.epoch(progress.epoch)
+    run.model.train()
+    for index in range(progress.batch, len(batches)):
+        factor = learning_rate_factor(progress.step, run.steps, settings.warmup_fraction, settings.schedule)
+        for group in run.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+        batch = batches[index]
+        loss, norm = _train_step(run, prepared, batch, (progress.epoch, index))
+        progress.step += 1
+        progress.batch = index + 1
+        loss *= batch.normaliser / batch.weight
+        row: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
+        row |= {"learning_rate": settings.peak_learning_rate * factor, "gradient_norm": norm}
+        progress.steps.append(row)
+        _stop_on(run.check.step_problem(progress.steps), run.checkpoints)
+        bar.update()
+        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        if progress.step % settings.checkpoint_steps == 0 and progress.batch < len(batches):
+            _save(run, progress)
+
+
+def _close_epoch(run: Training, progress: Progress) -> None:
+    """Validate, record the scores, and keep the weights when they are the best so far."""
+    scores = run.task.validate()
+    losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
+    row = {
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "train_loss": float(np.mean(losses)) if losses else None,
+        **{f"validation_{name}": value for name, value in (scores or {}).items() if name != "score"},
+    }
+    progress.epochs.append(row)
+    if scores is None:
+        return
+    _stop_on(run.check.validation_problem(progress.epoch, scores["loss"]), run.checkpoints)
+    counts = progress.epoch > 0 or run.settings.initial_counts
+    if counts and scores["score"] > progress.best_score:
+        progress.best_score, progress.best_epoch = scores["score"], progress.epoch
+        run.checkpoints.keep_best(run.model)
+
+
+def _is_finished(settings: LoopSettings, progress: Progress) -> bool:
+    patience = math.inf if settings.patience is None else settings.patience
+    return progress.epoch >= settings.epochs or progress.epoch - progress.best_epoch >= patience
+
+
+def train(
+    run: Training, initialise: Callable[[], None] | None = None, on_epoch: Callable[[Progress], None] | None = None
+) -> Progress:
+    """Train the model in place and leave it in evaluation mode at its best epoch, or the last without validation.
+
+    Epoch 0 is the model before any step, so that good initial weights are never lost to bad training.
+
+    A step depends on the weights, the optimizer and its own number alone: batches and dropout are functions of (seed,
+    epoch, batch). Training killed at any step therefore resumes from the newest complete checkpoint and ends with the
+    same bytes. Several processes each compute their micro-batches of every step and hold the same weights.
+
+    Args:
+        run: The training.
+        initialise: Sets the initial weights of the head; called when there is no checkpoint to resume from.
+        on_epoch: Called after each epoch with the progress so far.
+
+    Raises:
+        UserError: if training diverges; the checkpoints before stay where they are.
+    """
+    accelerator, checkpoints, settings = run.accelerator, run.checkpoints, run.settings
+    progress = checkpoints.resume(run.model, run.optimizer, accelerator.scaler)
+    resumed = progress is not None
+    if not resumed and initialise is not None:
+        initialise()
+    # Other processes take the weights of the first one here.
+    prepared = accelerator.prepare(run.model)
+    progress = progress or Progress()
+    report = on_epoch or (lambda progress: None)
+    if not resumed:
+        _close_epoch(run, progress)
+        report(progress)
+    bar = tqdm(total=run.steps, initial=progress.step, desc="train", unit="step", disable=hidden_bar(accelerator))
+    while not _is_finished(settings, progress):
+        _train_epoch(run, prepared, progress, bar)
+        progress.epoch += 1
+        progress.batch = 0
+        _close_epoch(run, progress)
+        _save(run, progress)
+        report(progress)
+    bar.close()
+    accelerator.wait_for_everyone()
+    if progress.best_score >= 0:
+        checkpoints.load_best(run.model)
+    run.model.eval()
+    return progress

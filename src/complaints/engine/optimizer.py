@@ -1,0 +1,25 @@
+"""AdamW over parameters with learning rates of their own."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+
+def make_adamw(rates: Iterable[tuple[nn.Parameter, float]], weight_decay: float) -> torch.optim.AdamW:
+    """Return AdamW (Loshchilov and Hutter 2019); matrices decay, biases and norms (tensors of one dimension) do not.
+
+    Args:
+        rates: Each parameter to train with its peak learning rate, which its group has as `peak_lr`.
+        weight_decay: Of the matrices.
+    """
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for parameter, rate in rates:
+        groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "peak_lr": rate, "weight_decay": weight_decay if decays else 0.0}
+            for (rate, decays), parameters in groups.items()
+        ],
+        fused=True,
+    )

@@ -1,0 +1,73 @@
+"""Entries of `models:` in params.yaml: one added like another, one removed with what it left."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from complaints.core import paths
+from complaints.core.errors import UserError
+from complaints.params_document import ParamsDocument
+
+
+def parse_assignments(assignments: list[str]) -> dict[str, Any]:
+    """Return `key=value` arguments by key, each value read as YAML.
+
+    Raises:
+        UserError: if one is not of this form.
+    """
+    values = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise UserError(f"{assignment!r}: write key=value, e.g. finetune.epochs=3")
+        try:
+            values[key] = YAML(typ="safe", pure=True).load(value)
+        except YAMLError:
+            raise UserError(f"{assignment!r}: {value!r} is not a YAML value") from None
+    return values
+
+
+def add(name: str, like: str, assignments: list[str]) -> None:
+    """Write a new entry to params.yaml, a copy of the entry `like` with some values changed.
+
+    Raises:
+        UserError: if `like` is missing, `name` exists or is not allowed, or a value is not valid.
+    """
+    document = ParamsDocument()
+    document.add_entry(name, like, parse_assignments(assignments))
+    document.write()
+
+
+def remove(name: str) -> list[Path]:
+    """Remove an entry from params.yaml, and its outputs from the workspace; DVC's cache keeps them.
+
+    Returns:
+        The files and folders that were removed.
+
+    Raises:
+        UserError: if it is missing, the only one, or another entry takes its weights.
+    """
+    document = ParamsDocument()
+    own = {(paths.MODELS / name).as_posix(), (paths.PRETRAINED / name).as_posix()}
+    for other, entry in document.tree()["models"].items():
+        if other != name and isinstance(entry, dict) and entry.get("weights") in own:
+            raise UserError(f"models.{other}.weights is {entry['weights']}, which models.{name} makes; change it first")
+    document.remove_entry(name)
+    document.write()
+    left = [
+        paths.TOKENS / name,
+        paths.FEATURES / name,
+        paths.PRETRAINED / name,
+        paths.MODELS / name,
+        paths.PREDICTIONS / f"{name}.parquet",
+        paths.HISTORIES / name,
+        paths.SCRATCH / "pretrain" / name,
+        paths.SCRATCH / "finetune" / name,
+    ]
+    there = [path for path in left if path.exists()]
+    for path in there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return there

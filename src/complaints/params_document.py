@@ -1,0 +1,148 @@
+"""Edits of params.yaml that keep its comments and its form, which is the one that DVC writes."""
+
+import copy
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from complaints import params
+from complaints.core import paths
+from complaints.core.config import PARAMS_FILE, read_yaml
+from complaints.core.errors import UserError
+from complaints.core.files import replacing_file
+
+
+def flatten(tree: dict[str, Any], wholes: frozenset[str] = frozenset(), prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as {dotted key: value}; a mapping whose key is in `wholes` is one value."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict) and f"{prefix}{name}" not in wholes:
+            flat |= flatten(value, wholes, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+class ParamsDocument:
+    """params.yaml as text under edit; nothing is written before `write`."""
+
+    def __init__(self) -> None:
+        """Read params.yaml in the working directory.
+
+        Raises:
+            UserError: if it is missing or not valid YAML.
+        """
+        self.before: Any = read_yaml(PARAMS_FILE)
+        self.text = PARAMS_FILE.read_text(encoding="utf-8")
+
+    def tree(self) -> Any:
+        """Return the present values as plain dicts and lists."""
+        return YAML(typ="safe", pure=True).load(self.text)
+
+    def set(self, values: dict[str, Any]) -> None:
+        """Set values by dotted key.
+
+        Raises:
+            UserError: if params.yaml has no section for a key.
+        """
+        yaml = _dvc_yaml()
+        document = yaml.load(self.text)
+        for key, value in values.items():
+            *sections, last = key.split(".")
+            node = document
+            for section in sections:
+                if not isinstance(node.get(section), dict):
+                    raise UserError(f"{PARAMS_FILE} has no section {section} for the key {key}")
+                node = node[section]
+            if isinstance(value, dict) and isinstance(node.get(last), dict):
+                node[last].clear()
+                node[last].update(value)
+            else:
+                node[last] = CommentedMap(value) if isinstance(value, dict) else copy.deepcopy(value)
+        stream = io.StringIO()
+        yaml.dump(document, stream)
+        self.text = stream.getvalue()
+
+    def _block(self, name: str) -> tuple[int, int]:
+        """Return the first line of the entry `name` of `models:` and the line after its last."""
+        lines = self.text.splitlines()
+        models = lines.index("models:")
+        first = next((i for i in range(models + 1, len(lines)) if lines[i] == f"  {name}:"), None)
+        if first is None:
+            raise UserError(f"{PARAMS_FILE}: models.{name} must begin on a line of its own, with its keys below it")
+        inside = [i for i in range(first + 1, len(lines)) if re.match(r" {4}|$", lines[i])]
+        last = first
+        for i in inside:
+            if i != last + 1:
+                break
+            last = i
+        while not lines[last].strip():
+            last -= 1
+        return first, last + 1
+
+    def add_entry(self, name: str, like: str, values: dict[str, Any]) -> None:
+        """Add the entry `name` to `models:`, a copy of the entry `like` with other values.
+
+        Unless `values` say otherwise, the initial weights are those of the new entry's own `pretrain` stage.
+
+        Args:
+            name: The new entry.
+            like: The entry to copy, comments included.
+            values: New values by dotted key within the entry.
+
+        Raises:
+            UserError: if `like` is missing, `name` exists, or a key is unknown.
+        """
+        models = self.tree()["models"]
+        if name in models:
+            raise UserError(f"{PARAMS_FILE} has models.{name} already; change it there, or remove it first")
+        if like not in models:
+            raise UserError(f"{PARAMS_FILE} has no models.{like} to copy; there are {', '.join(models)}")
+        lines = self.text.splitlines()
+        first, end = self._block(like)
+        _, after = self._block(list(models)[-1])
+        lines[after:after] = [f"  {name}:", *lines[first + 1 : end]]
+        self.text = "\n".join(lines) + "\n"
+        own = {"weights": (paths.PRETRAINED / name).as_posix()}
+        known = flatten(models[like])
+        for key in values:
+            if key not in known and not any(other.startswith(f"{key}.") for other in known):
+                raise UserError(f"models.{like} has no key {key}; its keys are {', '.join(known)}")
+        self.set({f"models.{name}.{key}": value for key, value in (own | values).items()})
+
+    def remove_entry(self, name: str) -> None:
+        """Remove the entry `name` of `models:`.
+
+        Raises:
+            UserError: if there is none.
+        """
+        models = self.tree()["models"]
+        if name not in models:
+            raise UserError(f"{PARAMS_FILE} has no models.{name}; there are {', '.join(models)}")
+        first, end = self._block(name)
+        lines = self.text.splitlines()
+        self.text = "\n".join([*lines[:first], *lines[end:]]) + "\n"
+
+    def write(self) -> list[str]:
+        """Check the result, replace params.yaml and return the keys that changed.
+
+        Raises:
+            UserError: if the result is not valid; params.yaml then stays as it was.
+        """
+        after = self.tree()
+        params.parse(after)
+        with replacing_file(PARAMS_FILE) as temporary:
+            Path(temporary).write_text(self.text, encoding="utf-8", newline="\n")
+        old, new = flatten(self.before), flatten(after)
+        return sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
+
+
+def _dvc_yaml() -> YAML:
+    """Return a reader and writer with the settings of DVC's own (dvc.utils.serialize)."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    return yaml

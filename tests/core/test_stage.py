@@ -1,0 +1,33 @@
+"""Lock and exit of stage scripts."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run_stage(body: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a stage script with this `main` and return the finished process."""
+    script = folder / "probe.py"
+    script.write_text(
+        f"from complaints.core import stage\nfrom complaints.core.errors import UserError\n{body}\nstage.run(main)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    return subprocess.run([sys.executable, script], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_a_user_error_becomes_one_line_and_status_1(tmp_path: Path) -> None:
+    result = run_stage("def main():\n    raise UserError('a.csv, line 3: broken; correct it')", tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == "error: probe: a.csv, line 3: broken; correct it\n"
+
+
+def test_a_stage_does_not_run_twice_at_once(tmp_path: Path) -> None:
+    (tmp_path / "scratch/locks").mkdir(parents=True)
+    with open(tmp_path / "scratch/locks/probe", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = run_stage("def main():\n    print('ran')", tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "probe is already running in this folder" in result.stderr
+    assert run_stage("def main():\n    print('ran')", tmp_path).stdout == "ran\n"

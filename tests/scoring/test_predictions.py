@@ -1,0 +1,29 @@
+"""Files of predictions."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from complaints.core.errors import UserError
+from complaints.scoring.predictions import read_predictions, write_predictions
+
+
+def test_predictions_are_read_by_split_in_order(tmp_path: Path) -> None:
+    ids = {"validation": ["b", "a"], "test": ["d"]}
+    logits = {"validation": np.array([[1, 2], [3, 4]], "f4"), "test": np.array([[5, 6]], "f4")}
+    write_predictions(tmp_path / "p.parquet", ids, logits)
+    for split, (row_ids, values) in read_predictions(tmp_path / "p.parquet").items():
+        assert row_ids == ids[split]
+        assert np.array_equal(values, logits[split])
+    with pytest.raises(ValueError, match="logits of shape"):
+        write_predictions(tmp_path / "p.parquet", ids, {**logits, "test": np.zeros((2, 2), "f4")})
+
+
+def test_predictions_of_unequal_width_are_refused(tmp_path: Path) -> None:
+    table = pa.table({"row_id": ["a", "b"], "split": ["test", "test"], "logits": [[1.0], [1.0, 2.0]]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    with pytest.raises(UserError, match="not all of one length"):
+        read_predictions(tmp_path / "p.parquet")

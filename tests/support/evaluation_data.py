@@ -1,0 +1,69 @@
+"""Inputs of the stage evaluate on a small task: splits, predictions and the learning curve of one model."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from complaints.core import paths
+from complaints.core.files import write_json, write_parquet
+from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
+from complaints.evaluation import scoreboard
+from complaints.evaluation.histories import read_history
+from complaints.evaluation.page import write_report
+from complaints.evaluation.scoreboard import ScoreboardRow, Truth
+from complaints.labels.products import hierarchy
+from complaints.scoring.predictions import write_predictions
+
+# One label is long, matplotlib could parse one as a broken formula, and one needs escaping in CSV and HTML.
+LABELS = ["A fee of $5} or $10", 'Late, "very" <late>', "Other " + "problem " * 15, "Rare", "Zebra"]
+COUNTS = {"train": [60, 30, 20, 6, 4], "validation": [20, 10, 6, 3, 0], "test": [30, 14, 9, 4, 2]}
+GRID = [0.0, 0.5, 1.0]
+HISTORY = paths.HISTORIES / "net"
+STEPS = "step,epoch,loss,learning_rate\n1,1,1.6,0.1\n2,1,1.2,0.05\n"
+EPOCHS = "epoch,step,validation_loss,validation_accuracy,validation_macro_f1\n0,0,1.5,0.3,0.1\n1,2,1.1,0.5,0.2\n"
+
+
+def write_inputs() -> None:
+    """Write the inputs into the working directory: predictions of majority, tfidf and a better `net`."""
+    generator = np.random.default_rng(0)
+    write_json(paths.LABELS, LABELS)
+    write_json(paths.HIERARCHY, hierarchy(LABELS, [{}] * 5, {}))
+    write_json(paths.MANIFEST, {"source": "file", "synthetic": False})
+    true = {split: generator.permutation(np.repeat(np.arange(5), COUNTS[split])) for split in SPLITS}
+    ids = {split: [f"{split}-{i}" for i in range(len(true[split]))] for split in SPLITS}
+    for split in SPLITS:
+        blank = pa.nulls(len(ids[split]))
+        in_train = pa.array([False] * len(ids[split]))
+        columns = [ids[split], ids[split], pa.array(true[split], pa.int32()), ids[split], in_train, blank, blank]
+        write_parquet(paths.SPLITS / f"{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
+    prior = np.log(np.bincount(true["train"]) / len(true["train"]))
+    for name, strength in (("majority", None), ("tfidf", 1.0), ("net", 2.0)):
+        logits = {}
+        for split in HELD_OUT:
+            noise = np.zeros((len(ids[split]), 5))
+            if strength is not None:
+                noise = 0.5 * generator.normal(size=noise.shape) + strength * np.eye(5)[true[split]]
+            logits[split] = (prior + noise).astype(np.float32)
+        write_predictions(paths.PREDICTIONS / f"{name}.parquet", ids, logits)
+    HISTORY.mkdir(parents=True)
+    (HISTORY / "steps.csv").write_text(STEPS)
+    (HISTORY / "epochs.csv").write_text(EPOCHS)
+
+
+def read_truth() -> Truth:
+    """Return the truth in the working directory."""
+    return scoreboard.read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
+
+
+def score(truth: Truth) -> list[ScoreboardRow]:
+    """Return the scoreboard of the predictions in the working directory."""
+    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth), GRID)
+
+
+def report(folder: Path, truth: Truth) -> list[ScoreboardRow]:
+    """Write the report into a new folder and return the rows of its scoreboard."""
+    folder.mkdir()
+    rows = score(truth)
+    write_report(folder, truth, rows, {"net": read_history(HISTORY)}, worst_pairs=25)
+    return rows

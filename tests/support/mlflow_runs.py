@@ -1,0 +1,134 @@
+"""Runs in an MLflow store, asked of MLflow itself."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from complaints.lineage.lock import hash_path, read_lock, stage_inputs_hash
+from complaints.tracking.params import TrackingParams
+from complaints.tracking.stages import log_stage
+from complaints.tracking.store import sqlite_uri
+from support import mini_pipeline
+
+ON = TrackingParams(enabled=True, experiment="mini")
+TRACKED = ["baseline", "evaluate", "finetune@a", "finetune@b"]
+"""Stages of the small repository that have runs."""
+
+
+def client_of(root: Path, uri: str | None = None) -> Any:
+    """Return a client of the store at `uri`, by default that of the project in `root`."""
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=uri or sqlite_uri(root / "mlflow.db"))
+
+
+def runs(root: Path, uri: str | None = None, experiment: str = "mini") -> list[Any]:
+    """Return the active runs, sorted by name."""
+    client = client_of(root, uri)
+    found = client.get_experiment_by_name(experiment)
+    active = client.search_runs([found.experiment_id]) if found else []
+    return sorted(active, key=lambda run: run.info.run_name)
+
+
+def names(root: Path) -> list[str]:
+    """Return the names of the active runs."""
+    return [run.info.run_name for run in runs(root)]
+
+
+def history(root: Path, run: Any, key: str, uri: str | None = None) -> list[tuple[int, float]]:
+    """Return the points of a metric as (step, value), sorted."""
+    points = client_of(root, uri).get_metric_history(run.info.run_id, key)
+    return sorted((point.step, point.value) for point in points)
+
+
+def log_finetune(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log the stage finetune@a as the process that DVC starts does."""
+    monkeypatch.setenv("DVC_STAGE", "finetune@a")
+    log_stage(ON)
+    monkeypatch.delenv("DVC_STAGE")
+
+
+def check_finetune(root: Path, run: Any, uri: str | None = None) -> None:
+    """Assert that a run shows parameters, metrics, tags, datasets and artifacts of finetune@a."""
+    stage = read_lock(root / "dvc.lock")["finetune@a"]
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {
+        "models.a.backbone": "x",
+        "models.a.learning_rate": "5e-05",
+        "models.a.flag": "true",
+    }
+    assert history(root, run, "loss", uri) == [(step, 5e-05 / step) for step in (1, 2, 3, 4)]
+    assert history(root, run, "validation_macro_f1", uri) == [(2, 0.5), (4, 0.25)]
+    assert run.data.metrics["best_validation_macro_f1"] == 0.5
+    assert "epoch" not in run.data.metrics
+    tags = run.data.tags
+    assert (tags["stage"], tags["fingerprint"], tags["synthetic"]) == ("finetune@a", stage_inputs_hash(stage), "true")
+    assert tags["params_md5"] == hash_path(root, "params.yaml")
+    assert tags["model_md5"] == hash_path(root, "models/a")
+    inputs = {i.dataset.name: (i.dataset.digest, i.tags[0].value) for i in run.inputs.dataset_inputs}
+    assert inputs == {name: (hash_path(root, name), "training") for name in ("data/splits", "data/tokens/a")}
+    client = client_of(root, uri)
+    files = {
+        f.path for folder in ("models/a", "reports/training/a") for f in client.list_artifacts(run.info.run_id, folder)
+    }
+    assert files == {"models/a/training.json", "reports/training/a/steps.csv", "reports/training/a/epochs.csv"}
+    copied = Path(client.download_artifacts(run.info.run_id, "reports/training/a/steps.csv"))
+    assert copied.read_bytes() == (root / "reports/training/a/steps.csv").read_bytes()
+
+
+def free_port() -> int:
+    """Return a port of this machine that is not in use."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_until_healthy(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 180
+    while True:
+        try:
+            with urllib.request.urlopen(f"{uri}/health", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.3)
+
+
+@contextmanager
+def running_server(command: list[str], port: int, folder: Path) -> Iterator[str]:
+    """Run a server of MLflow on loopback and yield its address."""
+    uri = f"http://127.0.0.1:{port}"
+    with open(folder / "log", "w") as log:
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env=mini_pipeline.environment(), start_new_session=True
+        )
+    try:
+        _wait_until_healthy(uri, server, folder / "log")
+        yield uri
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)  # its workers too
+        server.wait()
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """Run `mlflow server` with a store and artifacts in `folder` and yield its address."""
+    folder.mkdir()
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", sqlite_uri(folder / "store.db"), "--artifacts-destination", str(folder / "a")]
+    with running_server(command, port, folder) as uri:
+        yield uri

@@ -1,0 +1,129 @@
+"""Stages of dvc.lock that `sync` logs, and the record that saves asking MLflow."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import mini_pipeline
+from support.mlflow_runs import ON, TRACKED, check_finetune, client_of, log_finetune, names, runs
+
+from complaints.lineage.lock import hash_path
+from complaints.tracking.params import TrackingParams
+from complaints.tracking.stages import RECORD, sync
+from complaints.tracking.store import sqlite_uri
+
+
+def sync_in_a_new_process(in_mini: Path) -> dict[str, Any]:
+    """Return the stages that `sync` logged and the slow packages that it imported."""
+    code = """if True:
+        import json, sys
+        from pathlib import Path
+        from complaints.tracking.params import TrackingParams
+        from complaints.tracking.stages import sync
+        logged = sync(Path("."), TrackingParams(True, "mini"))
+        print(json.dumps({"logged": sorted(logged), "imported": sorted({"mlflow", "dvc"} & set(sys.modules))}))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env=mini_pipeline.environment(),
+        cwd=in_mini,
+        capture_output=True,
+        text=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_sync_adds_missing_runs_and_tags_all_with_the_lock(in_mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log_finetune(monkeypatch)
+    assert sorted(sync(in_mini, ON)) == ["baseline", "evaluate", "finetune@b"]
+    assert names(in_mini) == TRACKED
+    assert {run.data.tags["lock_md5"] for run in runs(in_mini)} == {hash_path(in_mini, "dvc.lock")}
+    assert sync(in_mini, ON) == []
+    assert names(in_mini) == TRACKED
+    evaluate = runs(in_mini)[1]
+    assert evaluate.data.metrics == {"a/test/macro_f1": 0.25, "a/test/classes": 3.0}
+    assert evaluate.inputs.dataset_inputs[0].tags[0].value == "evaluation"
+
+
+def test_a_deleted_store_is_filled_again_and_a_complete_one_costs_no_import(in_mini: Path) -> None:
+    assert sync_in_a_new_process(in_mini) == {"logged": TRACKED, "imported": ["mlflow"]}
+    assert sync_in_a_new_process(in_mini) == {"logged": [], "imported": []}
+    (in_mini / "mlflow.db").unlink()
+    assert sync_in_a_new_process(in_mini)["logged"] == TRACKED
+    check_finetune(in_mini, runs(in_mini)[2])
+
+
+def test_sync_skips_a_stage_whose_outputs_differ_from_the_lock(
+    in_mini: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (in_mini / "models/a/weights.bin").unlink()
+    (in_mini / "models/a/weights.bin").write_text("other")
+    assert "finetune@a" not in sync(in_mini, ON)
+    assert "finetune@a" not in names(in_mini)
+    assert "finetune@a is not logged: its outputs differ from dvc.lock" in capsys.readouterr().err
+
+
+def test_a_broken_record_is_harmless(in_mini: Path) -> None:
+    sync(in_mini, ON)
+    (in_mini / RECORD).write_text("{")
+    assert sync_in_a_new_process(in_mini) == {"logged": [], "imported": ["mlflow"]}
+    assert sync_in_a_new_process(in_mini) == {"logged": [], "imported": []}
+
+
+def test_a_record_that_cannot_be_written_is_harmless(in_mini: Path) -> None:
+    (in_mini / "scratch").write_text("a file")
+    assert sorted(sync(in_mini, ON)) == TRACKED
+    assert sync(in_mini, ON) == []
+
+
+def test_a_record_of_another_experiment_does_not_count(in_mini: Path) -> None:
+    assert sorted(sync(in_mini, ON)) == TRACKED
+    assert sorted(sync(in_mini, TrackingParams(enabled=True, experiment="other"))) == TRACKED
+    assert len(runs(in_mini, experiment="other")) == len(TRACKED)
+
+
+def test_a_record_of_another_store_does_not_count(
+    in_mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sorted(sync(in_mini, ON)) == TRACKED
+    other = sqlite_uri(tmp_path / "other store.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
+    assert sorted(sync(in_mini, ON)) == TRACKED
+    assert [run.info.run_name for run in runs(in_mini, other)] == TRACKED
+
+
+def test_a_new_store_in_place_of_a_recorded_one_is_filled(in_mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync_in_a_new_process(in_mini)
+    (in_mini / "mlflow.db").unlink()
+    log_finetune(monkeypatch)
+    assert names(in_mini) == ["finetune@a"]
+    assert sorted(sync(in_mini, ON)) == ["baseline", "evaluate", "finetune@b"]
+
+
+def test_a_run_that_a_user_deleted_is_logged_again(in_mini: Path) -> None:
+    sync(in_mini, ON)
+    client_of(in_mini).delete_run(runs(in_mini)[2].info.run_id)
+    assert sync(in_mini, ON) == ["finetune@a"]
+
+
+@pytest.mark.parametrize("name", ["a%2Fb", "my%20data", "x?y", "has space", "ü", "it's", "h#h"])
+def test_a_project_folder_may_have_any_name(
+    made_mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = mini_pipeline.copy(made_mini, tmp_path / "parent" / name)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    log_finetune(monkeypatch)
+    assert sorted(sync(root, ON)) == ["baseline", "evaluate", "finetune@b"]
+    assert names(root) == TRACKED
+    check_finetune(root, runs(root)[2])
+    assert sync_in_a_new_process(root) == {"logged": [], "imported": []}
+    assert [path.name for path in (tmp_path / "parent").iterdir()] == [name]
+    assert {"mlflow.db", "mlartifacts"} <= {path.name for path in root.iterdir()}
+    assert len(list((root / "mlartifacts").rglob("steps.csv"))) == 2
+    assert "warning" not in capsys.readouterr().err
