@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import torch
+from pydantic import ValidationError
 
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.backbones.tokens import encode_texts
@@ -121,11 +122,13 @@ def predict_file(
     if suffix not in {".csv", ".parquet", ".jsonl"}:
         raise UserError(f"{target}: name the output .csv, .parquet or .jsonl")
     text = str(columns["text"])
-    if not text.strip() or columns["id"] == "":
-        raise UserError("--text-column and --id-column must name a column")
-    # The reader needs a column for the label, and the file has none: it reads the text a second time.
-    mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
-    batches = read_batches(source, FileParams(format="auto", encoding=encoding, columns=mapping))
+    try:
+        # The reader needs a column for the label, and the file has none: it reads the text a second time.
+        mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
+        file = FileParams(format="auto", encoding=encoding, columns=mapping)
+    except ValidationError:
+        raise UserError("--text-column, --id-column and --encoding must be text that is not blank") from None
+    batches = read_batches(source, file)
 
     def tables() -> Iterator[pa.Table]:
         for batch in batches:

@@ -34,11 +34,13 @@ def refusal(path: Path, label: str = "text", encoding: str = "utf-8") -> str:
 
 
 @settings(max_examples=60)
-@given(HOSTILE.filter(str.strip), HOSTILE)
+@given(HOSTILE, HOSTILE)
 def test_names_and_values_of_a_file_cannot_break_a_message_into_lines(
     tmp_path_factory: pytest.TempPathFactory, value: str, name: str
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"{name}.csv"
+    # Parameters come from YAML, which has neither blank names nor bytes that cannot be decoded.
+    named = value.replace("\udce9", "").strip() or "x"
     cell = '"' + value.replace("\udce9", "") + 'x"'
 
     def message(content: str, **changes: str) -> str:
@@ -47,8 +49,8 @@ def test_names_and_values_of_a_file_cannot_break_a_message_into_lines(
 
     messages = {
         "no column": message(f"id,{cell},date\n"),
-        "fetch.file.columns.label": message("id,text,date\n", label=value),
-        "fetch.file.encoding": message("id,text,date\n", encoding=value),
+        "fetch.file.columns.label": message("id,text,date\n", label=named),
+        "fetch.file.encoding": message("id,text,date\n", encoding=named),
         "more than one column": message(f"id,text,date,{cell},{cell}\n"),
         "is also that of": message(f"id,text,date\n{cell},a,\n{cell},b,\n"),
         "is not a date": message(f"id,text,date\n1,a,{cell}\n"),
