@@ -21,6 +21,7 @@ from complaints import cli
 from complaints.backbones import tokens
 from complaints.backbones.resolve import folder_digest, resolve
 from complaints.backbones.tokenizer import load_tokenizer
+from complaints.core.config import check
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.modeling import classifier
@@ -83,8 +84,10 @@ def user_for(name: str) -> Iterator[None]:
 
 
 def params_for(name: str, path: Path) -> FetchParams:
-    columns = columns_of(**MORE_COLUMNS.get(name, {}))
-    return fetch_params(path, file=file_params(columns, encoding=ENCODINGS.get(name, "utf-8")))
+    """Return the parameters for an input, checked like a params.yaml with its path."""
+    file = file_params(columns_of(**MORE_COLUMNS.get(name, {})), encoding=ENCODINGS.get(name, "utf-8"))
+    tree = fetch_params(Path("c.csv"), file=file).model_dump() | {"path": str(path)}
+    return check(FetchParams, tree, prefix=("fetch",))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -149,11 +152,6 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     with pytest.raises(UserError, match=REFUSED[name][0]):
         run_fetch(params_for(name, path), out)
     assert contents(out) == before
-
-
-def test_a_name_that_is_not_utf8_is_escaped_in_the_manifest(tmp_path: Path, out: Path) -> None:
-    (path,) = INPUTS["a name that is not UTF-8"](tmp_path)
-    assert run_fetch(params_for("", path), out)["files"][0]["name"] == "caf\\xe9.csv"
 
 
 def test_a_narrative_of_a_megabyte_is_truncated_by_tokenize(tmp_path: Path, out: Path) -> None:

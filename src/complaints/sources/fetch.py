@@ -1,6 +1,5 @@
 """Sources of complaints, and the manifest that records them."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from complaints.core.files import file_digest, replacing_file, write_json, write
 from complaints.core.schema import RAW_SCHEMA
 from complaints.sources.cfpb.join import Report
 from complaints.sources.cfpb.join import read_batches as read_cfpb
+from complaints.sources.description import read_description
 from complaints.sources.manifest import LastManifest
 from complaints.sources.params import CfpbParams, FetchParams, FileParams, SampleParams
 from complaints.sources.readers.batches import read_batches
@@ -68,9 +68,7 @@ def file_source(path: Path, params: FileParams) -> Source:
             raise changed from None
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise changed
-        # A file name may hold bytes that are not UTF-8; the manifest must be UTF-8.
-        name = os.fsencode(path.name).decode(errors="backslashreplace")
-        files.append({"name": name, "bytes": before.st_size, "sha256": digest})
+        files.append({"name": path.name, "bytes": before.st_size, "sha256": digest})
 
     return Source(batches=batches(), files=files)
 
@@ -84,9 +82,9 @@ def hub_source(description_path: Path, downloads: Path, last: LastManifest) -> S
     """
     # Imported here, since the libraries behind them take a second to import.
     from complaints.sources.hub.dataset import open_dataset, read_hub
-    from complaints.sources.hub.description import read_description
+    from complaints.sources.hub.description import HubDescription
 
-    description = read_description(description_path)
+    description = read_description(HubDescription, description_path)
     data = open_dataset(description, downloads, last)
     left_out: dict[str, int] = {}
     return Source(read_hub(data, left_out), data.listing, left_out, origin=description.origin)

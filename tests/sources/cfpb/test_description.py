@@ -7,16 +7,23 @@ from support.cfpb_files import refusal
 from support.paths import ROOT
 
 from complaints.core.config import read_yaml
-from complaints.sources.cfpb.description import read_description
+from complaints.sources.cfpb.description import CfpbDescription
+from complaints.sources.description import read_description
 
 
 @pytest.mark.parametrize(
     ("text", "fragment"),
     [
-        ("complaints: a.csv\nnarratives: null\n", "cfpb.yaml: pinned is missing"),
-        ("complaints: a.csv\nnarrative: null\npinned: null\n", "unknown key narrative; did you mean 'narratives'"),
-        ("complaints: 3\nnarratives: null\npinned: null\n", "complaints is 3; it must be of type str"),
-        ("complaints: a.csv\nnarratives: null\npinned: {a: {bytes: 1}}\n", "pinned.a.sha256 is missing"),
+        ("complaints: a.csv\nnarratives: null\n", "cfpb.yaml: the file lacks pinned"),
+        (
+            "complaints: a.csv\nnarrative: null\npinned: null\n",
+            "yaml, line 2: unknown key narrative; did you mean 'narratives'",
+        ),
+        (
+            "complaints: 3\nnarratives: null\npinned: null\n",
+            "yaml, line 1: complaints is 3; it must be a valid string",
+        ),
+        ("complaints: a.csv\nnarratives: null\npinned: {a: {bytes: 1}}\n", "cfpb.yaml, line 3: pinned.a lacks sha256"),
         ("complaints: [\n", "cfpb.yaml, line 2"),
     ],
 )
@@ -28,7 +35,7 @@ def test_a_wrong_description_names_the_key(tmp_path: Path, text: str, fragment: 
 
 
 def test_the_committed_description_and_profile_are_valid() -> None:
-    description = read_description(ROOT / "data/sources/cfpb.yaml")
+    description = read_description(CfpbDescription, ROOT / "data/sources/cfpb.yaml")
     assert description.narratives is not None
     profile = read_yaml(ROOT / "profiles/cfpb.yaml")
     assert profile["fetch"]["path"] == "data/sources/cfpb.yaml"

@@ -1,5 +1,6 @@
 """A description of a data set on the hub is checked by key."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from support.hub_workspace import HubWorkspace, small_hub
 from support.paths import ROOT
 
 from complaints.core.errors import UserError
-from complaints.sources.hub.description import read_description
+from complaints.sources.description import read_description
+from complaints.sources.hub.description import HubDescription
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubWorkspa
 
 
 def test_committed_description_names_the_published_data_set() -> None:
-    description = read_description(ROOT / "data/sources/canonical.yaml")
+    description = read_description(HubDescription, ROOT / "data/sources/canonical.yaml")
     assert str(description) == "determined-ai/consumer_complaints_medium@4783de6e089f"
     assert description.indices is not None
     assert description.indices.train.sha256.startswith("a303f6c0a98d")
@@ -34,16 +36,20 @@ def test_committed_description_names_the_published_data_set() -> None:
         ("revision", "main", "revision is 'main'; it must be a commit of 40 hexadecimal digits, not a branch or tag"),
         ("revision", "v1.0", "not a branch or tag"),
         ("revision", "0123456789ab", "not a branch or tag"),
-        ("revision", 12, "revision is 12; it must be of type str"),
+        ("revision", 12, "revision is 12; it must be a valid string"),
         ("revison", "main", "unknown key revison; did you mean 'revision'?"),
-        ("columns.label", None, "columns.label is None; it must be of type str"),
+        ("columns.label", None, "columns.label is None; it must be a valid string"),
         ("columns.txet", "a", "unknown key columns.txet"),
-        ("files", {}, "files must hold at least one named entry"),
-        ("files.dev", "*.parquet", "files.dev is not a split; there are train, validation, test"),
-        ("files.validation", "*.parquet", "files must name train and not validation"),
+        ("files", {}, "files is {}; it must name the files of at least one split"),
+        ("files.dev", "*.parquet", "unknown key files.dev; known keys: train, validation, test"),
+        (
+            "files.validation",
+            "*.parquet",
+            "files names train, validation, test, but indices divide",
+        ),
         ("sha256", {"a": "ABC"}, "sha256.a is 'ABC'; it must be 64 hexadecimal digits in lower case"),
         ("indices.train.sha256", "abc", "indices.train.sha256 is 'abc'; it must be 64"),
-        ("indices.train.location", 3, "indices.train.location is 3; it must be of type str"),
+        ("indices.train.location", 3, "indices.train.location is 3; it must be a valid string"),
     ],
 )
 def test_impossible_description_is_refused_by_name(work: HubWorkspace, key: str, value: object, message: str) -> None:
@@ -53,15 +59,15 @@ def test_impossible_description_is_refused_by_name(work: HubWorkspace, key: str,
         node = node[section]
     node[last] = value
     refusal = work.refusal()
-    assert refusal.startswith("data/sources/x.yaml: ")
+    assert re.match(r"data/sources/x\.yaml, line \d+: ", refusal)
     assert message in refusal
     assert not work.hub.requests
 
 
 def test_missing_key_and_missing_description_are_one_line(work: HubWorkspace) -> None:
     del work.description["columns"]["date"]
-    assert "x.yaml: columns.date is missing" in work.refusal()
+    assert "columns lacks date" in work.refusal()
     for path, message in [("nowhere.yaml", "does not exist"), ("data", "is a folder"), ("empty.yaml", "is empty")]:
         Path("empty.yaml").touch()
         with pytest.raises(UserError, match=message):
-            read_description(Path(path))
+            read_description(HubDescription, Path(path))

@@ -1,36 +1,26 @@
-"""Description of the CFPB's files: a YAML file such as data/sources/cfpb.yaml, checked."""
+"""Description of the CFPB's files: the model of a YAML file such as data/sources/cfpb.yaml."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
 
-from complaints.core.typed import Count, build, read_yaml
+from pydantic import Field
+
+from complaints.core.config import Count, Section, Text
+from complaints.sources.description import Sha256
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(Section):
     """Required length and digest of a file."""
 
     bytes: Count
-    sha256: str
+    sha256: Sha256
 
 
-@dataclass(frozen=True)
-class Description:
+class CfpbDescription(Section):
     """Locations of the files; a location is an http(s) address, or a path from the root of the project."""
 
-    complaints: str
+    complaints: Text
     """The structured file, zipped or not."""
-    narratives: str | None
+    narratives: Text | None
     """The archive's page, a folder of its files, or one file; None if `complaints` has the narratives itself."""
-    pinned: dict[str, Pin] | None
+    pinned: Annotated[dict[Text, Pin], Field(min_length=1)] | None
     """Pins by file name."""
-
-
-def read_description(path: Path) -> Description:
-    """Read and check a description.
-
-    Raises:
-        UserError: naming the file and the key that is unknown, missing or of the wrong type.
-    """
-    description: Description = build(Description, read_yaml(path), "", where=str(path))
-    return description

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
-from complaints.sources.cfpb.description import Description, Pin
+from complaints.sources.cfpb.description import CfpbDescription, Pin
 from complaints.sources.download import download, is_address, kept_path
 from complaints.sources.readers.chunk import Chunk
 from complaints.sources.readers.csv import csv_chunks, csv_header
@@ -114,7 +114,7 @@ def _local_file(location: str, pinned: dict[str, Pin], downloads: Path) -> DataF
     return DataFile(path, entry | ({"address": location} if is_address(location) else {}), status.st_mtime_ns)
 
 
-def locate(description: Description, downloads: Path) -> tuple[DataFile, list[DataFile]]:
+def locate(description: CfpbDescription, downloads: Path) -> tuple[DataFile, list[DataFile]]:
     """Return the structured file and the files of narratives, in order, complete and checked against their pins.
 
     Raises:

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from complaints.core.columns import NO_DAY
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA
-from complaints.sources.cfpb.description import read_description
+from complaints.sources.cfpb.description import CfpbDescription
 from complaints.sources.cfpb.files import check_header, chunks, locate
 from complaints.sources.cfpb.structured import (
-    NO_DATE,
     OTHER_PRODUCT,
     OUTSIDE_DATES,
     STRUCTURED,
@@ -23,6 +23,7 @@ from complaints.sources.cfpb.structured import (
     complaint_ids,
     read_structured,
 )
+from complaints.sources.description import read_description
 from complaints.sources.params import CfpbParams
 
 NARRATIVES = {"id": "Complaint ID", "text": "Consumer complaint narrative"}
@@ -118,7 +119,7 @@ class Join:
             pa.array(numbers).cast(pa.string()),
             texts,
             self._label_names.take(pa.array(labels, mask=labels < 0)),
-            pa.array(days, mask=days == NO_DATE).cast(pa.date32()),
+            pa.array(days, mask=days == NO_DAY).cast(pa.date32()),
             self._product_names.take(pa.array(products, mask=products < 0)),
             pa.nulls(len(positions), pa.string()),
         ]
@@ -141,7 +142,7 @@ def read_batches(description: Path, filters: CfpbParams, downloads: Path, report
     Raises:
         UserError: for a description, a file, a row or a filter that is wrong, and if no complaint is left.
     """
-    complaints, narratives = locate(read_description(description), downloads)
+    complaints, narratives = locate(read_description(CfpbDescription, description), downloads)
     # Every header is checked before the long reading starts.
     check_header(complaints, STRUCTURED if narratives else STRUCTURED | NARRATIVES, "" if narratives else NO_NARRATIVES)
     for file in narratives:

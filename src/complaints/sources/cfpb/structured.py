@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from complaints.core.columns import Vocabulary
+from complaints.core.columns import NO_DAY, Vocabulary
 from complaints.core.errors import UserError
 from complaints.sources.cfpb.files import DataFile, chunks
 from complaints.sources.params import CfpbParams
@@ -21,7 +21,6 @@ from complaints.sources.readers.batches import parse_date
 STRUCTURED = {"id": "Complaint ID", "date": "Date received", "product": "Product", "label": "Issue"}
 
 EPOCH = date(1970, 1, 1)
-NO_DATE = np.iinfo(np.int32).min
 WANTED, OUTSIDE_DATES, OTHER_PRODUCT = range(3)
 """Status of a complaint under the filters."""
 
@@ -33,7 +32,7 @@ class Structured:
     ids: np.ndarray
     """int64 [complaints]."""
     days: np.ndarray
-    """int32 [complaints], days since 1970-01-01, or NO_DATE."""
+    """int32 [complaints], days since 1970-01-01, or NO_DAY."""
     labels: np.ndarray
     """int32 [complaints], index into `label_names`, -1 for a blank."""
     products: np.ndarray
@@ -52,20 +51,20 @@ def complaint_ids(values: pa.Array) -> np.ndarray:
 
 
 def _days(values: pa.Array) -> np.ndarray:
-    """Return int32 [rows], NO_DATE where `parse_date` cannot read a value."""
+    """Return int32 [rows], NO_DAY where `parse_date` cannot read a value."""
     coded = values.dictionary_encode()
     dates = map(parse_date, coded.dictionary.to_pylist())
-    days = np.array([NO_DATE if day is None else (day - EPOCH).days for day in dates], np.int32)
+    days = np.array([NO_DAY if day is None else (day - EPOCH).days for day in dates], np.int32)
     return days[coded.indices.to_numpy()]
 
 
 def _outside(days: np.ndarray, filters: CfpbParams) -> np.ndarray:
-    """Return bool [rows], True where the date is outside the window; if there is a window, NO_DATE is outside."""
+    """Return bool [rows], True where the date is outside the window; if there is a window, NO_DAY is outside."""
     outside = np.zeros(len(days), bool)
     if filters.date_from is not None:
         outside |= days < (date.fromisoformat(filters.date_from) - EPOCH).days
     if filters.date_to is not None:
-        outside |= (days > (date.fromisoformat(filters.date_to) - EPOCH).days) | (days == NO_DATE)
+        outside |= (days > (date.fromisoformat(filters.date_to) - EPOCH).days) | (days == NO_DAY)
     return outside
 
 
@@ -144,6 +143,6 @@ def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, di
             "outside the dates": by_status[OUTSIDE_DATES],
             "another product": by_status[OTHER_PRODUCT],
         },
-        "unreadable_dates": int(np.sum(structured.days == NO_DATE)),
+        "unreadable_dates": int(np.sum(structured.days == NO_DAY)),
     }
     return structured, counts

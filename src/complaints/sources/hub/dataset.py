@@ -132,7 +132,7 @@ def read_hub(data: HubData, left_out: dict[str, int]) -> Iterator[pa.RecordBatch
     """
     columns = _columns(data.description)
     ids: list[pa.Array] = []
-    rows = dict.fromkeys(data.description.files, 0)
+    rows = dict.fromkeys(data.description.files.patterns, 0)
     for file in data.files:
         where = Path(f"{data.description}, split {file.split}")
         for table in _tables(data, file):

@@ -90,7 +90,7 @@ def _snapshot(description: HubDescription) -> Path:
                     description.dataset,
                     repo_type="dataset",
                     revision=description.revision,
-                    allow_patterns=list(description.files.values()),
+                    allow_patterns=list(description.files.patterns.values()),
                 )
             )
         except (httpx2.HTTPError, OSError, ValueError, XetDownloadError) as error:
@@ -111,7 +111,7 @@ def _split_of_each_file(description: HubDescription) -> dict[str, str]:
         ) from None
     listed = sorted(file.path for file in tree)
     splits: dict[str, str] = {}
-    for split, pattern in description.files.items():
+    for split, pattern in description.files.patterns.items():
         matches = fnmatch.filter(listed, pattern)
         if not matches:
             names = ", ".join(listed[:10]) + (", ..." if len(listed) > 10 else "")
