@@ -161,7 +161,7 @@ def test_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(tmp
     folder = save_llama(tmp_path)
     pretrained.check_vocabulary(backbone_in(folder), load_tokenizer(folder))
     save_decoder_tokenizer(folder, pad_token="<pad>")
-    with pytest.raises(UserError, match=r"16 tokens, the model in .* embeddings for 15"):
+    with pytest.raises(UserError, match=r"16 tokens, but the model in .* has embeddings for 15"):
         pretrained.check_vocabulary(backbone_in(folder), load_tokenizer(folder))
 
 
