@@ -22,7 +22,8 @@ from complaints.backbones import pretrained, tokens
 from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet, write_json
+from complaints.core.files import write_json
+from complaints.core.parquet import read_parquet
 from complaints.engine import batches as engine_batches
 from complaints.engine import distributed, inference
 from complaints.modeling import classifier

@@ -66,7 +66,9 @@ def test_weights_that_overflow_stop_with_one_line(backbone):
     assert not Path("models/net").exists()
 
 
-@pytest.mark.parametrize(("start", "message"), [("random", "before the first step"), ("probe", "features are not finite")])
+@pytest.mark.parametrize(
+    ("start", "message"), [("random", "before the first step"), ("probe", "features are not finite")]
+)
 def test_backbone_that_is_not_finite_is_blamed_itself(backbone, tmp_path, start, message):
     folder = save_bert(tmp_path / "broken")
     weights = load_file(folder / "model.safetensors")

@@ -15,7 +15,7 @@ from support.tiny_task import LABELS, backbone_in, digests, finetune_until, mode
 from complaints.backbones import tokens
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet
+from complaints.core.parquet import read_parquet
 from complaints.engine import batches as engine_batches
 from complaints.engine import checkpoints, loop
 from complaints.engine.device import one_line_device_errors, resolve_precision
@@ -245,7 +245,10 @@ def add_in_any_order(*_):
     ("step", "said"),
     [
         (fill_memory, "^memory is full; raise finetune.accumulation .*, then run this again$"),
-        (fill_gpu, "^the GPU's memory is full; raise finetune.accumulation .* or lower finetune.batch_tokens or max_length, then run"),
+        (
+            fill_gpu,
+            "^the GPU's memory is full; raise finetune.accumulation .* or lower finetune.batch_tokens or max_length, then run",
+        ),
         (add_in_any_order, "^torch has no deterministic form of put_, which this model needs, on this GPU"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Shared parts of the tests: servers that speak real protocols, small models and data, repositories in temporary folders."""
+"""Shared parts of the tests: servers with real protocols, small models and data, repositories in temporary folders."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from complaints.backbones.tokenizer import encode
-from complaints.core.files import read_parquet, write_parquet
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import TOKENS_SCHEMA
 
 BATCH_ROWS = 2_000

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, replacing_file, write_json, write_parquet
+from complaints.core.files import file_digest, replacing_file, write_json
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import RAW_SCHEMA
 from complaints.sources.cfpb.join import Report
 from complaints.sources.cfpb.join import read_batches as read_cfpb
