@@ -27,7 +27,8 @@ from complaints import params
 from complaints.baseline import tfidf
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet, write_text
+from complaints.core.files import write_text
+from complaints.core.parquet import read_parquet
 from complaints.scoring import metrics
 from complaints.scoring.logit_adjustment import adjust, log_prior
 

@@ -15,7 +15,8 @@ import numpy as np
 from complaints import params
 from complaints.baseline import tfidf
 from complaints.core import config, paths
-from complaints.core.files import read_json, read_parquet, write_text
+from complaints.core.files import read_json, write_text
+from complaints.core.parquet import read_parquet
 from complaints.scoring import metrics
 from complaints.splits import methods
 from complaints.splits.params import SplitParams

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from complaints.core import paths
-from complaints.core.files import read_parquet, write_text
+from complaints.core.files import write_text
+from complaints.core.parquet import read_parquet
 from complaints.dedup.clusters import Clusters, DuplicateFinder
 from complaints.dedup.minhash import SHINGLE_WORDS
 from complaints.dedup.normalize import normalize_text

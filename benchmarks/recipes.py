@@ -26,7 +26,8 @@ from complaints import params
 from complaints.baseline import tfidf
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import read_json, read_parquet, write_json, write_text
+from complaints.core.files import read_json, write_json, write_text
+from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.evaluation import scoreboard
 from complaints.evaluation.scoreboard import REFERENCE, Truth

@@ -8,7 +8,8 @@ from complaints.baseline.params import BaselineParams
 from complaints.baseline.store import save
 from complaints.baseline.tfidf import fit_tfidf, majority_logits, tfidf_logits
 from complaints.core import config, paths, stage
-from complaints.core.files import read_json, read_parquet, replacing_folder
+from complaints.core.files import read_json, replacing_folder
+from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT
 from complaints.scoring.predictions import write_predictions
 from complaints.tracking.params import TrackingParams

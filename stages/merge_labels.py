@@ -6,7 +6,8 @@ data/interim/hierarchy.json (each class's products) and reports/labels.json (mer
 """
 
 from complaints.core import config, paths, stage
-from complaints.core.files import parquet_batches, write_json, write_parquet
+from complaints.core.files import write_json
+from complaints.core.parquet import parquet_batches, write_parquet
 from complaints.core.schema import LABELED_SCHEMA
 from complaints.labels import merge
 from complaints.labels.label_map import load_map

@@ -7,7 +7,8 @@ Writes data/splits/{train,validation,test}.parquet and reports/split.json (sizes
 import sys
 
 from complaints.core import config, paths, stage
-from complaints.core.files import read_json, replacing_folder, write_json, write_parquet
+from complaints.core.files import read_json, replacing_folder, write_json
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.splits import methods
 from complaints.splits import report as split_report

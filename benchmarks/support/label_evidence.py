@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from complaints.audit.label_evidence import Evidence, EvidenceCollector
 from complaints.core.errors import UserError
-from complaints.core.files import parquet_batches
+from complaints.core.parquet import parquet_batches
 
 
 def read_batches(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:

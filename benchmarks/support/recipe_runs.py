@@ -18,15 +18,8 @@ from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE
 from complaints.core.errors import UserError
-from complaints.core.files import (
-    file_digest,
-    read_json,
-    read_parquet,
-    replacing_folder,
-    write_json,
-    write_parquet,
-    write_text,
-)
+from complaints.core.files import file_digest, read_json, replacing_folder, write_json, write_text
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import SPLITS
 from complaints.engine.checkpoints import code_digest, json_digest
 from complaints.finetuning.run import CODE

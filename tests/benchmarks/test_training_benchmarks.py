@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from support.tiny_models import save_bert
 from support.tiny_task import LABELS, ROOT, backbone_in, model_params, write_splits
 
-from complaints.core.files import read_json, read_parquet, write_json, write_parquet
+from complaints.core.files import read_json, write_json
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.labels.products import hierarchy
 
 pytestmark = pytest.mark.slow

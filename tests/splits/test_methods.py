@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.split_data import Complaint, params, read, table_of
 
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet, write_parquet
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import LABELED_SCHEMA, SPLIT_SCHEMA, SPLITS
 from complaints.splits.methods import (
     METHODS,

@@ -1,4 +1,4 @@
-"""Makers of the inputs that docs/bad-input.md lists, by the name each has there; all else about them is sound."""
+"""Makers of the inputs of docs/bad-input.md, by name; each input is valid in every other respect."""
 
 import csv
 import gzip
@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,7 +36,7 @@ def zip_bytes(members: dict[str, bytes], zip64: bool = False) -> bytes:
     return stream.getvalue()
 
 
-def parquet_bytes(columns: dict[str, object], **options: object) -> bytes:
+def parquet_bytes(columns: Mapping[str, object], **options: object) -> bytes:
     stream = io.BytesIO()
     pq.write_table(pa.table(columns), stream, **options)
     return stream.getvalue()
@@ -86,16 +86,16 @@ def wide() -> bytes:
 
 
 def bomb() -> bytes:
-    """Return 68 MB of CSV in rows whose bulk is in a column that nobody asks for."""
+    """Return 68 MB of CSV, most of it in a column that is not read."""
     row = b"%d,text,Fees," + b"x" * 1_000_000 + b"\n"
     return b"id,text,label,more\n" + b"".join(row % number for number in range(68))
 
 
 def declaring_too_few() -> bytes:
-    """Return Parquet of 8,191 rows whose first count of rows, a zigzag number of two bytes, is one lower."""
-    whole = parquet_bytes({name: ["x"] * 8191 for name in HEADER} | {"id": [str(number) for number in range(8191)]})
-    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    return whole[:footer] + whole[footer:].replace(b"\xfe\x7f", b"\xfc\x7f", 1)
+    """Return Parquet of 8,191 rows whose first count of rows, a zigzag number of two bytes, is too low by one."""
+    content = parquet_bytes({name: ["x"] * 8191 for name in HEADER} | {"id": [str(number) for number in range(8191)]})
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    return content[:footer] + content[footer:].replace(b"\xfe\x7f", b"\xfc\x7f", 1)
 
 
 def failing_its_checksum() -> bytes:
@@ -121,23 +121,23 @@ INPUTS: dict[str, Maker] = {
     "a quote that a later row closes": text(*LINES[:2], b'2,"two,Fees', b'3,"three",Fees'),
     "a row with a field too many": text(*LINES[:2], b"2,two, again,Fees"),
     "a row with a field too few": text(*LINES[:2], b"2,two"),
-    "a column that is not there": text(b"id,text,lable", *LINES[1:]),
-    "two columns of one name": text(b"id,text,label,text", b"1,one,Fees,uno"),
-    "a column that is not asked for": text(*(line + b",more" for line in LINES)),
+    "a missing column": text(b"id,text,lable", *LINES[1:]),
+    "two columns with the same name": text(b"id,text,label,text", b"1,one,Fees,uno"),
+    "a column that is not read": text(*(line + b",more" for line in LINES)),
     "semicolons between columns": text(*(line.replace(b",", b";") for line in LINES)),
-    "Latin-1 where UTF-8 is said": text(*LINES[:2], b"2,caf\xe9,Fees"),
-    "Latin-1 where Latin-1 is said": text(*LINES[:2], b"2,caf\xe9,Fees"),
+    "Latin-1 read as UTF-8": text(*LINES[:2], b"2,caf\xe9,Fees"),
+    "Latin-1 read as Latin-1": text(*LINES[:2], b"2,caf\xe9,Fees"),
     "UTF-16 without its mark": bytes_in("c.csv", csv_bytes(GOOD).decode().encode("utf-16-be")),
-    "an encoding that does not exist": text(*LINES),
+    "an unknown encoding": text(*LINES),
     "half a surrogate pair as bytes": text(*LINES[:2], b"2,\xed\xa0\xbd,Fees"),
     "a NUL byte": text(*LINES[:2], b"2,t\0wo,Fees"),
     "a byte order mark": text(*LINES, start=b"\xef\xbb\xbf"),
     "lines that end in CR LF": text(*LINES, ending=b"\r\n"),
     "lines that end in CR": text(*LINES, ending=b"\r"),
-    "lines without any character": text(LINES[0], b"", LINES[1], b"", b"", LINES[2], b""),
+    "empty lines": text(LINES[0], b"", LINES[1], b"", b"", LINES[2], b""),
     "a header and no rows": text(LINES[0]),
     "an empty file": bytes_in("c.csv", b""),
-    "nothing but line ends": text(b"", b""),
+    "only line endings": text(b"", b""),
     "an HTML page named .csv": text(b"", b"<!DOCTYPE html>", b"<html><body>404 Not Found</body></html>"),
     "an error in JSON named .csv": text(b'{"error": "not found", "status": 404}'),
     "a Parquet file named .csv": bytes_in("c.csv", parquet_bytes({"id": ["1"]})),
@@ -145,20 +145,20 @@ INPUTS: dict[str, Maker] = {
     "a line of 32 Mi characters": lambda folder: bytes_in("c.csv", b"x" * 2**25)(folder),
     "a field of 16 Mi characters": lambda folder: text(LINES[0], b'1,"' + b"one\n" * 2**22 + b'x",Fees')(folder),
     "a narrative of a megabyte": table([("1", MEGABYTE, "Fees")]),
-    "marks of direction and zero-width characters in a text": table([("1", HIDDEN, "Fees")]),
+    "direction marks and zero-width characters in a text": table([("1", HIDDEN, "Fees")]),
     "a blank text": table([("1", "", "Fees"), ("2", " \n", "Fees")]),
     "a blank label": table([("1", "one", ""), ("2", "two", " \t")]),
     "a label with a no-break or zero-width space": table([(str(i), "one", x) for i, x in enumerate(ODD_LABELS)]),
-    "an id twice, with the same text": table([*GOOD, ("1", "one", "Other")]),
-    "an id twice, with another text": table([*GOOD, ("1", "uno", "Fees")]),
+    "a repeated id with the same text": table([*GOOD, ("1", "one", "Other")]),
+    "a repeated id with another text": table([*GOOD, ("1", "uno", "Fees")]),
     "a blank id": table([*GOOD, (" ", "three", "Fees")]),
-    "a date that is no date": table([("1", "one", "Fees", "31.12.2020")], (*HEADER, "date")),
+    "a string that is not a date": table([("1", "one", "Fees", "31.12.2020")], (*HEADER, "date")),
     "a day that no month has": table([("1", "one", "Fees", "2021-02-29")], (*HEADER, "date")),
     "a blank date": table([("1", "one", "Fees", ""), ("2", "two", "Fees", " ")], (*HEADER, "date")),
-    "a split that does not exist": table([("1", "one", "Fees", "dev")], (*HEADER, "split")),
+    "an unknown split": table([("1", "one", "Fees", "dev")], (*HEADER, "split")),
     "a line that is not JSON": bytes_in("c.jsonl", JSON_LINE + b"{'id': 2}\n"),
-    "a line that is no object": bytes_in("c.jsonl", JSON_LINE + b"[1]\n"),
-    "a key that stands twice": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"a","text":"b","label":"Fees"}'),
+    "a line that is not an object": bytes_in("c.jsonl", JSON_LINE + b"[1]\n"),
+    "a repeated key": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"a","text":"b","label":"Fees"}'),
     "a number where text belongs": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":3.5,"label":"Fees"}'),
     "half a surrogate pair, escaped": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"\\ud83d!","label":"Fees"}'),
     "brackets 100,000 deep": bytes_in("c.jsonl", JSON_LINE + b"[" * 100_000),
@@ -170,15 +170,15 @@ INPUTS: dict[str, Maker] = {
     "Parquet cut short": bytes_in("c.parquet", parquet_bytes({"id": ["1"], "text": ["a"], "label": ["x"]})[:-9]),
     "Parquet with fewer rows than it declares": bytes_in("c.parquet", declaring_too_few()),
     "Parquet with a page that fails its checksum": bytes_in("c.parquet", failing_its_checksum()),
-    "Parquet that explodes": bytes_in("c.parquet", parquet_bytes(EXPLODING)),
+    "Parquet with too high a compression ratio": bytes_in("c.parquet", parquet_bytes(EXPLODING)),
     "Parquet, encrypted": bytes_in("c.parquet", b"PARE" + b"x" * 100 + b"PARE"),
     "gzip of several members": bytes_in("c.csv.gz", b"".join(gzip.compress(line + b"\n") for line in LINES)),
     "gzip cut short": bytes_in("c.csv.gz", PACKED[:-900]),
     "gzip whose checksum fails": bytes_in("c.csv.gz", PACKED[:-6] + b"??" + PACKED[-4:]),
-    "gzip with something after its end": bytes_in("c.csv.gz", PACKED + b"more"),
-    "gzip that explodes": lambda folder: bytes_in("c.csv.gz", gzip.compress(bomb()))(folder),
-    "zip that explodes": lambda folder: bytes_in("c.csv.zip", zip_bytes({"c.csv": bomb()}))(folder),
-    "zip whose path climbs out": bytes_in("c.csv.zip", zip_bytes({"../../out.csv": csv_bytes(GOOD)})),
+    "gzip with bytes after its end": bytes_in("c.csv.gz", PACKED + b"more"),
+    "gzip with too high a compression ratio": lambda folder: bytes_in("c.csv.gz", gzip.compress(bomb()))(folder),
+    "zip with too high a compression ratio": lambda folder: bytes_in("c.csv.zip", zip_bytes({"c.csv": bomb()}))(folder),
+    "zip with a path outside its folder": bytes_in("c.csv.zip", zip_bytes({"../../out.csv": csv_bytes(GOOD)})),
     "zip of two files": bytes_in("c.zip", zip_bytes({"a.csv": csv_bytes(GOOD), "b.csv": csv_bytes(GOOD)})),
     "zip with a password": bytes_in("c.zip", LOCKED),
     "zip in a zip": bytes_in("c.zip", zip_bytes({"c.csv": ZIPPED})),
@@ -193,8 +193,8 @@ INPUTS: dict[str, Maker] = {
     "a device": lambda folder: made(folder / "c.csv", lambda path: path.symlink_to("/dev/zero")),
     "a link to itself": lambda folder: made(folder / "c.csv", lambda path: path.symlink_to("c.csv")),
     "a name that is too long": lambda folder: [folder / ("c" * 300 + ".csv")],
-    "a file that may not be read": unreadable,
-    "a name that says no format": bytes_in("complaints.txt", csv_bytes(GOOD)),
+    "an unreadable file": unreadable,
+    "a name without a format": bytes_in("complaints.txt", csv_bytes(GOOD)),
     "a name with spaces": bytes_in("my complaints .csv", csv_bytes(GOOD)),
     "a name that is not UTF-8": bytes_in("caf\udce9.csv", csv_bytes(GOOD)),
     "a name with a line end and a terminal escape": bytes_in("c\n\x1b[31m.csv", LINES[0]),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from complaints.core.files import write_parquet
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import LABELED_SCHEMA
 from complaints.splits.methods import LabeledRows, read_rows
 from complaints.splits.params import SplitParams

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet, write_parquet
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import HELD_OUT
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
-from complaints.core.files import parquet_batches
+from complaints.core.parquet import parquet_batches
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.dedup.clusters import Clusters, DuplicateFinder
 from complaints.splits.params import SplitParams
