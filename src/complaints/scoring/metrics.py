@@ -6,7 +6,7 @@ import numpy as np
 
 RESAMPLES = 200
 SEED = 13
-"""Of the bootstrap."""
+"""Seed of the bootstrap."""
 
 
 @dataclass(frozen=True)
