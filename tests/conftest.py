@@ -93,7 +93,7 @@ def mini(made_mini: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_mini(mini: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The copy as working directory, without the caller's settings of DVC and MLflow."""
+    """The copy as the working directory, without the caller's settings of DVC and MLflow."""
     for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(mini)

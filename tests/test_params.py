@@ -1,4 +1,4 @@
-"""params.yaml is read as it is written, and what is impossible is refused by name."""
+"""params.yaml: valid values are read exactly, invalid ones are refused by name; profiles and entries edit it."""
 
 import json
 from pathlib import Path
@@ -86,7 +86,7 @@ def put(tree: dict, key: str, value: object) -> None:
         ("audit", [], "audit must be a mapping"),
     ],
 )
-def test_impossible_value_is_refused_by_name(tree: dict[str, Any], key: str, value: Any, message: str) -> None:
+def test_invalid_value_is_refused_by_name(tree: dict[str, Any], key: str, value: Any, message: str) -> None:
     put(tree, key, value)
     with pytest.raises(UserError) as error:
         params.parse(tree)
@@ -110,7 +110,7 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
         params.parse(tree)
 
 
-def test_an_entry_with_the_keys_that_look_sufficient_is_told_all_that_it_lacks(tree: dict[str, Any]) -> None:
+def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
     with pytest.raises(UserError, match=r"models\.third lacks precision, seed, pretrain, weights, head, max_length$"):
         params.parse(tree)
@@ -139,14 +139,14 @@ def test_choices_that_do_not_go_together_are_refused(
     assert "\n" not in str(error.value)
 
 
-def test_budget_without_tokens_to_count_is_refused() -> None:
+def test_token_budget_for_features_is_refused() -> None:
     tree = read_yaml(ROOT / "params.yaml")
     tree["models"]["minilm"]["finetune"] |= {"batch_tokens": 4096, "train": "head"}
     with pytest.raises(UserError, match="batch_tokens is 4096, but train: head trains on features"):
         params.parse(tree)
 
 
-def test_budget_that_holds_no_text_is_refused() -> None:
+def test_token_budget_below_the_longest_input_is_refused() -> None:
     tree = read_yaml(ROOT / "params.yaml")
     tree["models"]["minilm"]["finetune"]["batch_tokens"] = 134
     with pytest.raises(
@@ -165,7 +165,7 @@ def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str
 
 
 def test_exponents_are_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyYAML would read 5e-5 as text, and dvc exp run -S writes 1e-05."""
+    """PyYAML reads 5e-5 as text, and `dvc exp run -S` writes 1e-05."""
     text = (ROOT / "params.yaml").read_text().replace("learning_rate: 1.0e-4", "learning_rate: 5e-5")
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -205,7 +205,7 @@ class TestProfiles:
             (tmp_path / file.relative_to(ROOT)).write_text(file.read_text())
 
     @pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb"])
-    def test_profile_there_and_back_leaves_the_file_as_it_was(self, name: str) -> None:
+    def test_default_profile_undoes_every_other_profile(self, name: str) -> None:
         before = Path("params.yaml").read_text()
         assert profiles.apply(name)
         assert Path("params.yaml").read_text() != before
@@ -229,13 +229,13 @@ class TestProfiles:
         assert set(params.load().models) == {"minilm"}
         assert sorted(path.stem for path in Path("predictions").iterdir()) == ["minilm", "tfidf"]
 
-    def test_what_one_changed_oneself_stays(self) -> None:
+    def test_profile_keeps_the_users_own_changes(self) -> None:
         text = Path("params.yaml").read_text().replace("worst_pairs: 25", "worst_pairs: 7")
         Path("params.yaml").write_text(text)
         profiles.apply("tiny")
         assert params.load().evaluate.worst_pairs == 7
 
-    def test_unknown_or_impossible_profile_changes_nothing(self) -> None:
+    def test_unknown_or_invalid_profile_changes_nothing(self) -> None:
         before = Path("params.yaml").read_text()
         with pytest.raises(UserError, match="no profile 'tinny' in profiles/; did you mean tiny"):
             profiles.apply("tinny")
@@ -245,13 +245,13 @@ class TestProfiles:
                 profiles.apply("bad")
         assert Path("params.yaml").read_text() == before
 
-    def test_mapping_that_is_one_value_is_set_whole_and_no_comment_is_lost(self) -> None:
+    def test_mapping_that_is_one_value_is_replaced_and_every_comment_stays(self) -> None:
         profiles.apply("canonical")
         expected = {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
         assert params.load().split.expected == expected
         assert "# TF-IDF and logistic regression." in Path("params.yaml").read_text()
 
-    def test_an_entry_like_another_takes_all_other_keys_from_it_and_its_comments(self) -> None:
+    def test_entry_like_another_copies_its_other_keys_and_comments(self) -> None:
         put_in_file("label_smoothing: 0.0", "label_smoothing: 0.2")
         profiles.apply("canonical")
         tree = read_yaml("params.yaml")["models"]
@@ -262,14 +262,14 @@ class TestProfiles:
         assert Path("params.yaml").read_text().count("# Peak learning rate of the encoder.") == 2
 
     @pytest.mark.parametrize("name", ["tiny", "file", "canonical"])
-    def test_flags_do_in_dvc_what_the_profile_does(self, name: str) -> None:
+    def test_flags_have_the_effect_of_the_profile_in_dvc(self, name: str) -> None:
         flags = profiles.as_flags(name)[1::2]
         Path("experiment.yaml").write_text(Path("params.yaml").read_text())
         apply_overrides("experiment.yaml", flags)
         profiles.apply(name)
         assert read_yaml("experiment.yaml") == read_yaml("params.yaml")
 
-    def test_flags_say_the_same_for_dvc(self) -> None:
+    def test_flags_have_the_syntax_of_dvc(self) -> None:
         flags = profiles.as_flags("tiny")
         assert flags[:2] == ["-S", f"fetch.sample.rows={profiles.read('tiny')['fetch.sample.rows']}"]
         flags = profiles.as_flags("canonical")
@@ -301,9 +301,7 @@ class TestForm:
         changed = self.changed_lines(f"{key}=7")
         assert [new.split("#")[0].strip() for _, new in changed] == [f"{key.split('.')[-1]}: 7"]
 
-    def test_a_list_may_be_set_without_the_loss_of_a_comment(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_setting_a_list_keeps_every_comment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         text = (ROOT / "params.yaml").read_text()
         Path("params.yaml").write_text(text)
@@ -360,7 +358,7 @@ class TestEntries:
         assert message in str(error.value)
         assert Path("params.yaml").read_text() == before
 
-    def test_an_entry_whose_weights_another_takes_is_not_removed(self) -> None:
+    def test_entry_whose_weights_another_entry_needs_is_not_removed(self) -> None:
         entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])
         with pytest.raises(UserError, match=r"models\.head\.weights is models/minilm"):
             entries.remove("minilm")
@@ -368,7 +366,7 @@ class TestEntries:
             entries.remove("bert")
 
 
-def test_a_flat_entry_is_refused_with_the_place_of_each_key(tree: dict[str, Any]) -> None:
+def test_flat_entry_is_refused_with_the_group_of_each_key(tree: dict[str, Any]) -> None:
     entry = tree["models"]["minilm"]
     flat = {key: entry[key] for key in ("backbone", "max_length", "precision", "seed", "weights", "pretrain")}
     flat |= {"head": "linear", "head_start": "names", "epochs": 2, "learning_rate": 1e-4, "loss_tau": 1.0}
@@ -382,7 +380,7 @@ def test_a_flat_entry_is_refused_with_the_place_of_each_key(tree: dict[str, Any]
     assert "learning_rate to finetune.optimizer.learning_rate, loss_tau to finetune.loss.tau" in message
 
 
-def test_every_key_that_moved_leads_to_a_key_that_is_there(tree: dict[str, Any]) -> None:
+def test_every_moved_key_exists_in_its_group(tree: dict[str, Any]) -> None:
     for new in params.MOVED.values():
         node = tree["models"]["minilm"]
         for key in new.split("."):

@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The README agrees with the repository."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ def test_first_lines_are_the_two_commands() -> None:
     assert "make test" in head
 
 
-def test_tree_names_what_is_there() -> None:
+def test_tree_names_existing_files() -> None:
     tree = re.search(r"```text\n(.*?)```", TEXT, re.S)
     assert tree
     for line in tree[1].splitlines():
@@ -32,7 +32,7 @@ def test_tree_names_what_is_there() -> None:
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http|#)([^)#]+)\)", TEXT))))
-def test_links_lead_somewhere(target: str) -> None:
+def test_every_link_has_a_target(target: str) -> None:
     assert (ROOT / target).exists()
 
 

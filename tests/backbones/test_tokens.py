@@ -1,4 +1,4 @@
-"""Tokens on disk."""
+"""Tokens on disk: truncated, counted, not padded."""
 
 import json
 from pathlib import Path

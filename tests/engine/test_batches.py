@@ -90,7 +90,7 @@ def test_token_budget_batches_are_nearly_full_and_change_with_epoch_and_seed(pac
         assert not np.array_equal(np.concatenate(first), np.concatenate(other))
     sizes = [len(rows) for rows in first]
     halves = np.mean(sizes[: len(sizes) // 2]), np.mean(sizes[len(sizes) // 2 :])
-    assert max(halves) < 1.3 * min(halves)  # short and long batches come mixed
+    assert max(halves) < 1.3 * min(halves)  # short and long batches are mixed
 
 
 def test_row_longer_than_the_token_budget_is_a_batch_of_its_own() -> None:

@@ -71,7 +71,7 @@ def test_checkpoint_of_another_run_config_is_not_resumed(
     resumed = digests()
     run(other)
     assert digests() == resumed
-    assert Path("scratch/finetune/net").is_dir()  # the first one's checkpoints still wait
+    assert Path("scratch/finetune/net").is_dir()  # the checkpoints of the first run are kept
 
 
 @pytest.mark.parametrize("file", ["model", "optimizer", "state.json"])
@@ -146,14 +146,14 @@ def test_full_disk_stops_with_one_line_and_loses_nothing(
         run(settings)
     assert str(error.value).startswith(f"{what} cannot be written")
     assert "No space left on device" in str(error.value)
-    assert "free space and run this again" in str(error.value)
+    assert "free some space and run this again" in str(error.value)
     assert "\n" not in str(error.value)
     assert not Path("models/net").exists()
     kept = sorted(CHECKPOINTS.glob("*/step-*"))
     assert (kept[-1].name if kept else None) == newest
     before = {path: file_digest(path) for folder in kept for path in folder.iterdir()}
 
-    with pytest.raises(UserError) as again:  # still full: nothing gets worse
+    with pytest.raises(UserError) as again:  # still full: nothing changes
         run(settings)
     assert "No space left on device" in str(again.value)
     assert {path: file_digest(path) for path in before} == before
@@ -164,6 +164,21 @@ def test_full_disk_stops_with_one_line_and_loses_nothing(
     shutil.rmtree("models/net")
     run(settings)
     assert digests() == resumed
+
+
+def test_code_digest_depends_on_every_module_and_on_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "__file__", str(tmp_path / "engine/checkpoints.py"))
+    for name in ("losses/focal.py", "losses/__init__.py", "other/x.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    before = checkpoints.code_digest(["losses"])
+    (tmp_path / "losses/focal.py~").write_text("left")
+    (tmp_path / "other/x.py").write_text("changed")
+    assert checkpoints.code_digest(["losses"]) == before
+    (tmp_path / "losses/focal.py").write_text("changed")
+    assert checkpoints.code_digest(["losses"]) != before
 
 
 @pytest.fixture(scope="module")

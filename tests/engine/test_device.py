@@ -19,7 +19,7 @@ def test_other_errors_are_raised_unchanged() -> None:
 
 
 @pytest.mark.parametrize(("asked", "device", "expected"), [("fp32", "cpu", "fp32"), ("bf16", "cuda", "bf16")])
-def test_explicit_precision_is_taken(asked: str, device: str, expected: Any) -> None:
+def test_explicit_precision_is_taken(asked: str, device: str, expected: str) -> None:
     assert resolve_precision(asked, device) == expected
 
 
@@ -46,7 +46,7 @@ def test_auto_is_bf16_on_gpus_of_capability_8_and_up_only(
         ("", False),
     ],
 )
-def test_processors_that_are_faster_in_bf16_train_in_it(cpuinfo: str, expected: Any) -> None:
+def test_processors_that_are_faster_in_bf16_train_in_it(cpuinfo: str, expected: bool) -> None:
     assert device.is_fast_in_bf16(cpuinfo) is expected
 
 

@@ -34,7 +34,7 @@ def problem(divergence_check: DivergenceCheck, *losses: float) -> str | None:
 
 
 def test_loss_that_diverges_stops_and_keeps_the_checkpoints_before(backbone: Backbone) -> None:
-    # The rate climbs through the whole run, so that it is good at first.
+    # The rate rises through the run, so that the first epochs are sound.
     rates = {"learning_rate": 0.1, "head_learning_rate": 5.0, "warmup_fraction": 1.0}
     settings = model_params(backbone, **rates, epochs=40, patience=40)
     with pytest.raises(UserError) as error:

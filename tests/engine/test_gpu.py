@@ -1,4 +1,4 @@
-"""What only a GPU can show: torch's kernel without padding, and the same bytes from the same seed."""
+"""On a GPU: torch's attention over packed rows, and the same bytes from the same seed."""
 
 import copy
 from collections.abc import Callable
@@ -20,7 +20,7 @@ WIDE_HEADS = {"hidden_size": 64, "dim": 64, "intermediate_size": 96, "hidden_dim
 
 
 def wide(name: str) -> hf.PreTrainedConfig:
-    """Return the configuration with heads as wide as the kernel wants them."""
+    """Return the configuration with heads of a width that the kernel accepts."""
     config = copy.deepcopy(CONFIGS[name])
     for key, value in WIDE_HEADS.items():
         if key in config.to_dict():
@@ -59,7 +59,7 @@ def test_kernel_gives_the_states_and_gradients_of_a_padded_batch(name: str, monk
         results.append((states[real].detach(), gradients))
     assert len(calls) == plain.config.num_hidden_layers
     for exact, half, own in zip(*results, strict=True):
-        # Half precision costs what it costs; leaving padding out may not cost more.
+        # The error of packed rows may not exceed that of half precision.
         error, allowed = ((other - exact).norm() / exact.norm() for other in (own, half))
         assert error < 2 * allowed + 0.01, f"{error} against {allowed}"
 
@@ -79,7 +79,7 @@ def test_heads_too_narrow_for_the_kernel_are_computed_without_it(precision: str)
 
 @pytest.mark.parametrize("packing", ["auto", "never"])
 @pytest.mark.parametrize("save", [save_bert, save_modernbert])
-def test_same_seed_has_the_same_bytes_also_when_stopped(
+def test_same_seed_has_the_same_bytes_with_and_without_a_resume(
     save: Callable[[Path], Path], packing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

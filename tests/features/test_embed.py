@@ -21,7 +21,7 @@ def texts_of_test() -> list[str]:
     return read_parquet("data/splits/test.parquet")["text"].to_pylist()
 
 
-def test_features_are_what_the_encoder_gives(workspace: Path, backbone: Backbone) -> None:
+def test_features_are_the_pooled_states_of_the_encoder(workspace: Path, backbone: Backbone) -> None:
     run(model_params(backbone, train="frozen", pooling="cls"))
     predictor = Predictor(NET)
     predictor.model.head = torch.nn.Identity()
@@ -38,7 +38,7 @@ def test_features_of_another_number_of_rows_are_refused(workspace: Path, backbon
 
 
 @pytest.mark.parametrize("small_disk", [("data/features", 8)], indirect=True)
-def test_full_disk_stops_the_features_with_one_line_and_leaves_none(
+def test_full_disk_stops_with_one_line_and_leaves_no_features(
     workspace: Path, backbone: Backbone, small_disk: SmallDisk
 ) -> None:
     settings = model_params(backbone, train="frozen")

@@ -18,7 +18,7 @@ from complaints.predict import Predictor
 NET = Path("models/net")
 
 
-def test_head_from_class_names_ranks_the_right_class_first_on_real_labels(
+def test_head_from_class_names_ranks_the_right_class_high_on_real_labels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without training, the right one of 113 classes is among the first three for complaints with a clear issue."""
@@ -53,5 +53,5 @@ def test_training_begins_with_the_head_from_class_names(workspace: Path, backbon
     settings = model_params(backbone, head_start="names", learning_rate=1e-12, head_learning_rate=1e-12, epochs=1)
     run(settings)
     own = Predictor(NET).logits(LABELS)
-    np.testing.assert_allclose(own.diagonal(), own.max(1), rtol=1e-5)  # two names share their words, all unknown
+    np.testing.assert_allclose(own.diagonal(), own.max(1), rtol=1e-5)  # two names have equal, unknown words
     assert own.max() == pytest.approx(head_init.NAME_SCALE, rel=0.1)

@@ -1,4 +1,4 @@
-"""Learning rates that fall towards the input, for each kind of backbone."""
+"""Layer-wise learning rates for every model type."""
 
 import re
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def test_without_decay_there_are_two_rates(config: PreTrainedConfig) -> None:
     assert set(rates(linear(config), learning_rate=1.0, head_learning_rate=7.0).values()) == {1.0, 7.0}
 
 
-def test_frozen_layers_do_not_move_the_rates_of_the_others() -> None:
+def test_frozen_layers_do_not_change_the_rates_of_the_others() -> None:
     model = linear(CONFIGS[0])
     model.encoder.encoder.layer[0].requires_grad_(False)
     found = rates(model, learning_rate=1.0, head_learning_rate=7.0, layer_decay=0.5)
@@ -97,7 +97,7 @@ def test_frozen_layers_do_not_move_the_rates_of_the_others() -> None:
     assert found["encoder.encoder.layer.1.output.dense.weight"] == 0.5
 
 
-def test_layers_that_share_their_weights_are_refused_with_decay_alone() -> None:
+def test_layers_that_share_their_weights_are_refused_only_with_decay() -> None:
     config = AlbertConfig(**SMALL, **LAYERS, embedding_size=8)
     assert set(layer_factors(linear(config), 1.0).values()) == {1.0}
     with pytest.raises(UserError, match="needs a backbone whose 3 layers have separate weights"):

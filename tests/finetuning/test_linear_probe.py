@@ -18,7 +18,7 @@ class TestProbe:
         assert (weight[:, 3] == 0).all()
         assert ((features @ weight.T + bias).argmax(1) == labels).mean() > 0.9
 
-    def test_class_without_a_row_is_never_the_answer(self) -> None:
+    def test_class_without_a_row_is_never_predicted(self) -> None:
         features = np.random.default_rng(0).normal(size=(60, 4)).astype("f4")
         labels = np.where(features[:, 0] > 0, 0, 2)
         weight, bias = linear_probe.fit_probe(features, labels, 4, 1.0)

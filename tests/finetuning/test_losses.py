@@ -1,4 +1,4 @@
-"""Losses and class weights: their values, their gradients, and how they average over a step."""
+"""Losses and class weights: values, gradients, and sums over micro-batches."""
 
 import itertools
 import math
@@ -46,7 +46,7 @@ def gradient(loss: torch.Tensor, logits: torch.Tensor) -> np.ndarray:
 
 
 class TestValuesAndGradients:
-    """Against scikit-learn and formulas written out by hand."""
+    """Comparison with scikit-learn and with explicit formulas."""
 
     @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
     def test_cross_entropy_with_smoothing(self, smoothing: float) -> None:
@@ -91,7 +91,7 @@ class TestValuesAndGradients:
         np.testing.assert_allclose(loss.detach(), -np.log(p[np.arange(7), labels]))
         np.testing.assert_allclose(gradient(loss, logits), p - np.eye(5)[labels], atol=1e-12)
 
-    def test_plain_objective_is_torchs_own_loss_bit_for_bit_in_its_gradient(self) -> None:
+    def test_plain_objective_has_the_exact_gradient_of_torchs_loss(self) -> None:
         plain = objective()
         logits = torch.randn(32, 3, generator=torch.Generator().manual_seed(1), requires_grad=True)
         labels = torch.randint(3, (32,), generator=torch.Generator().manual_seed(2))
@@ -109,7 +109,7 @@ class TestValuesAndGradients:
 
 class TestClassWeights:
     @given(COUNTS, st.sampled_from(["none", "inverse", "sqrt_inverse", "effective"]), st.floats(0.01, 0.9999))
-    def test_mean_over_training_rows_is_one_and_rarer_classes_weigh_no_less(
+    def test_mean_weight_over_training_rows_is_one_and_rarer_classes_have_no_smaller_weight(
         self, counts: np.ndarray, scheme: str, beta: float
     ) -> None:
         weights = losses.class_weights(counts, scheme, beta)
@@ -118,7 +118,7 @@ class TestClassWeights:
         assert all(a <= b * (1 + 1e-9) for a, b in itertools.pairwise(weights[order]))
 
     @given(COUNTS)
-    def test_inverse_makes_classes_equal_and_its_root_goes_half_the_way(self, counts: np.ndarray) -> None:
+    def test_inverse_weights_make_classes_equal_and_sqrt_inverse_is_their_root(self, counts: np.ndarray) -> None:
         inverse = losses.class_weights(counts, "inverse", 0.9)
         np.testing.assert_allclose(inverse * counts, counts.sum() / len(counts))
         half = losses.class_weights(counts, "sqrt_inverse", 0.9)
@@ -131,12 +131,12 @@ class TestClassWeights:
         np.testing.assert_allclose(weights / weights[0], 1 / effective)
 
     @given(COUNTS)
-    def test_effective_lies_between_none_and_inverse(self, counts: np.ndarray) -> None:
+    def test_effective_is_between_none_and_inverse(self, counts: np.ndarray) -> None:
         np.testing.assert_allclose(losses.class_weights(counts, "effective", 1e-9), 1.0)
         inverse = losses.class_weights(counts, "inverse", 0.5)
         np.testing.assert_allclose(losses.class_weights(counts, "effective", 1 - 1e-9), inverse, rtol=1e-4)
 
-    def test_class_without_rows_weighs_as_one_of_a_single_row(self) -> None:
+    def test_class_without_rows_has_the_weight_of_a_single_row(self) -> None:
         weights = losses.class_weights(np.array([50, 0, 1]), "inverse", 0.9)
         assert weights[1] == weights[2]
         assert np.isfinite(weights).all()

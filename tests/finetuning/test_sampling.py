@@ -17,7 +17,7 @@ LONG_TAIL = np.repeat(np.arange(6), [3000, 700, 200, 80, 15, 5])
 
 
 @given(LABELS, st.sampled_from(["shuffled", "sqrt", "class_aware"]), SEEDS, st.integers(0, 99))
-def test_draws_are_even_over_classes_by_their_share_and_over_the_rows_of_a_class(
+def test_classes_are_drawn_by_their_share_and_rows_of_a_class_equally_often(
     labels: np.ndarray, sampling: str, seed: int, epoch: int
 ) -> None:
     drawn = draw_rows(labels, sampling, seed, epoch)
@@ -47,7 +47,7 @@ def test_every_row_of_a_large_class_is_drawn_in_some_epoch() -> None:
     assert len(seen) == len(LONG_TAIL)
 
 
-def test_shares_go_from_frequency_to_equality() -> None:
+def test_shares_are_between_frequency_and_equality() -> None:
     counts = np.array([900, 100, 0])
     assert class_shares(counts, "shuffled").tolist() == [0.9, 0.1, 0]
     assert class_shares(counts, "sqrt").tolist() == [0.75, 0.25, 0]

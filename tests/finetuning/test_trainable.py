@@ -27,7 +27,7 @@ NET = Path("models/net")
 
 
 def changed(before: Path, after: Path) -> set[str]:
-    """Return the names of the tensors that differ between two models, which hold the same ones."""
+    """Return the names of the tensors that differ between two models with the same names."""
     old, new = load_file(before / "model.safetensors"), load_file(after / "model.safetensors")
     assert old.keys() == new.keys()
     return {name for name in old if not torch.equal(old[name], new[name])}
@@ -48,7 +48,7 @@ def assert_reloads(name: str = "net") -> None:
 
 
 def numbers(folder: Path, *parts: str) -> int:
-    """Return how many numbers the tensors hold whose names contain one of `parts`."""
+    """Return the number of elements of the tensors whose names contain one of `parts`."""
     tensors = load_file(folder / "model.safetensors")
     return sum(tensor.numel() for name, tensor in tensors.items() if any(part in name for part in parts))
 
@@ -56,12 +56,12 @@ def numbers(folder: Path, *parts: str) -> int:
 HEAD_NUMBERS = 16 * 3 + 3
 
 
-# A start that is beaten within these epochs, so that the best epoch is one after training.
+# Weak initial weights, so that the best epoch is after training.
 LEARNS = {"head_start": "probe", "probe_c": 1e-6, "epochs": 8, "learning_rate": 1e-2, "patience": 8}
 
 
 class TestFreezeLayers:
-    def test_embeddings_and_lowest_layers_stay_and_all_else_is_trained(
+    def test_embeddings_and_lowest_layers_stay_and_all_others_are_trained(
         self, workspace: Path, backbone: Backbone
     ) -> None:
         record = run(model_params(backbone, freeze_layers=1, **LEARNS))
@@ -72,7 +72,7 @@ class TestFreezeLayers:
         assert_reloads()
 
     @pytest.mark.parametrize("make", [make for make in ENCODERS + DECODERS if make is not save_albert])
-    def test_finds_the_layers_of_every_kind(self, tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    def test_layers_of_every_model_type_are_frozen(self, tmp_path: Path, make: Callable[[Path], Path]) -> None:
         model = classifier.build(backbone_in(make(tmp_path)), "linear", "mean", LABELS)
         trainable.freeze_layers(model.encoder, 1)
         free = {name for name, parameter in model.encoder.named_parameters() if parameter.requires_grad}
@@ -86,7 +86,7 @@ class TestFreezeLayers:
             "final_norm",
         }
 
-    def test_more_layers_than_there_are_is_refused(self, tmp_path: Path, backbone: Backbone) -> None:
+    def test_more_layers_than_the_encoder_has_are_refused(self, tmp_path: Path, backbone: Backbone) -> None:
         with pytest.raises(UserError, match="freeze_layers: 3 cannot be frozen, the encoder has 2 layers"):
             trainable.freeze_layers(classifier.build(backbone, "linear", "mean", LABELS).encoder, 3)
         albert = classifier.build(backbone_in(save_albert(tmp_path)), "linear", "mean", LABELS)
@@ -129,11 +129,11 @@ class TestLora:
         inputs = {"input_ids": torch.randint(5, 15, (8, 12)), "attention_mask": torch.ones(8, 12, dtype=torch.int64)}
         model, plain = (classifier.build(backbone, head, "mean", LABELS).eval() for _ in range(2))
         for at_start, copied in zip(model.parameters(), plain.parameters(), strict=True):
-            copied.data.copy_(at_start)  # the random heads alike
+            copied.data.copy_(at_start)  # equal random heads
         adapted = trainable.add_adapters(model.encoder, LoraParams(rank=2, alpha=8, dropout=0.1, targets=None))
         with torch.inference_mode():
             before = plain(**inputs)
-            assert torch.allclose(model(**inputs), before, atol=1e-6)  # adapters change nothing at first
+            assert torch.allclose(model(**inputs), before, atol=1e-6)  # initial adapters do not change the outputs
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.3)
@@ -160,7 +160,7 @@ class TestLora:
             "adapter_model.safetensors",
         ]
 
-    def test_stopped_run_ends_with_the_same_bytes(
+    def test_killed_training_resumes_with_the_same_bytes(
         self, workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
     ) -> None:
         settings = lora_params(backbone)
@@ -173,14 +173,14 @@ class TestLora:
         run(settings)
         assert digests() == expected
 
-    def test_unknown_target_is_one_line(self, workspace: Path, backbone: Backbone) -> None:
+    def test_unknown_target_is_refused_with_one_line(self, workspace: Path, backbone: Backbone) -> None:
         with pytest.raises(UserError, match=r"lora\.targets: .*q_prj") as error:
             run(lora_params(backbone, targets=("q_prj",)))
         assert "\n" not in str(error.value)
 
 
 class TestFrozen:
-    def test_is_logistic_regression_on_the_features_and_leaves_the_encoder_alone(
+    def test_head_is_logistic_regression_on_the_features_and_the_encoder_stays(
         self, workspace: Path, backbone: Backbone
     ) -> None:
         record = run(model_params(backbone, train="frozen", probe_c=1.0))
@@ -197,7 +197,9 @@ class TestFrozen:
 
 
 class TestHead:
-    def test_encoder_is_the_other_models_and_its_head_is_new(self, workspace: Path, backbone: Backbone) -> None:
+    def test_encoder_is_that_of_the_initial_weights_and_the_head_is_new(
+        self, workspace: Path, backbone: Backbone
+    ) -> None:
         run(model_params(backbone))
         tokenize("balanced", backbone)
         settings = model_params(

@@ -84,7 +84,7 @@ def test_attention_in_float32_is_that_of_transformers(name: str) -> None:
     torch.testing.assert_close(half[real].float(), plain(**inputs).last_hidden_state[real], atol=0.1, rtol=0.1)
 
 
-def test_saved_encoder_does_not_ask_for_padding_free_attention(tmp_path: Path) -> None:
+def test_saved_encoder_has_no_setting_of_padding_free_attention(tmp_path: Path) -> None:
     encoder = build(hf.AutoModel, CONFIGS["bert"])
     names = list(encoder.state_dict())
     attention.skip_padding(encoder)
@@ -113,7 +113,7 @@ def test_kernel_accepts_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     assert output.dtype == torch.bfloat16
 
 
-def test_window_reaches_as_far_as_the_kernel_says() -> None:
+def test_window_has_the_width_of_the_kernels_window() -> None:
     """A window of (2, 0) is the token and the two before it."""
     random = np.random.default_rng(0)
     q, k, v = (torch.from_numpy(random.normal(size=(7, 1, 4)).astype("f4")) for _ in range(3))
@@ -139,7 +139,7 @@ def test_training_without_padding_has_the_losses_of_training_with_padding(
 def test_compiled_model_has_the_same_losses_and_saves_the_same_names(
     workspace: Path, backbone_without_dropout: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # All of torch.compile but its code generator, which takes a minute.
+    # torch.compile without its code generator, which takes a minute.
     compiled = []
     compiler = partial(torch.compile, backend="aot_eager")
 

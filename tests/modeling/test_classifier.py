@@ -48,7 +48,7 @@ def test_logits_do_not_depend_on_padding(tmp_path: Path, make: Callable[[Path], 
     model = classifier.build(backbone, head, pooling, LABELS).eval()
     random = np.random.default_rng(0)
     rows = [random.integers(5, 15, length) for length in random.integers(1, 40, 100)]
-    rows[7][-1] = rows[8][-1] = pad_id  # the id of padding within a text is a token like any other
+    rows[7][-1] = rows[8][-1] = pad_id  # within a text, the padding id is a token like any other
     accelerator = distributed.make_accelerator("cpu", "fp32")
     bucketed = inference.infer(accelerator, model, token_set(rows), pad_id, "logits")
     together = engine_batches.padded(token_set(rows), np.arange(100), pad_id, torch.device("cpu"))
@@ -60,7 +60,7 @@ def test_logits_do_not_depend_on_padding(tmp_path: Path, make: Callable[[Path], 
         ]
     np.testing.assert_allclose(bucketed, padded, atol=1e-5)
     np.testing.assert_allclose(padded[[0, 7, 8]], alone, atol=1e-5)
-    assert padded.std(0).min() > 1e-4  # texts do make a difference
+    assert padded.std(0).min() > 1e-4  # logits depend on the texts
 
 
 def test_mean_pooling_ignores_padding() -> None:

@@ -50,7 +50,7 @@ def test_special_tokens_and_padding_are_never_chosen_and_at_least_one_token_is(
     assert torch.equal(hidden[~chosen], inputs["input_ids"][~chosen])
 
 
-def test_shares_are_those_of_bert(tokenizer: Any) -> None:
+def test_shares_of_masked_random_and_kept_tokens_are_those_of_bert(tokenizer: Any) -> None:
     inputs = batch(400, 200)
     hidden, chosen = task.mask_tokens(inputs, tokenizer, 0.15, [1, 2, 3])
     eligible = ~torch.isin(inputs["input_ids"], torch.tensor(SPECIAL))
