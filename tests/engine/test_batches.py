@@ -65,14 +65,14 @@ def test_drawing_every_row_once_gives_the_batches_of_no_drawing() -> None:
 
 @given(LENGTHS, st.integers(144, 900), st.integers(0, 9), st.integers(0, 9), st.booleans())
 def test_every_row_is_in_one_batch_within_the_token_budget(
-    lengths: np.ndarray, budget: int, seed: int, epoch: int, packed: bool
+    lengths: np.ndarray, batch_tokens: int, seed: int, epoch: int, packed: bool
 ) -> None:
-    drawn = token_budget_batches(lengths, budget, seed, epoch, packed)
+    drawn = token_budget_batches(lengths, batch_tokens, seed, epoch, packed)
     assert sorted(np.concatenate(drawn).tolist()) == list(range(len(lengths)))
     for rows in drawn:
         width = -(-lengths[rows].max() // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
-        assert (lengths[rows].sum() if packed else width * len(rows)) <= budget
-    again = token_budget_batches(lengths, budget, seed, epoch, packed)
+        assert (lengths[rows].sum() if packed else width * len(rows)) <= batch_tokens
+    again = token_budget_batches(lengths, batch_tokens, seed, epoch, packed)
     assert all((a == b).all() for a, b in zip(drawn, again, strict=True))
 
 

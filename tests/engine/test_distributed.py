@@ -28,8 +28,11 @@ def test_micro_batches_of_all_processes_are_the_batch(rows: int, processes: int,
     assert sorted(np.concatenate(counted).tolist()) == list(range(rows))
     assert {len(each) for each in cut} == {accumulation}  # all take part in every exchange
     assert all(len(micro_batch.positions) for each in cut for micro_batch in each)
-    alone = {m.index: m.positions.tolist() for m in micro_batches(rows, 0, 1, processes * accumulation)}
-    assert alone == {m.index: m.positions.tolist() for each in cut for m in each}
+    alone = {
+        micro_batch.index: micro_batch.positions.tolist()
+        for micro_batch in micro_batches(rows, 0, 1, processes * accumulation)
+    }
+    assert alone == {micro_batch.index: micro_batch.positions.tolist() for each in cut for micro_batch in each}
 
 
 def read_run() -> tuple[pd.DataFrame, np.ndarray]:
