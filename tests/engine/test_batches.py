@@ -1,5 +1,7 @@
 """Batches have every row once, within their size or token budget, as functions of seed and epoch."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from complaints.backbones.tokens import TokenSet
 from complaints.engine import batches as engine_batches
-from complaints.engine.batches import WIDTH_MULTIPLE, epoch_batches, padded, token_budget_batches
+from complaints.engine.batches import WIDTH_MULTIPLE, epoch_batches, padded, step_seed, token_budget_batches
 from complaints.finetuning.sampling import draw_rows
 
 LENGTHS = st.lists(st.integers(1, 130), min_size=1, max_size=300).map(np.array)
@@ -108,3 +110,10 @@ def test_padded_width_is_a_multiple_and_ids_stay() -> None:
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9, 99, 99, 99], [1, 2, 3, 99, 99, 99, 99, 99]]
     assert batch["attention_mask"].tolist() == [[1] * 5 + [0] * 3, [1] * 3 + [0] * 5]
     assert padded(tokens, np.array([2, 0]), 99, torch.device("cpu"))["input_ids"].shape == (2, 5)
+
+
+def test_every_micro_batch_of_a_run_has_its_own_dropout_seed() -> None:
+    positions = list(itertools.product((13, 14), range(3), range(4), range(3)))
+    seeds = [step_seed(*position) for position in positions]
+    assert len(set(seeds)) == len(positions)
+    assert seeds == [step_seed(*position) for position in positions]
