@@ -23,8 +23,8 @@ from typing import Any
 
 import torch
 import transformers
-from support.synthetic_tokens import CLASSES, draw_tokens
-from support.unsaved import train_unsaved
+from harness.synthetic_tokens import CLASSES, draw_tokens
+from harness.unsaved import train_unsaved
 from torch import nn
 from transformers import AutoModel, ModernBertConfig
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 200
+"""Number of bootstrap resamples."""
 SEED = 13
 """Seed of the bootstrap."""
 
