@@ -1,4 +1,4 @@
-"""Every row of docs/bad-input.md is true: refused in its words with earlier outputs untouched, or kept whole."""
+"""Every row of docs/bad-input.md holds: the input is refused in its words without a change of outputs, or kept."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from support import bad_files
 from support.bad_files import GOOD, HIDDEN, INPUTS, MEGABYTE, Row
+from support.fetching import columns_of, fetch_params, file_params, run_fetch
 from support.paths import ROOT
 from support.tiny_models import save_bert
 
@@ -20,11 +21,12 @@ from complaints import cli
 from complaints.backbones import tokens
 from complaints.backbones.resolve import folder_digest, resolve
 from complaints.backbones.tokenizer import load_tokenizer
+from complaints.core.config import check
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.modeling import classifier
 from complaints.sources import fetch as sources_fetch
-from complaints.sources.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
+from complaints.sources.params import FetchParams
 
 DOC = ROOT / "docs/bad-input.md"
 ROW = re.compile(r"\| (?P<input>.+?) \| (?P<outcome>refused|kept) \| (?P<said>.*?) ?\|")
@@ -53,13 +55,13 @@ ROWS: dict[str, list[Row]] = {
         (str(number), "one", label) for number, label in enumerate(["Fees", "Late fees", "Fees", "Fees", None])
     ],
 }
-"""What comes out where it is not GOOD."""
+"""Rows of the output, where they are not GOOD."""
 
 NOT_READ = {*MORE_COLUMNS, "a column that is not there", "a file that may not be read"}
-"""Refused by fetch for what predict does not read, or only where one is not root."""
+"""Refused by fetch because of a column that predict does not read, or refused only for users other than root."""
 
 LARGE = {name for name in INPUTS if name.endswith(("explodes", "it declares", "a megabyte"))}
-"""Much for a model to read, and for the most part before what is wrong is reached."""
+"""Too long for a model to label in a test."""
 
 LABELS_EVENED = {"a label with a no-break or zero-width space": 4}
 
@@ -71,7 +73,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 @contextmanager
 def user_for(name: str) -> Iterator[None]:
-    """Give up root's right to read everything, where a test of that runs as root."""
+    """Drop root's permission to read any file, for the test of an unreadable file."""
     user = os.geteuid()
     if user == 0 and name == "a file that may not be read":
         os.seteuid(65534)
@@ -81,12 +83,11 @@ def user_for(name: str) -> Iterator[None]:
         os.seteuid(user)
 
 
-def fetch_params(name: str, path: Path) -> FetchParams:
-    columns: dict[str, Any] = {"date": None, "split": None, **MORE_COLUMNS.get(name, {})}
-    file = FileParams(
-        "auto", ENCODINGS.get(name, "utf-8"), ColumnParams("text", "label", "id", product=None, **columns)
-    )
-    return FetchParams("file", str(path), False, SampleParams(300, 5), file, CfpbParams(None, None, None))
+def params_for(name: str, path: Path) -> FetchParams:
+    """Return the parameters for an input, checked like a params.yaml with its path."""
+    file = file_params(columns_of(**MORE_COLUMNS.get(name, {})), encoding=ENCODINGS.get(name, "utf-8"))
+    tree = fetch_params(Path("c.csv"), file=file).model_dump() | {"path": str(path)}
+    return check(FetchParams, tree, prefix=("fetch",))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -95,26 +96,26 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """The outputs of a good run."""
+    """Return a folder with the outputs of a good run."""
     (path,) = bad_files.bytes_in("good.csv", bad_files.csv_bytes(GOOD))(tmp_path)
-    sources_fetch.fetch(fetch_params("good", path), tmp_path / "raw")
+    run_fetch(params_for("good", path), tmp_path / "raw")
     path.unlink()
     return tmp_path / "raw"
 
 
-def test_the_page_and_the_inputs_list_the_same() -> None:
+def test_the_page_and_the_inputs_have_the_same_names() -> None:
     assert sorted(row["input"] for row in TABLE) == sorted([*INPUTS, *CHANGES])
-    assert all(REFUSED.values()), "a refusal without its words"
+    assert all(REFUSED.values()), "a refusal without its message"
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSED if name in INPUTS])
-def test_a_refused_input_is_refused_in_the_words_of_the_page_and_changes_nothing(
+def test_a_refused_input_has_the_message_of_the_page_and_changes_no_output(
     tmp_path: Path, out: Path, name: str
 ) -> None:
     before = contents(out)
     for path in INPUTS[name](tmp_path):
         with user_for(name), pytest.raises(UserError) as caught:
-            sources_fetch.fetch(fetch_params(name, path), out)
+            run_fetch(params_for(name, path), out)
         message = str(caught.value)
         assert message.isprintable()
         assert len(message) < 800
@@ -123,10 +124,10 @@ def test_a_refused_input_is_refused_in_the_words_of_the_page_and_changes_nothing
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_a_kept_input_comes_through_whole_and_counted(tmp_path: Path, out: Path, name: str) -> None:
+def test_a_kept_input_is_complete_and_counted(tmp_path: Path, out: Path, name: str) -> None:
     wanted = ROWS.get(name, GOOD)
     for path in INPUTS[name](tmp_path):
-        manifest = sources_fetch.fetch(fetch_params(name, path), out)
+        manifest = run_fetch(params_for(name, path), out)
         assert json.loads((out / "source.json").read_text(encoding="utf-8")) == manifest
         rows = pq.read_table(out / "complaints.parquet").to_pylist()
         assert [(row["row_id"], row["text"], row["label"]) for row in rows] == wanted
@@ -149,18 +150,13 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
     monkeypatch.setattr(sources_fetch, "read_batches", read_and_change)
     with pytest.raises(UserError, match=REFUSED[name][0]):
-        sources_fetch.fetch(fetch_params(name, path), out)
+        run_fetch(params_for(name, path), out)
     assert contents(out) == before
 
 
-def test_a_name_that_is_not_utf8_stands_in_the_manifest_by_its_codes(tmp_path: Path, out: Path) -> None:
-    (path,) = INPUTS["a name that is not UTF-8"](tmp_path)
-    assert sources_fetch.fetch(fetch_params("", path), out)["files"][0]["name"] == "caf\\xe9.csv"
-
-
-def test_a_narrative_of_a_megabyte_is_cut_off_by_tokenize(tmp_path: Path, out: Path) -> None:
+def test_a_narrative_of_a_megabyte_is_truncated_by_tokenize(tmp_path: Path, out: Path) -> None:
     (path, *_) = INPUTS["a narrative of a megabyte"](tmp_path)
-    sources_fetch.fetch(fetch_params("", path), out)
+    run_fetch(params_for("", path), out)
     rows = pq.read_table(out / "complaints.parquet", columns=["row_id", "text"])
     pq.write_table(rows.append_column("label_id", pa.array([0], pa.int32())), tmp_path / "train.parquet")
     tokenizer = load_tokenizer(save_bert(tmp_path / "pretrained"))
@@ -188,7 +184,7 @@ def predict(monkeypatch: pytest.MonkeyPatch, *options: object) -> int:
 
 @pytest.mark.parametrize("name", [name for name in INPUTS if name not in LARGE])
 def test_predict_labels_every_row_or_refuses_in_one_line(
-    tmp_path: Path, checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "labelled.jsonl"
     options = ["--model", checkpoint, "--output", output, "--text-column", "text", "--id-column", "id"]
@@ -197,27 +193,27 @@ def test_predict_labels_every_row_or_refuses_in_one_line(
         if predict(monkeypatch, *options_now) == 0:
             rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
             assert capsys.readouterr().out.startswith(f"{len(rows)} rows labelled")
-            # What only concerns labels, dates and splits is none of predict's business.
+            # predict does not read labels, dates and splits.
             assert [row["row_id"] for row in rows] == [row[0] for row in ROWS.get(name, GOOD)] or name in NOT_READ
             output.unlink()
         else:
-            complaint = capsys.readouterr().err
+            message = capsys.readouterr().err
             assert name in REFUSED
-            assert complaint.startswith("error: ")
-            assert complaint.count("\n") == 1
-            assert complaint.endswith("\n")
-            assert "fetch." not in complaint
+            assert message.startswith("error: ")
+            assert message.count("\n") == 1
+            assert message.endswith("\n")
+            assert "fetch." not in message
             assert not output.exists()
 
 
 @pytest.mark.parametrize("output", ["folder.csv", "good.csv/labelled.csv"])
 def test_predict_refuses_an_output_that_cannot_be_written_in_one_line(
-    tmp_path: Path, checkpoint: Path, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, checkpoint: Path, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (path,) = bad_files.bytes_in("good.csv", bad_files.csv_bytes(GOOD))(tmp_path)
     (tmp_path / "folder.csv").mkdir()
     options = ["--model", checkpoint, "--input", path, "--output", tmp_path / output, "--text-column", "text"]
     assert predict(monkeypatch, *options) == 1
-    complaint = capsys.readouterr().err
-    assert complaint.startswith(f"error: {tmp_path / output} cannot be written (")
-    assert complaint.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {tmp_path / output} cannot be written (")
+    assert message.count("\n") == 1

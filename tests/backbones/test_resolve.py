@@ -91,8 +91,8 @@ def test_hub_backbone_is_downloaded_at_its_commit(tmp_path):
         missing = _resolve(f"hub:lab/other@{COMMIT}", hub.endpoint, tmp_path / "cache").stdout
     assert answer.startswith(folder_digest(folder))
     assert "model.safetensors" in answer
-    assert hub.asked_for("model.safetensors")
-    assert not hub.asked_for("pytorch_model.bin")
+    assert hub.requests_for("model.safetensors")
+    assert not hub.requests_for("pytorch_model.bin")
     assert missing.startswith("UserError: backbone hub:lab/other@")
     assert missing.count("\n") == 1
 

@@ -52,8 +52,8 @@ def test_names_and_values_of_a_file_cannot_break_a_message_into_lines(
         "fetch.file.columns.label": message("id,text,date\n", label=named),
         "fetch.file.encoding": message("id,text,date\n", encoding=named),
         "more than one column": message(f"id,text,date,{cell},{cell}\n"),
-        "is that of": message(f"id,text,date\n{cell},a,\n{cell},b,\n"),
-        "is no date": message(f"id,text,date\n1,a,{cell}\n"),
+        "is also that of": message(f"id,text,date\n{cell},a,\n{cell},b,\n"),
+        "is not a date": message(f"id,text,date\n1,a,{cell}\n"),
         "never closed": message(f"id,text,date\n1,{cell[:-1]}"),
         "does not exist": refusal(path.with_name(f"{name}.jsonl")),
     }

@@ -1,4 +1,4 @@
-"""Downloads arrive whole or not at all, go on where they broke off, and are not repeated."""
+"""Downloads are complete or absent, are resumed after an interruption, and are not repeated."""
 
 import gzip
 import random
@@ -11,18 +11,20 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.archive_server import File, Site, serve
+from support.archive_server import Fault, File, Ranges, Site, serve
 
 from complaints.core.errors import UserError
 from complaints.sources import download as module
-from complaints.sources.download import ATTEMPTS, PIECE_BYTES, download, file_name, kept_path
+from complaints.sources.download import ATTEMPTS, CHUNK_BYTES, download, file_name, kept_path
 
 BODY = random.Random(5).randbytes(300_000)
+
+
 PATH = "/ccdb/complaints.bin"
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.0)
 
 
@@ -33,6 +35,11 @@ def site() -> Iterator[Site]:
         yield site
 
 
+def drops(*amounts: int) -> list[Fault]:
+    """Return faults that each close the connection after a number of bytes."""
+    return [("drop", amount) for amount in amounts]
+
+
 def refusal(address: str, folder: Path) -> str:
     with pytest.raises(UserError) as caught:
         download(address, folder)
@@ -41,14 +48,14 @@ def refusal(address: str, folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_file_arrives_whole_under_its_name(site: Site, tmp_path: Path) -> None:
+def test_a_file_is_complete_under_its_name(site: Site, tmp_path: Path) -> None:
     path = download(site.origin + PATH, tmp_path)
     assert path.name == "complaints.bin"
     assert path.read_bytes() == BODY
     assert [file.name for file in path.parent.iterdir()] == ["complaints.bin"]
 
 
-def test_what_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
+def test_a_kept_file_is_not_requested_again(tmp_path: Path) -> None:
     with serve() as site:
         site.files[PATH] = File(BODY)
         first = download(site.origin + PATH, tmp_path)
@@ -56,7 +63,7 @@ def test_what_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
     assert len(site.requests) == 1
 
 
-def test_equal_names_at_two_addresses_do_not_meet(site: Site, tmp_path: Path) -> None:
+def test_equal_names_at_two_addresses_do_not_clash(site: Site, tmp_path: Path) -> None:
     site.files["/other/complaints.bin"] = File(b"other")
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
     assert download(site.origin + "/other/complaints.bin", tmp_path).read_bytes() == b"other"
@@ -77,42 +84,42 @@ def test_a_name_stays_in_its_folder(address: str, name: str) -> None:
     assert file_name(address) == name
 
 
-def test_after_a_dropped_connection_only_the_rest_is_sent(
+def test_after_a_dropped_connection_only_the_missing_bytes_are_sent(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.faults[PATH] = [("drop", 100_000)]
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
     first, second = site.requests
-    arrived = 100_000 - 100_000 % PIECE_BYTES
+    received = 100_000 - 100_000 % CHUNK_BYTES
     assert first.range is None
-    assert second.range == f"bytes={arrived}-"
+    assert second.range == f"bytes={received}-"
     assert second.if_range == site.files[PATH].validators()["ETag"]
-    assert second.sent == len(BODY) - arrived
+    assert second.sent == len(BODY) - received
     assert capsys.readouterr().err.count("broke off") == 1
 
 
-def test_a_later_run_goes_on_where_an_earlier_one_gave_up(site: Site, tmp_path: Path) -> None:
-    site.faults[PATH] = [("drop", PIECE_BYTES)] + [("drop", 0)] * (ATTEMPTS - 1)
-    assert "given up after 5 attempts, run this again to go on" in refusal(site.origin + PATH, tmp_path)
+def test_a_later_run_resumes_where_an_earlier_one_gave_up(site: Site, tmp_path: Path) -> None:
+    site.faults[PATH] = drops(CHUNK_BYTES, *[0] * (ATTEMPTS - 1))
+    assert "given up after 5 attempts, run this again to resume" in refusal(site.origin + PATH, tmp_path)
     assert len(site.requests) == ATTEMPTS
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
-    assert site.requests[-1].range == f"bytes={PIECE_BYTES}-"
+    assert site.requests[-1].range == f"bytes={CHUNK_BYTES}-"
 
 
-def test_as_long_as_more_arrives_nothing_is_given_up(site: Site, tmp_path: Path) -> None:
-    site.faults[PATH] = [("drop", PIECE_BYTES), ("drop", 0), ("drop", 0)] * 4
+def test_a_download_with_progress_is_not_given_up(site: Site, tmp_path: Path) -> None:
+    site.faults[PATH] = [("drop", CHUNK_BYTES), ("drop", 0), ("drop", 0)] * 4
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
     assert len(site.requests) == 13
 
 
-def test_a_server_may_send_less_than_was_asked_for(site: Site, tmp_path: Path) -> None:
+def test_a_range_shorter_than_requested_is_completed(site: Site, tmp_path: Path) -> None:
     site.files[PATH].ranges = "short"
-    site.faults[PATH] = [("drop", PIECE_BYTES)]
+    site.faults[PATH] = [("drop", CHUNK_BYTES)]
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
     assert [request.sent for request in site.requests[1:3]] == [100_000, 100_000]
 
 
-def test_without_ranges_the_same_failure_over_and_over_is_given_up(site: Site, tmp_path: Path) -> None:
+def test_without_ranges_a_repeated_failure_is_given_up(site: Site, tmp_path: Path) -> None:
     site.files[PATH].ranges = "none"
     site.faults[PATH] = [("drop", 10_000)] * 100
     assert "broke off" in refusal(site.origin + PATH, tmp_path)
@@ -120,10 +127,10 @@ def test_without_ranges_the_same_failure_over_and_over_is_given_up(site: Site, t
 
 
 @pytest.mark.parametrize("ranges", ["honest", "none", "careless"])
-def test_a_file_that_changed_since_the_part_is_fetched_from_its_start(site: Site, tmp_path: Path, ranges: str) -> None:
-    """`careless`: a server that sends a range of the new file though If-Range names the old one."""
-    site.files[PATH].ranges = ranges  # type: ignore[assignment]
-    site.faults[PATH] = [("drop", 100_000)] + [("drop", 0)] * (ATTEMPTS - 1)
+def test_a_file_that_changed_meanwhile_is_downloaded_from_its_start(site: Site, tmp_path: Path, ranges: Ranges) -> None:
+    """A `careless` server sends a range of the new file although If-Range names the old one."""
+    site.files[PATH].ranges = ranges
+    site.faults[PATH] = drops(100_000, *[0] * (ATTEMPTS - 1))
     refusal(site.origin + PATH, tmp_path)
     site.files[PATH].body = BODY[::-1]
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY[::-1]
@@ -131,26 +138,26 @@ def test_a_file_that_changed_since_the_part_is_fetched_from_its_start(site: Site
 
 
 @pytest.mark.parametrize(("modified", "size"), [("Sat, 15 Aug 2026", len(BODY)), ("Fri, 14 Aug 2026", len(BODY) + 1)])
-def test_without_an_etag_a_changed_file_shows_by_its_date_or_length(
+def test_without_an_etag_a_changed_file_is_noticed_by_its_date_or_length(
     site: Site, tmp_path: Path, modified: str, size: int
 ) -> None:
     site.files[PATH] = File(BODY, etag=None, last_modified="Fri, 14 Aug 2026", ranges="careless")
-    site.faults[PATH] = [("drop", 100_000)] + [("drop", 0)] * (ATTEMPTS - 1)
+    site.faults[PATH] = drops(100_000, *[0] * (ATTEMPTS - 1))
     refusal(site.origin + PATH, tmp_path)
     site.files[PATH].body = b"x" * size
     site.files[PATH].last_modified = modified
     assert download(site.origin + PATH, tmp_path).read_bytes() == b"x" * size
 
 
-def test_a_part_longer_than_the_file_of_today_is_dropped(site: Site, tmp_path: Path) -> None:
+def test_a_partial_file_longer_than_the_current_file_is_deleted(site: Site, tmp_path: Path) -> None:
     site.files[PATH].ranges = "careless"
-    site.faults[PATH] = [("drop", 100_000)] + [("drop", 0)] * (ATTEMPTS - 1)
+    site.faults[PATH] = drops(100_000, *[0] * (ATTEMPTS - 1))
     refusal(site.origin + PATH, tmp_path)
     site.files[PATH].body = b"short"
     assert download(site.origin + PATH, tmp_path).read_bytes() == b"short"
 
 
-def test_a_weak_etag_is_not_trusted_with_a_range(site: Site, tmp_path: Path) -> None:
+def test_a_weak_etag_is_not_used_for_a_range(site: Site, tmp_path: Path) -> None:
     site.files[PATH].etag = 'W/"1"'
     site.files[PATH].last_modified = "Fri, 14 Aug 2026 10:00:00 GMT"
     site.faults[PATH] = [("drop", 100_000)]
@@ -158,23 +165,23 @@ def test_a_weak_etag_is_not_trusted_with_a_range(site: Site, tmp_path: Path) -> 
     assert site.requests[1].if_range == "Fri, 14 Aug 2026 10:00:00 GMT"
 
 
-def test_without_etag_and_date_nothing_is_resumed(site: Site, tmp_path: Path) -> None:
+def test_without_etag_and_date_a_download_is_not_resumed(site: Site, tmp_path: Path) -> None:
     site.files[PATH].etag = None
     site.faults[PATH] = [("drop", 100_000)]
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
     assert site.requests[1].range is None
 
 
-def test_a_damaged_record_beside_a_part_means_starting_anew(site: Site, tmp_path: Path) -> None:
-    site.faults[PATH] = [("drop", PIECE_BYTES)] + [("drop", 0)] * (ATTEMPTS - 1)
+def test_a_damaged_record_of_a_partial_file_restarts_the_download(site: Site, tmp_path: Path) -> None:
+    site.faults[PATH] = drops(CHUNK_BYTES, *[0] * (ATTEMPTS - 1))
     refusal(site.origin + PATH, tmp_path)
     path = kept_path(site.origin + PATH, tmp_path)
     path.with_name(path.name + ".json").write_text('{"address": ')
-    path.with_name(path.name + ".part").write_bytes(b"x" * PIECE_BYTES)
+    path.with_name(path.name + ".part").write_bytes(b"x" * CHUNK_BYTES)
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
 
 
-def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
+def test_a_busy_server_is_requested_again(site: Site, tmp_path: Path) -> None:
     site.faults[PATH] = [("status", 503), ("status", 500), ("status", 429)]
     assert download(site.origin + PATH, tmp_path).read_bytes() == BODY
     assert len(site.requests) == 4
@@ -187,13 +194,13 @@ def test_a_server_that_stays_busy_is_given_up_in_one_line(site: Site, tmp_path: 
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_refusal_is_not_asked_again(site: Site, tmp_path: Path, status: int) -> None:
+def test_a_client_error_is_not_retried(site: Site, tmp_path: Path, status: int) -> None:
     site.faults[PATH] = [("status", status)] * 2
     assert f"answered {status} " in refusal(site.origin + PATH, tmp_path)
     assert len(site.requests) == 1
 
 
-def test_a_body_shorter_than_announced_is_no_file(site: Site, tmp_path: Path) -> None:
+def test_a_body_shorter_than_declared_is_refused(site: Site, tmp_path: Path) -> None:
     site.faults[PATH] = [("announce", 10)] * 100
     assert "broke off" in refusal(site.origin + PATH, tmp_path)
 
@@ -206,12 +213,12 @@ def test_an_error_page_under_a_files_name_is_refused_and_not_kept(site: Site, tm
     assert download(f"{site.origin}/{name}", tmp_path).read_bytes() == BODY
 
 
-def test_an_empty_answer_is_refused(site: Site, tmp_path: Path) -> None:
+def test_an_empty_body_is_refused(site: Site, tmp_path: Path) -> None:
     site.files[PATH].body = b""
     assert "sent nothing" in refusal(site.origin + PATH, tmp_path)
 
 
-def test_an_answer_compressed_on_the_way_is_kept_as_the_file_is(site: Site, tmp_path: Path) -> None:
+def test_a_body_compressed_in_transit_is_kept_decompressed(site: Site, tmp_path: Path) -> None:
     site.files[PATH] = File(gzip.compress(b"a,b\n" * 1000), encoding="gzip")
     assert download(site.origin + PATH, tmp_path).read_bytes() == b"a,b\n" * 1000
 
@@ -223,35 +230,37 @@ def test_without_a_server_the_error_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://", "http://[::1", "https://exa mple.org/x"])
-def test_an_address_that_is_none_is_one_line(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address_is_refused_in_one_line(tmp_path: Path, address: str) -> None:
     with pytest.raises(UserError) as caught:
         download(address, tmp_path)
     assert str(caught.value).startswith(address)
     assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_is_seen_before_the_download(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_noticed_before_the_download(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     assert "needs 300,000 bytes" in refusal(site.origin + PATH, tmp_path)
 
 
 @settings(max_examples=25)
 @given(
-    drops=st.lists(st.integers(0, len(BODY)), max_size=12),
+    amounts=st.lists(st.integers(0, len(BODY)), max_size=12),
     ranges=st.sampled_from(["honest", "none"]),
     changed=st.booleans(),
 )
-def test_wherever_the_connection_drops_the_bytes_are_those_of_one_state(
-    drops: list[int], ranges: str, changed: bool
+def test_wherever_the_connection_drops_the_bytes_are_those_of_one_version(
+    amounts: list[int], ranges: Ranges, changed: bool
 ) -> None:
-    states = [BODY, BODY[::-1][:250_000]]
+    versions = [BODY, BODY[::-1][:250_000]]
     with tempfile.TemporaryDirectory() as folder, serve() as site:
-        site.files[PATH] = File(states[0], ranges=ranges)  # type: ignore[arg-type]
-        site.faults[PATH] = [("drop", amount) for amount in drops]
-        for _ in range(len(drops) + 1):
+        site.files[PATH] = File(versions[0], ranges=ranges)
+        site.faults[PATH] = drops(*amounts)
+        for _ in range(len(amounts) + 1):
             try:
                 path = download(site.origin + PATH, Path(folder))
                 break
             except UserError:
-                site.files[PATH].body = states[int(changed)]
-        assert path.read_bytes() in states
+                site.files[PATH].body = versions[int(changed)]
+        assert path.read_bytes() in versions

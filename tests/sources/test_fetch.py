@@ -1,4 +1,4 @@
-"""Fetching writes all of its outputs or none, and a manifest that depends on the content alone."""
+"""Fetch writes all of its outputs or none, and a manifest that depends only on the content."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.fetching import fetch_params
+from support.fetching import fetch_params, run_fetch
 
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA
@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_rows_truth_and_manifest_are_written(tmp_path: Path) -> None:
     path, out = write_csv(tmp_path / "in.csv", 50), tmp_path / "raw"
-    manifest = sources_fetch.fetch(fetch_params(path), out)
+    manifest = run_fetch(fetch_params(path), out)
     table = pq.read_table(out / "complaints.parquet")
     assert table.schema.names == RAW_SCHEMA.names
     assert table["row_id"].to_pylist() == [str(i) for i in range(50)]
@@ -53,9 +53,9 @@ def test_rows_truth_and_manifest_are_written(tmp_path: Path) -> None:
     }
 
 
-def test_outputs_depend_on_the_content_alone(tmp_path: Path) -> None:
+def test_outputs_depend_only_on_the_content(tmp_path: Path) -> None:
     for folder in ["a", "b"]:
-        sources_fetch.fetch(fetch_params(write_csv(tmp_path / folder / "in.csv", 30)), tmp_path / f"raw_{folder}")
+        run_fetch(fetch_params(write_csv(tmp_path / folder / "in.csv", 30)), tmp_path / f"raw_{folder}")
     assert contents(tmp_path / "raw_a") == contents(tmp_path / "raw_b")
 
 
@@ -67,7 +67,7 @@ def test_outputs_depend_on_the_content_alone(tmp_path: Path) -> None:
         (HEADER, "has no rows"),
         ("id,text\n1,a\n", "no column 'label'"),
         (HEADER + "".join(f"{i},a,b\n" for i in range(30_000)) + "1,a\n", "line 30002: 2 fields"),
-        (HEADER + "1,a,b\n1,c,d\n", "line 3: the id '1' is that of line 2 too"),
+        (HEADER + "1,a,b\n1,c,d\n", "line 3: the id '1' is also that of line 2"),
         (HEADER + '1,"a,b\n', "line 2: a quote is opened and never closed"),
     ],
 )
@@ -75,12 +75,12 @@ def test_a_refused_file_leaves_the_earlier_outputs_untouched(
     tmp_path: Path, content: str | None, fragment: str
 ) -> None:
     out = tmp_path / "raw"
-    sources_fetch.fetch(fetch_params(write_csv(tmp_path / "good.csv", 20)), out)
+    run_fetch(fetch_params(write_csv(tmp_path / "good.csv", 20)), out)
     before = contents(out)
     if content is not None:
         (tmp_path / "bad.csv").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"bad\.csv") as caught:
-        sources_fetch.fetch(fetch_params(tmp_path / "bad.csv"), out)
+        run_fetch(fetch_params(tmp_path / "bad.csv"), out)
     assert fragment in str(caught.value)
     assert contents(out) == before
 
@@ -89,7 +89,7 @@ def test_a_failure_after_the_rows_are_written_leaves_the_earlier_outputs_untouch
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "raw"
-    sources_fetch.fetch(fetch_params(write_csv(tmp_path / "in.csv", 20)), out)
+    run_fetch(fetch_params(write_csv(tmp_path / "in.csv", 20)), out)
     before = contents(out)
 
     def full_disk(*_: Any) -> None:
@@ -97,7 +97,7 @@ def test_a_failure_after_the_rows_are_written_leaves_the_earlier_outputs_untouch
 
     monkeypatch.setattr(sources_fetch, "write_json", full_disk)
     with pytest.raises(OSError, match="no space left"):
-        sources_fetch.fetch(fetch_params(write_csv(tmp_path / "in.csv", 30)), out)
+        run_fetch(fetch_params(write_csv(tmp_path / "in.csv", 30)), out)
     assert contents(out) == before
 
 
@@ -111,24 +111,24 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(sources_fetch, "read_batches", read_and_change)
     with pytest.raises(UserError, match=r"in\.csv changed while it was being read"):
-        sources_fetch.fetch(fetch_params(path), out)
+        run_fetch(fetch_params(path), out)
     assert contents(out) == {}
 
 
-def test_the_manifest_takes_its_place_after_all_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_manifest_is_put_in_place_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     replace = sources_fetch.replacing_file.__globals__["os"].replace
 
-    def noted(old: Path, new: Path) -> None:
+    def recorded(old: Path, new: Path) -> None:
         order.append(Path(new).name)
         replace(old, new)
 
-    monkeypatch.setattr("complaints.core.files.os.replace", noted)
-    sources_fetch.fetch(fetch_params(write_csv(tmp_path / "in.csv", 5)), tmp_path / "raw")
+    monkeypatch.setattr("complaints.core.files.os.replace", recorded)
+    run_fetch(fetch_params(write_csv(tmp_path / "in.csv", 5)), tmp_path / "raw")
     assert [name for name in order if not name.startswith(".")] == ["complaints.parquet", "truth.json", "source.json"]
 
 
-def test_the_sample_source_is_marked_synthetic_and_keeps_its_truth(
+def test_the_synthetic_source_is_marked_and_keeps_its_ground_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[Path, int, int]] = []
@@ -140,7 +140,7 @@ def test_the_sample_source_is_marked_synthetic_and_keeps_its_truth(
         return pa.table(columns | rest, schema=RAW_SCHEMA), {"wrong_labels": {"a": "z"}}
 
     monkeypatch.setattr(sources_fetch, "make_corpus", make_corpus)
-    manifest = sources_fetch.fetch(fetch_params(tmp_path / "banks", source="sample"), tmp_path / "raw")
+    manifest = run_fetch(fetch_params(tmp_path / "banks", source="sample"), tmp_path / "raw")
     assert calls == [(tmp_path / "banks", 300, 5)]
     assert manifest["synthetic"] is True
     assert manifest["files"] == []

@@ -1,4 +1,4 @@
-"""Makers of the inputs that docs/bad-input.md lists, by the name each has there; all else about them is sound."""
+"""Makers of the inputs of docs/bad-input.md, by name; each input is valid in every other respect."""
 
 import csv
 import gzip
@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,7 +36,7 @@ def zip_bytes(members: dict[str, bytes], zip64: bool = False) -> bytes:
     return stream.getvalue()
 
 
-def parquet_bytes(columns: dict[str, object], **options: object) -> bytes:
+def parquet_bytes(columns: Mapping[str, object], **options: object) -> bytes:
     stream = io.BytesIO()
     pq.write_table(pa.table(columns), stream, **options)
     return stream.getvalue()
@@ -86,16 +86,16 @@ def wide() -> bytes:
 
 
 def bomb() -> bytes:
-    """Return 68 MB of CSV in rows whose bulk is in a column that nobody asks for."""
+    """Return 68 MB of CSV, most of it in a column that is not read."""
     row = b"%d,text,Fees," + b"x" * 1_000_000 + b"\n"
     return b"id,text,label,more\n" + b"".join(row % number for number in range(68))
 
 
 def declaring_too_few() -> bytes:
-    """Return Parquet of 8,191 rows whose first count of rows, a zigzag number of two bytes, is one lower."""
-    whole = parquet_bytes({name: ["x"] * 8191 for name in HEADER} | {"id": [str(number) for number in range(8191)]})
-    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    return whole[:footer] + whole[footer:].replace(b"\xfe\x7f", b"\xfc\x7f", 1)
+    """Return Parquet of 8,191 rows whose first count of rows, a zigzag number of two bytes, is too low by one."""
+    content = parquet_bytes({name: ["x"] * 8191 for name in HEADER} | {"id": [str(number) for number in range(8191)]})
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    return content[:footer] + content[footer:].replace(b"\xfe\x7f", b"\xfc\x7f", 1)
 
 
 def failing_its_checksum() -> bytes:

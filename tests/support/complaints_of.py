@@ -1,6 +1,7 @@
-"""Complaints made up for the tests of what labels look like."""
+"""Generated complaints for the tests of label names and their evidence."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,8 +18,8 @@ ALWAYS = (BEFORE[0], AFTER[1])
 
 def complaints(
     label: str, words: str, days: tuple[date, date] | None = ALWAYS, product: str | None = "card", rows: int = 20
-) -> list[dict]:
-    """Rows of RAW_SCHEMA, spread evenly over the days, each of some of the words, in an order of its own."""
+) -> list[dict[str, Any]]:
+    """Return rows in RAW_SCHEMA, spread evenly over the days; each text has most of the words, in its own order."""
     own = words.split()
     return [
         {
@@ -33,8 +34,8 @@ def complaints(
     ]
 
 
-def evidence_of(*groups: list[dict], batch_rows: int = 50) -> Evidence:
-    """The evidence of all rows."""
+def evidence_of(*groups: list[dict[str, Any]], batch_rows: int = 50) -> Evidence:
+    """Return the evidence of all rows."""
     table = pa.Table.from_pylist([row for group in groups for row in group], schema=RAW_SCHEMA)
     collector = EvidenceCollector()
     for batch in table.to_batches(max_chunksize=batch_rows):

@@ -1,4 +1,4 @@
-"""A hub on loopback: the HTTP API with which snapshots of models and data sets are downloaded, and its faults."""
+"""A loopback hub: the HTTP API of snapshots of models and data sets, with faults on demand."""
 
 import hashlib
 import json
@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 LARGE = (".parquet", ".safetensors", ".bin")
-"""Names of files that the hub keeps outside of git, by their sha256, and serves from another host."""
+"""Suffixes of files that the hub stores outside git, by their sha256, and serves from another host."""
 
 
 @dataclass
 class Hub:
-    """One repository at one commit, what else is served below /pages/, what was asked for, and what goes wrong."""
+    """One repository at one commit, further files under /pages/, the requests so far, and the faults to come."""
 
     repo: str
     commit: str
@@ -26,30 +27,30 @@ class Hub:
     endpoint: str = ""
     storage: str = ""
     requests: list[str] = field(default_factory=list)
-    """Method, path and, where a part was asked for, the range."""
+    """Method, path and, if there was one, the range of each request."""
 
     unavailable: dict[str, int] = field(default_factory=dict)
-    """Part of a path -> how many more requests for it are answered with 503."""
+    """Part of a path -> number of further requests with status 503."""
     drops: int = 0
-    """How many more bodies from storage or /pages/ break off in the middle."""
+    """Number of further bodies from storage or /pages/ that break off in the middle."""
     login_page: bytes = b""
-    """What every request is answered with, where it is not empty."""
+    """Body of every response, unless empty."""
     sent_instead: dict[str, bytes] = field(default_factory=dict)
-    """Name of a large file -> what storage sends in its place."""
+    """Name of a large file -> the content that storage sends instead."""
 
     @property
     def root(self) -> str:
         return f"/{self.repo}" if self.kind == "models" else f"/{self.kind}/{self.repo}"
 
-    def listing(self) -> list[dict]:
+    def listing(self) -> list[dict[str, Any]]:
         return [_entry(name, self.files[name]) for name in sorted(self.files)]
 
-    def asked_for(self, text: str) -> list[str]:
+    def requests_for(self, text: str) -> list[str]:
         return [request for request in self.requests if text in request]
 
 
 def hub_of(folder: Path, repo: str, commit: str) -> Hub:
-    """A hub with a model's folder."""
+    """Return a hub with the files of a model's folder."""
     return Hub(repo, commit, {file.name: file.read_bytes() for file in folder.iterdir()}, kind="models")
 
 
@@ -61,8 +62,8 @@ def _git_oid(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def _entry(name: str, content: bytes) -> dict:
-    entry = {"type": "file", "path": name, "size": len(content), "oid": _git_oid(content)}
+def _entry(name: str, content: bytes) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": "file", "path": name, "size": len(content), "oid": _git_oid(content)}
     if name.endswith(LARGE):
         entry["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 133}
     return entry
@@ -87,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, code.encode(), X_Error_Code=code, X_Error_Message=code)
 
     def _send_file(self, body: bytes) -> None:
-        """Send a file, or the part that was asked for; break off half-way where that is the fault."""
+        """Send a file or the requested range of it; close the connection half-way if that is the fault."""
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
         headers = {"ETag": f'"{sha256(body)}"', "Accept_Ranges": "bytes"}
         if start:
@@ -151,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve(hub: Hub) -> Iterator[Hub]:
-    """Serve `hub`, its large files from a host of their own, and set `endpoint` and `storage`."""
+    """Serve `hub`, with its large files on a second host, and set `endpoint` and `storage`."""
     handler = type("Handler", (_Handler,), {"hub": hub})
     servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
     hub.endpoint, hub.storage = (f"http://127.0.0.1:{server.server_port}" for server in servers)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,9 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fetching import fetch_params
+from support.fetching import fetch_params, run_fetch
 
-from complaints.sources.fetch import fetch
 from complaints.text import pii
 
 # Numbers that the card networks publish for tests; the rest are made up.
@@ -135,7 +133,7 @@ def test_fetch_masks_before_anything_is_written(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("id,text,label\n1,mail a@b.org or call 212-555-0142,x\n2,nothing here,x\n3,c@d.org,y\n")
     out = tmp_path / "raw"
-    manifest = fetch(replace(fetch_params(path), mask_personal_data=True), out)
+    manifest = run_fetch(fetch_params(path, mask_personal_data=True), out)
     assert pq.read_table(out / "complaints.parquet")["text"].to_pylist() == [
         "mail XXXX or call XXXX", "nothing here", "XXXX",
     ]  # fmt: skip
@@ -146,6 +144,6 @@ def test_fetch_masks_before_anything_is_written(tmp_path: Path) -> None:
 def test_fetch_masks_nothing_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("id,text,label\n1,mail a@b.org,x\n")
-    manifest = fetch(fetch_params(path), tmp_path / "raw")
+    manifest = run_fetch(fetch_params(path), tmp_path / "raw")
     assert pq.read_table(tmp_path / "raw/complaints.parquet")["text"].to_pylist() == ["mail a@b.org"]
     assert "masked" not in manifest

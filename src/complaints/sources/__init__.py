@@ -1,1 +1,1 @@
-"""Stage fetch: complaints from files, the CFPB, the hub or a synthetic corpus, in one schema."""
+"""Stage fetch: complaints from a file, the CFPB, the hub or a synthetic corpus, in one schema."""

@@ -1,4 +1,4 @@
-"""Files brought in over HTTP as a stream: resumed where they broke off, whole or not there at all, and kept."""
+"""Downloads over HTTP: streamed, resumed after an interruption, complete or absent, and kept."""
 
 import hashlib
 import json
@@ -11,201 +11,220 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import requests
+import httpx2
 from tqdm import tqdm
 
 from complaints.core.errors import UserError
 from complaints.core.files import write_json
+from complaints.sources.http_client import describe, is_retryable, is_retryable_status, open_client
 from complaints.sources.readers.lines import content_of, shown
 
 ATTEMPTS = 5
-"""Failures in a row, without any progress between them, after which a download is given up."""
+"""Consecutive failures without progress after which a download is given up."""
 BACKOFF_SECONDS = 1.0
 """Wait before the second attempt; every further wait is twice as long."""
-TIMEOUT_SECONDS = (10, 60)
-"""To connect, and between two pieces of the answer."""
-PIECE_BYTES = 2**16
-"""Of what arrives before a connection breaks off, less than one piece is lost."""
-HEADERS = {"User-Agent": "complaints-pipeline", "Accept-Encoding": "identity"}
-"""Compression on the way would hide the length, and a range of a compressed answer is no range of the file."""
+CHUNK_BYTES = 2**16
+"""Less than one chunk of the bytes received is lost when a connection breaks off."""
 DATA_SUFFIXES = {".csv", ".gz", ".zip"}
-"""Under such a name a web page is an error page, whatever the status of the answer."""
+"""A web page under a name with one of these suffixes is an error page, whatever the status of the response."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
-class _Again(Exception):
-    """What may pass: the attempt is worth repeating."""
+class _Transient(Exception):
+    """A transient failure; retry."""
 
 
 @dataclass
-class _Part:
-    """What is known of a file whose beginning lies in `<name>.part`, kept in `<name>.json` beside it."""
+class _Record:
+    """The record of a partial download: `<name>.json` next to `<name>.part`."""
 
     address: str
     etag: str | None = None
     last_modified: str | None = None
     bytes: int | None = None
+    """Length of the complete file."""
 
     @property
     def validator(self) -> str | None:
-        """What If-Range may name; a weak ETag does not promise equal bytes (RFC 9110, 13.1.5)."""
+        """Return the value for If-Range; a weak ETag does not promise equal bytes (RFC 9110, 13.1.5)."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
 
-def is_address(place: str) -> bool:
-    """Say whether a place is an http(s) address rather than a local path."""
-    return place.lower().startswith(("http://", "https://"))
+def is_address(location: str) -> bool:
+    """Tell whether a location is an http(s) address; otherwise it is a local path."""
+    return location.lower().startswith(("http://", "https://"))
 
 
 def file_name(address: str) -> str:
-    """Return the last part of an address's path, made harmless as a file's name."""
+    """Return the last segment of an address's path, made safe as a file name."""
     name = unquote(urlsplit(address).path.rpartition("/")[2])
     return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "index"
 
 
 def kept_path(address: str, folder: Path) -> Path:
-    """Return where `download` keeps what lies at `address`: a folder of its own, so that equal names do not meet."""
+    """Return the path at which `download` keeps a file: equal names do not clash, as every address has a folder."""
     return folder / hashlib.sha256(address.encode()).hexdigest()[:16] / file_name(address)
 
 
-def _read_part(record: Path, part: Path, address: str) -> _Part:
-    """Return what is known of the part; without it, or a way to tell whether the file is the same, start anew."""
+def _read_record(record: Path, part: Path, address: str) -> _Record:
+    """Return the record of the partial file; without a usable record, delete the partial file and start again."""
     try:
-        known = _Part(**json.loads(record.read_text(encoding="utf-8")))
+        known = _Record(**json.loads(record.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        known = _Part(address)
+        known = _Record(address)
     if known.address != address or known.validator is None:
-        known = _Part(address)
+        known = _Record(address)
         part.unlink(missing_ok=True)
     return known
 
 
-def _length(response: requests.Response, start: int, known: _Part) -> int | None:
-    """Return the length of the whole file, None where the server does not say; check that a range fits the part."""
+def _check_status(address: str, response: httpx2.Response) -> None:
+    """Raise unless the response carries the file or a range of it: _Transient if a retry may help, else UserError."""
+    status = f"{response.status_code} {response.reason_phrase}"
+    if is_retryable_status(response.status_code):
+        raise _Transient(f"the server answered {status}")
+    if response.status_code not in (200, 206):
+        raise UserError(f"{address}: the server answered {status}; correct the address, or see whether the file moved")
+
+
+def _complete_length(response: httpx2.Response, start: int, known: _Record) -> int | None:
+    """Return the length of the complete file, None where the server does not declare it.
+
+    Raises:
+        _Transient: if the response is a range that does not continue the partial file.
+    """
     if response.status_code == 206:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        said = {"ETag": known.etag, "Last-Modified": known.last_modified}
-        same = all(response.headers.get(name, value) == value for name, value in said.items())
+        validators = {"ETag": known.etag, "Last-Modified": known.last_modified}
+        same = all(response.headers.get(name, value) == value for name, value in validators.items())
         if not found or int(found[1]) != start or not same or (known.bytes and int(found[3]) != known.bytes):
-            raise _Again("the server sent another part than the one asked for")
+            raise _Transient("the server sent another range than the one requested")
         return int(found[3])
     declared = response.headers.get("Content-Length", "")
     return int(declared) if declared.isdecimal() and "Content-Encoding" not in response.headers else None
 
 
-def _refuse_status(address: str, response: requests.Response) -> None:
-    """Raise for every answer that is not (a part of) the file: _Again for what may pass, else UserError."""
-    status = f"{response.status_code} {response.reason}"
-    if response.status_code >= 500 or response.status_code in (408, 429):
-        raise _Again(f"the server answered {status}")
-    if response.status_code not in (200, 206):
-        raise UserError(f"{address}: the server answered {status}; correct the address, or see whether the file moved")
-
-
-def _attempt(address: str, part: Path, record: Path) -> None:
-    """Bring in what `part` lacks.
+def _receive(response: httpx2.Response, part: Path, start: int, length: int | None) -> None:
+    """Append the body to the partial file, and check that the file then has its declared length.
 
     Raises:
-        _Again: for what may pass; what arrived stays in `part`, unless the file has changed.
-        UserError: for what will not pass.
+        _Transient: if bytes are missing, which leaves the partial file, or too many, which deletes it.
     """
-    known = _read_part(record, part, address)
+    with (
+        open(part, "ab") as file,
+        tqdm(desc=part.stem, total=length, initial=start, unit="B", unit_scale=True, disable=None) as bar,
+    ):
+        # Decodes a body that the server compressed although "identity" was requested; any other body passes unchanged.
+        for chunk in response.iter_bytes(CHUNK_BYTES):
+            file.write(chunk)
+            bar.update(len(chunk))
+        file.flush()
+        os.fsync(file.fileno())
+    size = part.stat().st_size
+    if length is not None and size < length:
+        raise _Transient(f"the connection broke off after {size:,} of {length:,} bytes")
+    if length is not None and size > length:
+        part.unlink(missing_ok=True)
+        raise _Transient(f"the server sent more than the {length:,} bytes it declared")
+
+
+def _attempt(client: httpx2.Client, address: str, part: Path, record: Path) -> None:
+    """Request the bytes that the partial file lacks, and append them.
+
+    Raises:
+        _Transient: if a retry may help; the bytes received stay in `part` unless the file has changed on the server.
+        UserError: if no retry helps.
+    """
+    known = _read_record(record, part, address)
     start = part.stat().st_size if part.exists() else 0
     if start and start == known.bytes:
         return
-    headers = dict(HEADERS)
-    if start:
-        headers |= {"Range": f"bytes={start}-", "If-Range": str(known.validator)}
-    with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+    headers = {"Range": f"bytes={start}-", "If-Range": str(known.validator)} if start else {}
+    with client.stream("GET", address, headers=headers) as response:
         if response.status_code == 416:
             part.unlink(missing_ok=True)
-            raise _Again("the server has no such part; starting anew")
-        _refuse_status(address, response)
+            raise _Transient("the file has no such range; starting again")
+        _check_status(address, response)
         try:
-            length = _length(response, start, known)
-        except _Again:
+            length = _complete_length(response, start, known)
+        except _Transient:
             part.unlink(missing_ok=True)
             raise
         if response.status_code == 200:
             start = 0
-            # What was compressed on the way cannot be resumed, so nothing is kept to resume it by.
-            said = {} if "Content-Encoding" in response.headers else response.headers
+            # A download that was compressed in transit cannot be resumed, so its record has no validator.
+            validators = {} if "Content-Encoding" in response.headers else response.headers
             part.unlink(missing_ok=True)
-            write_json(record, asdict(_Part(address, said.get("ETag"), said.get("Last-Modified"), length)))
+            write_json(
+                record, asdict(_Record(address, validators.get("ETag"), validators.get("Last-Modified"), length))
+            )
         if length and length - start > (free := shutil.disk_usage(part.parent).free):
-            raise UserError(f"{address} needs {length - start:,} bytes in {part.parent}, where {free:,} are free")
-        with (
-            open(part, "ab") as file,
-            tqdm(desc=part.stem, total=length, initial=start, unit="B", unit_scale=True, disable=None) as bar,
-        ):
-            for piece in response.iter_content(PIECE_BYTES):
-                file.write(piece)
-                bar.update(len(piece))
-            file.flush()
-            os.fsync(file.fileno())
-    size = part.stat().st_size
-    if length is not None and size < length:
-        raise _Again(f"the connection broke off after {size:,} of {length:,} bytes")
-    if length is not None and size > length:
-        part.unlink(missing_ok=True)
-        raise _Again(f"the server sent more than the {length:,} bytes it announced")
+            raise UserError(f"{address} needs {length - start:,} bytes in {part.parent}, which has {free:,} bytes free")
+        _receive(response, part, start, length)
 
 
-def _refuse_content(address: str, part: Path) -> None:
-    """Raise UserError for an empty file, and for a web page where the name promises something else."""
+def _check_content(address: str, part: Path) -> None:
+    """Raise UserError for an empty file, and for a web page under the name of a data file."""
     with open(part, "rb") as file:
         head = file.read(512)
     wrong = not head or (content_of(head) == "a web page" and part.with_suffix("").suffix.lower() in DATA_SUFFIXES)
     if wrong:
         part.unlink(missing_ok=True)
-        what = "a web page (an error page?)" if head else "nothing"
-        raise UserError(f"{address}: the server sent {what} instead of a file; open the address in a browser")
+        content = "a web page (an error page?)" if head else "nothing"
+        raise UserError(f"{address}: the server sent {content} instead of a file; open the address in a browser")
 
 
-def download(address: str, folder: Path) -> Path:
-    """Return the path of a local copy of the file at an http(s) address, downloading it unless it is there.
-
-    A copy is kept below `folder` and never asked for again: delete the folder to have the file as it is today. A
-    download that breaks off is resumed, in this run or a later one, if the server's ETag or Last-Modified still hold
-    (Range and If-Range, RFC 9110), and begins anew if the file changed. The copy appears when it is complete.
-
-    Raises:
-        UserError: for an address that answers with an error (5xx: five times over), cannot be reached, breaks off again
-            and again without progress, sends a web page instead of a file, or does not fit on the disk.
-    """
+def _checked_path(address: str, folder: Path) -> Path:
     try:
-        path = kept_path(address, folder)
+        if re.search(r"\s", urlsplit(address).netloc):
+            raise ValueError("a blank in the host name")
+        return kept_path(address, folder)
     except ValueError as error:
-        raise UserError(f"{address} is no address ({error}); correct it") from None
-    if path.exists():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part, record = path.with_name(path.name + ".part"), path.with_name(path.name + ".json")
+        raise UserError(f"{address} is not a valid address ({error}); correct it") from None
+
+
+def _receive_all(client: httpx2.Client, address: str, part: Path, record: Path) -> None:
+    """Repeat `_attempt` until the partial file is complete, waiting longer after every failure without progress."""
     failures = furthest = 0
     while True:
         try:
-            _attempt(address, part, record)
-            break
-        except _Again as error:
+            return _attempt(client, address, part, record)
+        except _Transient as error:
             problem = str(error)
-        except requests.exceptions.ChunkedEncodingError:
-            problem = "the connection broke off"
-        except requests.Timeout:
-            problem = "no answer in time"
-        except requests.ConnectionError:
-            problem = "no connection to the server (is there a network?)"
-        except requests.RequestException as error:
-            raise UserError(f"{address} cannot be downloaded: {shown(str(error))}") from None
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            if not is_retryable(error):
+                raise UserError(f"{address} cannot be downloaded: {shown(describe(error))}") from None
+            problem = describe(error)
         reached = part.stat().st_size if part.exists() else 0
         failures = 1 if reached > furthest else failures + 1
         furthest = max(furthest, reached)
         if failures == ATTEMPTS:
-            raise UserError(f"{address}: {problem}; given up after {ATTEMPTS} attempts, run this again to go on")
+            raise UserError(f"{address}: {problem}; given up after {ATTEMPTS} attempts, run this again to resume")
         wait = BACKOFF_SECONDS * 2 ** (failures - 1)
         print(f"note: {address}: {problem}; trying again in {wait:g} s", file=sys.stderr)
         time.sleep(wait)
-    _refuse_content(address, part)
+
+
+def download(address: str, folder: Path) -> Path:
+    """Return the path of a local copy of the file at an http(s) address, and download the file if there is none.
+
+    A copy is kept in `folder` and never requested again; delete the folder to get the current file. An interrupted
+    download is resumed, in this run or a later one, while the server's ETag or Last-Modified hold (Range and If-Range,
+    RFC 9110), and starts again if the file changed. The copy appears once it is complete.
+
+    Raises:
+        UserError: if the address is invalid, answers with an error (a server error is retried), cannot be reached,
+            repeatedly breaks off without progress, sends a web page instead of a file, or needs more disk space.
+    """
+    path = _checked_path(address, folder)
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part, record = path.with_name(path.name + ".part"), path.with_name(path.name + ".json")
+    with open_client() as client:
+        _receive_all(client, address, part, record)
+    _check_content(address, part)
     part.replace(path)
     record.unlink(missing_ok=True)
     return path

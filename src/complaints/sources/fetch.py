@@ -1,9 +1,7 @@
-"""Where complaints come from, and the manifest that says so."""
+"""Sources of complaints, and the manifest that records them."""
 
-import os
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,56 +11,56 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, read_json, replacing_file, write_json, write_parquet
+from complaints.core.files import file_digest, replacing_file, write_json, write_parquet
 from complaints.core.schema import RAW_SCHEMA
 from complaints.sources.cfpb.join import Report
 from complaints.sources.cfpb.join import read_batches as read_cfpb
-from complaints.sources.params import FetchParams
+from complaints.sources.description import read_description
+from complaints.sources.manifest import LastManifest
+from complaints.sources.params import CfpbParams, FetchParams, FileParams, SampleParams
 from complaints.sources.readers.batches import read_batches
 from complaints.sources.readers.lines import check_file
 from complaints.sources.synthetic.corpus import make_corpus
 from complaints.text.label_names import even_out
 from complaints.text.pii import KINDS, mask_batches
 
-RAW = Path("data/raw")
-
 
 @dataclass
 class Source:
-    """Complaints on their way in, with what the manifest is to say about them."""
+    """A stream of complaints, with the content of the manifest about them."""
 
     batches: Iterable[pa.RecordBatch]
-    """Rows in RAW_SCHEMA, each `row_id` once."""
+    """Rows in RAW_SCHEMA; every `row_id` is unique."""
     files: list[dict[str, Any]] = field(default_factory=list)
-    """Name (no folder), bytes and sha256 of every file that was read."""
+    """Name (without folder), bytes and sha256 of every file that was read."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Reason -> number of rows that were read but not kept; complete once `batches` is drawn."""
     truth: dict[str, Any] = field(default_factory=dict)
-    """What was planted in a synthetic corpus."""
+    """Ground truth of a synthetic corpus: its planted duplicates, wrong labels and blanks."""
     synthetic: bool = False
     origin: dict[str, Any] = field(default_factory=dict)
-    """What else the manifest is to say about where the rows are from; complete once `batches` is drawn."""
+    """Further entries of the manifest about the origin of the rows; complete once `batches` is drawn."""
 
 
-def sample(params: FetchParams) -> Source:
-    """Make the synthetic corpus from the phrase banks at `params.path`."""
-    table, truth = make_corpus(Path(params.path), params.sample.rows, params.sample.seed)
+def synthetic_source(banks: Path, params: SampleParams) -> Source:
+    """Generate the synthetic corpus from the phrase banks in a folder."""
+    table, truth = make_corpus(banks, params.rows, params.seed)
     return Source(batches=table.to_batches(), truth=truth, synthetic=True)
 
 
-def file(params: FetchParams) -> Source:
-    """Read the file at `params.path`; every row is kept, or the file is refused.
+def file_source(path: Path, params: FileParams) -> Source:
+    """Read a file of the user; every row is kept, or the file is refused.
 
     Raises:
-        UserError: as `readers.read_batches` does, while the batches are drawn; also if the file changes meanwhile.
+        UserError: as `readers.batches.read_batches` does, while the batches are drawn; also if the file changes
+            meanwhile.
     """
-    path = Path(params.path)
     check_file(path)
     before = path.stat()
     files: list[dict[str, Any]] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
-        yield from read_batches(path, params.file)
+        yield from read_batches(path, params)
         changed = UserError(f"{path} changed while it was being read; run this again when it is complete")
         try:
             digest, after = file_digest(path), path.stat()
@@ -70,57 +68,68 @@ def file(params: FetchParams) -> Source:
             raise changed from None
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise changed
-        # A name may hold bytes that are no UTF-8, but the manifest may not.
-        name = os.fsencode(path.name).decode(errors="backslashreplace")
-        files.append({"name": name, "bytes": before.st_size, "sha256": digest})
+        files.append({"name": path.name, "bytes": before.st_size, "sha256": digest})
 
     return Source(batches=batches(), files=files)
 
 
-def hub(params: FetchParams) -> Source:
-    """Read the data set on the hub that the file at `params.path` describes, at the commit it names.
+def hub_source(description_path: Path, downloads: Path, last: LastManifest) -> Source:
+    """Read the data set on the hub that a description names, at its commit.
 
     Raises:
-        UserError: if the description is wrong, if something that it names cannot be had or is not what it should be, or
-            if a file of this commit has another sha256 than the last manifest says.
+        UserError: if the description is wrong, if a file that it names cannot be downloaded or fails a check, or if a
+            file of this commit has another sha256 than in the last manifest.
     """
-    # Here, since the libraries behind it take a second to import.
+    # Imported here, since the libraries behind them take a second to import.
     from complaints.sources.hub.dataset import open_dataset, read_hub
-    from complaints.sources.hub.description import describe
+    from complaints.sources.hub.description import HubDescription
 
-    description = describe(Path(params.path))
-    origin = {"dataset": description.dataset, "revision": description.revision}
-    manifest = _last_manifest(RAW)
-    same = all(manifest.get(key) == value for key, value in origin.items())
-    earlier = {entry["name"]: entry["sha256"] for entry in manifest["files"]} if same else {}
-    data = open_dataset(description, earlier)
+    description = read_description(HubDescription, description_path)
+    data = open_dataset(description, downloads, last)
     left_out: dict[str, int] = {}
-    return Source(batches=read_hub(data, left_out), files=data.listing, left_out=left_out, origin=origin)
+    return Source(read_hub(data, left_out), data.listing, left_out, origin=description.origin)
 
 
-def cfpb(params: FetchParams) -> Source:
-    """Read the CFPB's files that the description at `params.path` names; downloads are kept in scratch/downloads/.
+def cfpb_source(description_path: Path, filters: CfpbParams, downloads: Path) -> Source:
+    """Read the CFPB's files that a description names; downloaded files are kept.
 
     Raises:
-        UserError: as `cfpb.read_batches` does, while the batches are drawn.
+        UserError: as `cfpb.join.read_batches` does, while the batches are drawn.
     """
     report = Report()
-    batches = read_cfpb(Path(params.path), params.cfpb, report)
+    batches = read_cfpb(description_path, filters, downloads, report)
     return Source(batches, report.files, report.left_out, origin={"structured": report.structured})
 
 
-SOURCES: dict[str, Callable[[FetchParams], Source]] = {"sample": sample, "file": file, "hub": hub, "cfpb": cfpb}
+def open_source(params: FetchParams, downloads: Path, last: LastManifest) -> Source:
+    """Open the source that the parameters name.
+
+    Args:
+        params: the parameters of the stage.
+        downloads: a folder in which downloaded files are kept.
+        last: the manifest of the last run.
+    """
+    path = Path(params.path)
+    match params.source:
+        case "sample":
+            return synthetic_source(path, params.sample)
+        case "file":
+            return file_source(path, params.file)
+        case "hub":
+            return hub_source(path, downloads, last)
+        case "cfpb":
+            return cfpb_source(path, params.cfpb, downloads)
 
 
-def _with_even_labels(batches: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """Even out the spelling of labels and add to `counts` the number of rows whose label it changed."""
+def _with_normalized_labels(batches: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """Normalize the label names, and add the number of rows whose label changed to `counts`."""
     position = RAW_SCHEMA.get_field_index("label")
     for batch in batches:
         labels = batch.column(position)
-        even = even_out(labels)
-        respelled = pc.sum(pc.not_equal(labels, even)).as_py() or 0
-        counts["labels_evened"] += respelled + even.null_count - labels.null_count
-        yield batch.set_column(position, RAW_SCHEMA.field(position), even)
+        normalized = even_out(labels)
+        respelled = pc.sum(pc.not_equal(labels, normalized)).as_py() or 0
+        counts["labels_evened"] += respelled + normalized.null_count - labels.null_count
+        yield batch.set_column(position, RAW_SCHEMA.field(position), normalized)
 
 
 def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -130,45 +139,32 @@ def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             bar.update(batch.num_rows)
 
 
-def _last_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of the last run, of which DVC leaves this file alone (`persist`); empty if there is none."""
-    path = folder / "source.json"
-    return read_json(path) if path.exists() else {}
-
-
-def _warn_of_changes(files: list[dict[str, Any]], folder: Path) -> None:
-    """Say which addresses hold other bytes today than when the last manifest was made."""
-    before = {file.get("address"): file["sha256"] for file in _last_manifest(folder).get("files", [])}
-    for file in files:
-        address = file.get("address")
-        if address and before.get(address, file["sha256"]) != file["sha256"]:
-            print(
-                f"warning: {address} is not what the last {folder}/source.json names: sha256 {file['sha256']}, "
-                f"then {before[address]}; pin it in the description to refuse another one",
-                file=sys.stderr,
-            )
-
-
-def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
+def fetch(params: FetchParams, folder: Path, downloads: Path) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
-    Nothing in `folder` is touched before all three are complete. The manifest depends on the source and its content
-    alone: {source, synthetic, files, rows_read, rows_kept, left_out, labels_evened (rows whose label lost an invisible
-    difference), complaints_sha256} and the source's origin; with params.mask_personal_data also {masked: number of
-    each kind}.
+    No file in `folder` changes before all three are complete. The manifest depends only on the source and its content:
+    {source, synthetic, files, rows_read, rows_kept, left_out, labels_evened (rows whose label lost an invisible
+    difference), complaints_sha256} and the source's origin; with params.mask_personal_data also {masked: count by
+    kind}.
+
+    Args:
+        params: the parameters of the stage.
+        folder: the folder of the outputs, with the manifest of the last run if there was one.
+        downloads: a folder in which downloaded files are kept.
 
     Raises:
-        UserError: if the source cannot be read or anything in it is refused.
+        UserError: if the source cannot be read or is refused.
     """
-    source = SOURCES[params.source](params)
+    last = LastManifest(folder / "source.json")
+    source = open_source(params, downloads, last)
     masked = Counter(dict.fromkeys(KINDS, 0))
     if params.mask_personal_data:
         source.batches = mask_batches(source.batches, masked)
     counts: Counter[str] = Counter()
-    batches = _with_progress(_with_even_labels(source.batches, counts))
-    # Files take their places in the reverse of this order, so the manifest comes last.
+    batches = _with_progress(_with_normalized_labels(source.batches, counts))
+    # Files are put in place in the reverse of this order, so the manifest comes last.
     with (
-        replacing_file(folder / "source.json") as manifest_file,
+        replacing_file(last.path) as manifest_file,
         replacing_file(folder / "truth.json") as truth_file,
         replacing_file(folder / "complaints.parquet") as complaints_file,
     ):
@@ -186,7 +182,7 @@ def fetch(params: FetchParams, folder: Path = RAW) -> dict[str, Any]:
         }
         if params.mask_personal_data:
             manifest["masked"] = masked
-        _warn_of_changes(source.files, folder)
+        last.warn_of_changes(source.files)
         write_json(truth_file, source.truth)
         write_json(manifest_file, manifest)
     return manifest

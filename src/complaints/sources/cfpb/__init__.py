@@ -1,1 +1,1 @@
-"""The CFPB's published files: complaints and narratives joined on the complaint id."""
+"""The CFPB's published files: complaints and narratives, joined on the complaint id."""

@@ -1,4 +1,4 @@
-"""Where the CFPB's files lie: a description of them in YAML, the archive's page, local copies and their digests."""
+"""Files of the CFPB: the links of the archive's page, local copies, and their digests."""
 
 import re
 from collections.abc import Iterator
@@ -11,57 +11,27 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
-from complaints.core.typed import Count, build, read_yaml
+from complaints.sources.cfpb.description import CfpbDescription, Pin
 from complaints.sources.download import download, is_address, kept_path
 from complaints.sources.readers.chunk import Chunk
 from complaints.sources.readers.csv import csv_chunks, csv_header
 from complaints.sources.readers.lines import check_file, shown
 
-DOWNLOADS = Path("scratch/downloads")
 ENCODING = "utf-8"
-PART_NAME = re.compile(r"CCDB_Export_(\d+)_.*\.(?:zip|csv|csv\.gz)", re.IGNORECASE)
-"""How the CFPB names the files of its archive of narratives."""
+ARCHIVE_NAME = re.compile(r"CCDB_Export_(\d+)_.*\.(?:zip|csv|csv\.gz)", re.IGNORECASE)
+"""Names of the files in the CFPB's archive of narratives."""
 DATA_NAME = re.compile(r".*\.(?:zip|csv|csv\.gz)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Pin:
-    """What a file must be."""
-
-    bytes: Count
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Description:
-    """What data/sources/cfpb.yaml says; a place is an http(s) address, or a path from the root of the project."""
-
-    complaints: str
-    """The structured file, zipped or not."""
-    narratives: str | None
-    """The archive's page, a folder of its files, or one file; None where `complaints` has the narratives itself."""
-    pinned: dict[str, Pin] | None
-    """File name -> what the file must be."""
-
-
-@dataclass(frozen=True)
 class DataFile:
-    """A file on this machine, with what the manifest says about it."""
+    """A local file, with its entry in the manifest."""
 
     path: Path
     entry: dict[str, Any]
-    """{name, bytes, sha256}, and `address` if it was downloaded."""
+    """{name, bytes, sha256}, and `address` if the file was downloaded."""
     modified: int
-    """When, in nanoseconds, as the file system has it."""
-
-
-def read_description(path: Path) -> Description:
-    """Read and check a description.
-
-    Raises:
-        UserError: naming the file and the key that is unknown, missing or of the wrong type.
-    """
-    return build(Description, read_yaml(path), "", where=str(path))
+    """Modification time in nanoseconds, from the file system."""
 
 
 class _Links(HTMLParser):
@@ -73,93 +43,99 @@ class _Links(HTMLParser):
         self.targets += [value for name, value in attrs if tag == "a" and name == "href" and value]
 
 
-def part_order(name: str) -> tuple[int, str] | None:
-    """Return what sorts an archive's file by its number, None for a name that is not one of them."""
-    match = PART_NAME.fullmatch(name)
+def archive_order(name: str) -> tuple[int, str] | None:
+    """Return the sort key of a file of the archive, its number first; None for any other file name."""
+    match = ARCHIVE_NAME.fullmatch(name)
     return (int(match[1]), name) if match else None
 
 
-def _in_order(places: dict[str, str], where: str) -> list[str]:
-    """Return the places (place -> file name) that are parts of the archive, by number."""
-    orders = {place: order for place, name in places.items() if (order := part_order(name))}
+def _archive_files(names: dict[str, str], where: str) -> list[str]:
+    """Return the locations (keys) of those files that have names (values) of the archive, sorted by number."""
+    orders = {location: order for location, name in names.items() if (order := archive_order(name))}
     if not orders:
         raise UserError(
             f"{where} has no file named CCDB_Export_<number>_*.zip; correct `narratives` in the description"
         )
-    return sorted(orders, key=lambda place: orders[place])
+    return sorted(orders, key=lambda location: orders[location])
 
 
 def archive_links(html: str, address: str) -> list[str]:
-    """Return the addresses of an archive page's files, each once, by their number; `address` is the page's own.
+    """Return the distinct addresses of the files that an archive page links to, sorted by number.
+
+    Args:
+        html: the page.
+        address: the address of the page, to which its links are relative.
 
     Raises:
-        UserError: if it has none.
+        UserError: if the page links to no file of the archive.
     """
     links = _Links()
     links.feed(html)
     names: dict[str, str] = {}
     for target in links.targets:
         try:
-            place = urldefrag(urljoin(address, target.strip())).url
-            names[place] = unquote(urlsplit(place).path.rpartition("/")[2])
+            location = urldefrag(urljoin(address, target.strip())).url
+            names[location] = unquote(urlsplit(location).path.rpartition("/")[2])
         except ValueError:
-            continue  # No address, hence not one of the archive's.
-    return _in_order({place: name for place, name in names.items() if is_address(place)}, address)
+            continue  # Not an address, hence not a file of the archive.
+    return _archive_files({location: name for location, name in names.items() if is_address(location)}, address)
 
 
-def _narrative_places(place: str) -> list[str]:
-    if is_address(place):
-        if DATA_NAME.fullmatch(place.partition("?")[0]):
-            return [place]
+def _narrative_locations(location: str, downloads: Path) -> list[str]:
+    if is_address(location):
+        if DATA_NAME.fullmatch(location.partition("?")[0]):
+            return [location]
         try:
-            return archive_links(download(place, DOWNLOADS).read_text(encoding="utf-8", errors="replace"), place)
+            page = download(location, downloads).read_text(encoding="utf-8", errors="replace")
+            return archive_links(page, location)
         except UserError:
-            # A page for maintenance days must not be taken for the archive for ever.
-            kept_path(place, DOWNLOADS).unlink(missing_ok=True)
+            # Otherwise a maintenance page, once downloaded, would be taken for the archive in every later run.
+            kept_path(location, downloads).unlink(missing_ok=True)
             raise
-    if Path(place).is_dir():
-        return _in_order({str(path): path.name for path in Path(place).iterdir()}, place)
-    return [place]
+    if Path(location).is_dir():
+        return _archive_files({str(path): path.name for path in Path(location).iterdir()}, location)
+    return [location]
 
 
-def _on_this_machine(place: str, pinned: dict[str, Pin]) -> DataFile:
-    """Bring in a file if need be, and check it against its pin."""
-    path = download(place, DOWNLOADS) if is_address(place) else Path(place)
+def _local_file(location: str, pinned: dict[str, Pin], downloads: Path) -> DataFile:
+    """Return a local copy of a file, downloaded if need be and checked against its pin."""
+    path = download(location, downloads) if is_address(location) else Path(location)
     if not path.exists():
-        raise UserError(f"{place} does not exist; correct it in the description that fetch.path names")
+        raise UserError(f"{location} does not exist; correct it in the description that fetch.path names")
     check_file(path)
-    state = path.stat()
-    entry: dict[str, Any] = {"name": path.name, "bytes": state.st_size, "sha256": file_digest(path)}
+    status = path.stat()
+    entry: dict[str, Any] = {"name": path.name, "bytes": status.st_size, "sha256": file_digest(path)}
     pin = pinned.get(path.name)
     if pin and (pin.bytes, pin.sha256) != (entry["bytes"], entry["sha256"]):
         raise UserError(
             f"{path} is not the pinned file: {entry['bytes']:,} bytes with sha256 {shown(entry['sha256'])}, not "
-            f"{pin.bytes:,} with {shown(pin.sha256)}; change the pin if that is meant, or bring in the file it names"
+            f"{pin.bytes:,} with {shown(pin.sha256)}; correct the pin, or supply the pinned file"
         )
-    return DataFile(path, entry | ({"address": place} if is_address(place) else {}), state.st_mtime_ns)
+    return DataFile(path, entry | ({"address": location} if is_address(location) else {}), status.st_mtime_ns)
 
 
-def locate(description: Description) -> tuple[DataFile, list[DataFile]]:
-    """Return the structured file and the files with narratives, in order; all are complete, and what their pins say.
+def locate(description: CfpbDescription, downloads: Path) -> tuple[DataFile, list[DataFile]]:
+    """Return the structured file and the files of narratives, in order, complete and checked against their pins.
 
     Raises:
         UserError: for a file that is missing, cannot be downloaded or differs from its pin, a pin without a file, and
             an archive page or folder without files.
     """
     pinned = description.pinned or {}
-    complaints = _on_this_machine(description.complaints, pinned)
-    if description.narratives is None:
-        narratives = []
-    else:
-        narratives = [_on_this_machine(place, pinned) for place in _narrative_places(description.narratives)]
+    complaints = _local_file(description.complaints, pinned, downloads)
+    locations = [] if description.narratives is None else _narrative_locations(description.narratives, downloads)
+    narratives = [_local_file(location, pinned, downloads) for location in locations]
     names = {file.path.name for file in [complaints, *narratives]}
-    if idle := sorted(pinned.keys() - names):
-        raise UserError(f"{shown(idle[0])} is pinned, but there is no such file; there are {', '.join(sorted(names))}")
+    if unused := sorted(pinned.keys() - names):
+        raise UserError(
+            f"{shown(unused[0])} is pinned, but there is no such file; there are {', '.join(sorted(names))}"
+        )
     return complaints, narratives
 
 
 @contextmanager
 def _naming_address(file: DataFile) -> Iterator[None]:
+    """Add the address of a downloaded file to the message of a UserError."""
     try:
         yield
     except UserError as error:
@@ -169,12 +145,12 @@ def _naming_address(file: DataFile) -> Iterator[None]:
 
 
 def check_header(file: DataFile, columns: dict[str, str], hint: str = "") -> None:
-    """Raise UserError unless every one of the columns (role -> name) is there once; `hint` goes into the message."""
+    """Raise UserError unless each of the columns (role -> name) occurs exactly once; `hint` is added to the message."""
     with _naming_address(file):
-        there = csv_header(file.path, ENCODING)
+        header = csv_header(file.path, ENCODING)
         for name in columns.values():
-            if (count := there.count(name)) != 1:
-                names = ", ".join(shown(other) for other in there[:30])
+            if (count := header.count(name)) != 1:
+                names = ", ".join(shown(other) for other in header[:30])
                 raise UserError(f"{file.path} has {count or 'no'} columns called {name!r}{hint}; it has: {names}")
 
 
@@ -182,10 +158,10 @@ def chunks(file: DataFile, columns: dict[str, str]) -> Iterator[Chunk]:
     """Yield a file's rows as `csv_chunks` does.
 
     Raises:
-        UserError: as `csv_chunks` does, and if the file is no longer the one whose digest was taken.
+        UserError: as `csv_chunks` does, and if the file changed after its digest was taken.
     """
     with _naming_address(file):
         yield from csv_chunks(file.path, ENCODING, columns)
-    state = file.path.stat()
-    if (state.st_size, state.st_mtime_ns) != (file.entry["bytes"], file.modified):
+    status = file.path.stat()
+    if (status.st_size, status.st_mtime_ns) != (file.entry["bytes"], file.modified):
         raise UserError(f"{file.path} changed while it was being read; run this again when it is complete")

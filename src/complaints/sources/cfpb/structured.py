@@ -1,4 +1,4 @@
-"""The CFPB's structured file (who complained when, about what), held in memory in some twenty bytes a complaint."""
+"""The CFPB's structured file (date, product and issue by complaint id), in memory at about twenty bytes a complaint."""
 
 import difflib
 from array import array
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from complaints.core.columns import Vocabulary
+from complaints.core.columns import NO_DAY, Vocabulary
 from complaints.core.errors import UserError
 from complaints.sources.cfpb.files import DataFile, chunks
 from complaints.sources.params import CfpbParams
@@ -21,19 +21,18 @@ from complaints.sources.readers.batches import parse_date
 STRUCTURED = {"id": "Complaint ID", "date": "Date received", "product": "Product", "label": "Issue"}
 
 EPOCH = date(1970, 1, 1)
-NO_DATE = np.iinfo(np.int32).min
 WANTED, OUTSIDE_DATES, OTHER_PRODUCT = range(3)
-"""What the filters say of a complaint."""
+"""Status of a complaint under the filters."""
 
 
 @dataclass(frozen=True)
 class Structured:
-    """The structured file in memory, sorted by id, each id once (the first row of it in the file)."""
+    """The structured file in memory, sorted by distinct ids; the first row of a repeated id holds."""
 
     ids: np.ndarray
     """int64 [complaints]."""
     days: np.ndarray
-    """int32 [complaints], days since 1970-01-01, or NO_DATE."""
+    """int32 [complaints], days since 1970-01-01, or NO_DAY."""
     labels: np.ndarray
     """int32 [complaints], index into `label_names`, -1 for a blank."""
     products: np.ndarray
@@ -45,42 +44,42 @@ class Structured:
 
 
 def complaint_ids(values: pa.Array) -> np.ndarray:
-    """Return int64 [rows], -1 for what is no whole number of up to 18 digits."""
+    """Return int64 [rows], -1 where a value is not an integer of up to 18 digits."""
     trimmed = pc.utf8_trim_whitespace(values)
     numeric = pc.match_substring_regex(trimmed, "^[0-9]{1,18}$")
     return pc.if_else(numeric, trimmed, "-1").cast(pa.int64()).to_numpy()
 
 
 def _days(values: pa.Array) -> np.ndarray:
-    """Return int32 [rows], NO_DATE for what `parse_date` cannot read."""
+    """Return int32 [rows], NO_DAY where `parse_date` cannot read a value."""
     coded = values.dictionary_encode()
     dates = map(parse_date, coded.dictionary.to_pylist())
-    days = np.array([NO_DATE if day is None else (day - EPOCH).days for day in dates], np.int32)
+    days = np.array([NO_DAY if day is None else (day - EPOCH).days for day in dates], np.int32)
     return days[coded.indices.to_numpy()]
 
 
 def _outside(days: np.ndarray, filters: CfpbParams) -> np.ndarray:
-    """Return bool [rows]: the date lies outside the window; where there is a window, no date does too."""
+    """Return bool [rows], True where the date is outside the window; if there is a window, NO_DAY is outside."""
     outside = np.zeros(len(days), bool)
     if filters.date_from is not None:
         outside |= days < (date.fromisoformat(filters.date_from) - EPOCH).days
     if filters.date_to is not None:
-        outside |= (days > (date.fromisoformat(filters.date_to) - EPOCH).days) | (days == NO_DATE)
+        outside |= (days > (date.fromisoformat(filters.date_to) - EPOCH).days) | (days == NO_DAY)
     return outside
 
 
-def _check_products(path: Path, wanted: tuple[str, ...], there: list[str]) -> None:
+def _check_products(path: Path, wanted: tuple[str, ...], known: list[str]) -> None:
     for product in wanted:
-        if product not in there:
-            close = difflib.get_close_matches(product, there, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(there))}"
+        if product not in known:
+            close = difflib.get_close_matches(product, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known))}"
             raise UserError(f"params: fetch.cfpb.products: no complaint of {path} is about {product!r}; {hint}")
 
 
 def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, array], list[str], list[str]]:
     """Read the structured file into compact columns, and return them with the names of its labels and products."""
     labels, products = Vocabulary(), Vocabulary()
-    # These grow in place; pieces of numpy's would be in memory a second time when they are joined.
+    # These grow in place; numpy arrays would be in memory twice while they are concatenated.
     columns = {
         "ids": array("q"),
         "days": array("i"),
@@ -105,10 +104,10 @@ def _structured_columns(file: DataFile, filters: CfpbParams) -> tuple[dict[str, 
 
 
 def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, dict[str, Any]]:
-    """Read the structured file, and return it with the counts that the manifest gives of it.
+    """Read the structured file, and return it with its counts for the manifest.
 
     Raises:
-        UserError: as `chunks` does, for no rows, no id, and a product nothing is about.
+        UserError: as `chunks` does; if there is no row or no valid id; and for a wanted product without complaints.
     """
     columns, labels, products = _structured_columns(file, filters)
     rows = len(columns["ids"])
@@ -124,7 +123,7 @@ def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, di
         raise UserError(f"{file.path}: no {STRUCTURED['id']!r} is a number")
     ids = ids[first]
     order = order[first]
-    # A column at a time, so that no more than one is in memory twice.
+    # One column at a time, so that at most one is in memory twice.
     structured = Structured(
         ids=ids,
         days=np.frombuffer(columns.pop("days"), np.int32)[order],
@@ -144,6 +143,6 @@ def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, di
             "outside the dates": by_status[OUTSIDE_DATES],
             "another product": by_status[OTHER_PRODUCT],
         },
-        "unreadable_dates": int(np.sum(structured.days == NO_DATE)),
+        "unreadable_dates": int(np.sum(structured.days == NO_DAY)),
     }
     return structured, counts

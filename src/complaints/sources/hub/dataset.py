@@ -1,4 +1,4 @@
-"""Complaints of a data set on the hub, at one commit and with a fixed division."""
+"""Complaints of a data set on the hub, at one commit and with a fixed division into splits."""
 
 import sys
 import tempfile
@@ -16,11 +16,11 @@ from datasets.exceptions import DatasetsError
 from pyarrow.dataset import ParquetFragmentScanOptions
 
 from complaints.core.errors import UserError
-from complaints.core.paths import SCRATCH
 from complaints.core.schema import RAW_SCHEMA, SPLITS
 from complaints.sources.hub.description import HubDescription
 from complaints.sources.hub.files import HubFile, download
 from complaints.sources.hub.indices import LEFT_OUT, read_indices
+from complaints.sources.manifest import LastManifest
 from complaints.sources.readers.batches import checked_batch
 from complaints.sources.readers.chunk import BATCH_ROWS, Chunk
 from complaints.sources.readers.lines import shown
@@ -31,103 +31,111 @@ IN_NO_INDEX = "in neither index file"
 
 @dataclass(frozen=True)
 class HubData:
-    """A data set that lies on disk, checked."""
+    """A data set on the local disk, checked."""
 
     description: HubDescription
     files: list[HubFile]
     codes: np.ndarray | None
-    """Place in SPLITS, or LEFT_OUT, of each row of the hub's train split, int8 [rows]; None without index files."""
+    """Index into SPLITS, or LEFT_OUT, of each row of the hub's train split, int8 [rows]; None without index files."""
     listing: list[dict[str, Any]]
-    """{name, bytes, sha256, rows} of every file, the index files too."""
+    """{name, bytes, sha256, rows} of every file, index files included."""
+    scratch: Path
+    """A folder for temporary files."""
 
 
 def _columns(description: HubDescription) -> dict[str, str]:
     return {role: name for role, name in vars(description.columns).items() if name is not None}
 
 
-def _rows_of(description: HubDescription, name: str, path: Path) -> int:
-    """Return the number of rows of a Parquet file whose columns are there and hold what they should."""
+def _count_rows(description: HubDescription, file: HubFile) -> int:
+    """Return the number of rows of a Parquet file, after a check that it has every column, with the right type."""
     try:
-        with pq.ParquetFile(path) as file:
-            schema, rows = file.schema_arrow, int(file.metadata.num_rows)
+        with pq.ParquetFile(file.path) as parquet:
+            schema, rows = parquet.schema_arrow, int(parquet.metadata.num_rows)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{description}: {name} cannot be read as Parquet ({shown(str(error))})") from None
+        raise UserError(f"{description}: {file.name} cannot be read as Parquet ({shown(str(error))})") from None
     for role, column in _columns(description).items():
         count = schema.names.count(column)
         if count != 1:
             number = "more than one" if count else "no"
             raise UserError(
-                f"{description}: {name} has {number} column {column!r} (columns.{role} of the description); "
+                f"{description}: {file.name} has {number} column {column!r} (columns.{role} of the description); "
                 f"it has: {', '.join(map(repr, schema.names))}"
             )
-        # The reader's own check of the type, before anything is cast so that files of several types become one.
-        parquet_strings(Path(f"{description}, {name}"), role, column, pa.nulls(0, schema.field(column).type), 1)
+        # The reader's check of the type, before the library casts files of several types to one.
+        nulls = pa.nulls(0, schema.field(column).type)
+        parquet_strings(Path(f"{description}, {file.name}"), role, column, nulls, 1)
     return rows
 
 
-def open_dataset(description: HubDescription, earlier: dict[str, str]) -> HubData:
-    """Download and check all that `description` names; `earlier` is as `hub_files.download` has it.
+def open_dataset(description: HubDescription, downloads: Path, last: LastManifest) -> HubData:
+    """Download and check every file that the description names.
+
+    Args:
+        description: the data set, at one commit.
+        downloads: a folder in which downloaded index files are kept; the hub's client has a cache of its own.
+        last: the manifest of the last run.
 
     Raises:
-        UserError: as `hub_files.download` and `indices.read_indices` do, and for a column that is not there or does not
-            hold strings.
+        UserError: as `hub.files.download` and `hub.indices.read_indices` do, and for a column that is missing or does
+            not hold strings.
     """
-    files = download(description, earlier)
-    rows = [_rows_of(description, file.name, file.path) for file in files]
+    files = download(description, last)
+    rows = [_count_rows(description, file) for file in files]
     listing = [
         {"name": file.name, "bytes": file.path.stat().st_size, "sha256": file.sha256, "rows": count}
         for file, count in zip(files, rows, strict=True)
     ]
     if description.indices is None:
-        return HubData(description, files, None, listing)
+        return HubData(description, files, None, listing, downloads)
     train = sum(count for file, count in zip(files, rows, strict=True) if file.split == "train")
-    codes, index_listing = read_indices(description.indices, train)
-    return HubData(description, files, codes, listing + index_listing)
+    codes, index_listing = read_indices(description.indices, train, downloads)
+    return HubData(description, files, codes, listing + index_listing, downloads)
 
 
-def _tables(description: HubDescription, file: HubFile) -> Iterator[pa.Table]:
-    """Yield a file's rows through the datasets library, some thousands at a time.
+def _tables(data: HubData, file: HubFile) -> Iterator[pa.Table]:
+    """Yield a file's rows through the datasets library, BATCH_ROWS at a time.
 
-    The library is given the checked file and an empty cache. Asked for a data set by name, it would fall back, when the
-    hub does not answer, to whichever revision its cache has; and its streaming mode is not used, since pyarrow's
-    threads then abort every other process as it ends.
+    The library reads the checked file and has an empty cache. Given the data set's name while the hub does not answer,
+    it would fall back to whichever revision its cache has. Its streaming mode is not used, since pyarrow's threads then
+    abort every other process when it ends.
     """
     if not sys.stderr.isatty():
         disable_progress_bars()
-    SCRATCH.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=SCRATCH) as cache:
+    data.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data.scratch) as cache:
         try:
             dataset = load_dataset(
                 "parquet",
                 data_files={file.split: str(file.path)},
                 split=file.split,
-                columns=list(_columns(description).values()),
-                # Otherwise all that was read of a file stays in memory until its end.
+                columns=list(_columns(data.description).values()),
+                # Otherwise everything read from a file stays in memory until the file ends.
                 fragment_scan_options=ParquetFragmentScanOptions(pre_buffer=False),
                 cache_dir=cache,
             )
         except (DatasetsError, pa.ArrowException, OSError) as error:
             reason = shown(str(error.__cause__ or error))
-            raise UserError(f"{description}: {file.name} cannot be read ({reason})") from None
+            raise UserError(f"{data.description}: {file.name} cannot be read ({reason})") from None
         yield from dataset.with_format("arrow").iter(BATCH_ROWS)
 
 
 def read_hub(data: HubData, left_out: dict[str, int]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in RAW_SCHEMA, split by split, in the order of the files' names.
+    """Yield the rows in RAW_SCHEMA, split by split, in the order of the file names.
 
-    `row_id` is the id column, or the hub's split and the row's number in it, from 0, as index files count: train-00017.
-    `source_split` is the hub's split, or what the index files make of it; rows in neither file are counted in
-    `left_out`. All else is as `readers.read_batches` has it.
+    `row_id` is the id column; without one it is the hub's split and the row's number in it, from 0 as in index files:
+    train-00017. `source_split` is the hub's split, or the split that the index files assign; rows in neither file are
+    counted in `left_out`. For the other columns see `readers.batches.read_batches`.
 
     Raises:
         UserError: naming the split and the row (from 1) of a value that is refused, or an id that occurs twice.
     """
     columns = _columns(data.description)
     ids: list[pa.Array] = []
-    rows = dict.fromkeys(data.description.files, 0)
+    rows = dict.fromkeys(data.description.files.patterns, 0)
     for file in data.files:
         where = Path(f"{data.description}, split {file.split}")
-        for table in _tables(data.description, file):
+        for table in _tables(data, file):
             start = rows[file.split]
             stop = rows[file.split] = start + table.num_rows
             arrays = {
@@ -148,18 +156,18 @@ def read_hub(data: HubData, left_out: dict[str, int]) -> Iterator[pa.RecordBatch
             else:
                 batch = _with(batch, "source_split", [file.split] * table.num_rows)
             yield batch
-    _refuse_duplicates(data.description, ids)
+    _refuse_duplicate_ids(data.description, ids)
 
 
 def _with(batch: pa.RecordBatch, name: str, values: Any) -> pa.RecordBatch:
     return batch.set_column(RAW_SCHEMA.get_field_index(name), RAW_SCHEMA.field(name), pa.array(values, pa.string()))
 
 
-def _refuse_duplicates(description: HubDescription, ids: list[pa.Array]) -> None:
+def _refuse_duplicate_ids(description: HubDescription, ids: list[pa.Array]) -> None:
     counts = pa.chunked_array(ids, pa.string()).value_counts()
-    twice = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(twice):
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(repeated):
         raise UserError(
-            f"{description}: the id {twice[0]['values'].as_py()!r} occurs {twice[0]['counts']} times; "
+            f"{description}: the id {repeated[0]['values'].as_py()!r} occurs {repeated[0]['counts']} times; "
             "set columns.id of the description to null to use row numbers"
         )

@@ -1,87 +1,90 @@
-"""What data/sources/*.yaml says of a data set on the hub, checked."""
+"""Description of a data set on the hub: the model of a YAML file such as data/sources/canonical.yaml."""
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated, Self
 
-from complaints.core.errors import UserError
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from complaints.core.config import Section, Text, rule
 from complaints.core.schema import SPLITS
-from complaints.core.typed import build, read_yaml
-from complaints.sources.readers.lines import check_file
+from complaints.sources.description import Sha256
 
 
-@dataclass(frozen=True)
-class HubColumns:
-    """Which column of the data set holds what; None where it has no such column."""
-
-    text: str
-    label: str
-    id: str | None
-    date: str | None
-    product: str | None
+def _commit(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{40}", value):
+        message = "Input should be a commit of 40 hexadecimal digits, not a branch or tag, whose data can change"
+        raise PydanticCustomError("commit", message)
+    return value
 
 
-@dataclass(frozen=True)
-class IndexFile:
-    """A JSON list of row numbers: an address or a local path, and the sha256 of what must lie there."""
+class HubColumns(Section):
+    """Column of the data set for each role; None where it has no such column."""
 
-    location: str
-    sha256: str
+    text: Text
+    label: Text
+    id: Text | None
+    date: Text | None
+    product: Text | None
 
 
-@dataclass(frozen=True)
-class Indices:
-    """Which rows of the hub's train split are train and which are validation."""
+class SplitFiles(Section):
+    """Pattern of the Parquet files of each split; None where the data set has no such split."""
+
+    train: Text | None = None
+    validation: Text | None = None
+    test: Text | None = None
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not self.patterns:
+            raise PydanticCustomError("splits", "Input should name the files of at least one split")
+        return self
+
+    @property
+    def patterns(self) -> dict[str, str]:
+        """Return {split: pattern} in the order of SPLITS."""
+        return {split: pattern for split in SPLITS if (pattern := getattr(self, split)) is not None}
+
+
+class IndexFile(Section):
+    """A JSON list of row numbers: its address or local path, and its sha256."""
+
+    location: Text
+    sha256: Sha256
+
+
+class Indices(Section):
+    """Index files that divide the hub's train split into train and validation rows."""
 
     train: IndexFile
     validation: IndexFile
 
 
-@dataclass(frozen=True)
-class HubDescription:
-    """A data set at one commit; data/sources/canonical.yaml says what each key means."""
+class HubDescription(Section):
+    """A data set at one commit; data/sources/canonical.yaml documents each key."""
 
-    dataset: str
-    revision: str
-    files: dict[str, str]
-    sha256: dict[str, str] | None
+    dataset: Text
+    revision: Annotated[str, AfterValidator(_commit)]
+    files: SplitFiles
+    sha256: Annotated[dict[Text, Sha256], Field(min_length=1)] | None
     columns: HubColumns
     indices: Indices | None
 
     def __str__(self) -> str:
         return f"{self.dataset}@{self.revision[:12]}"
 
+    @property
+    def origin(self) -> dict[str, str]:
+        """Return the entries that identify the data set in the manifest."""
+        return {"dataset": self.dataset, "revision": self.revision}
 
-def describe(path: Path) -> HubDescription:
-    """Read and check a description.
-
-    Raises:
-        UserError: naming the file and the key, for a key that is unknown, missing or of the wrong type, a revision that
-            is no commit, a digest that is no sha256, a split that there is not, and index files without a train split
-            to divide.
-    """
-    check_file(path)
-    description: HubDescription = build(HubDescription, read_yaml(path), "", str(path))
-    if not re.fullmatch(r"[0-9a-f]{40}", description.revision):
-        raise UserError(
-            f"{path}: revision is {description.revision!r}; it must be a commit of 40 hexadecimal digits, not a branch "
-            "or tag: a branch moves, and the data with it"
-        )
-    digests = {f"sha256.{name}": digest for name, digest in (description.sha256 or {}).items()}
-    if indices := description.indices:
-        digests |= {
-            "indices.train.sha256": indices.train.sha256,
-            "indices.validation.sha256": indices.validation.sha256,
-        }
-        if "train" not in description.files or "validation" in description.files:
-            raise UserError(
-                f"{path}: indices divide the hub's train split into train and validation, so files must name train and "
-                f"not validation; it names {', '.join(description.files)}"
+    @model_validator(mode="after")
+    def _indices_have_a_split_to_divide(self) -> Self:
+        if self.indices and (self.files.train is None or self.files.validation is not None):
+            raise rule(
+                "files",
+                f"names {', '.join(self.files.patterns)}, but indices divide the hub's train split into train and "
+                "validation; name train and not validation, or set indices to null",
             )
-    for key, digest in digests.items():
-        if not re.fullmatch(r"[0-9a-f]{64}", digest):
-            raise UserError(f"{path}: {key} is {digest!r}; it must be 64 hexadecimal digits in lower case")
-    for split in description.files:
-        if split not in SPLITS:
-            raise UserError(f"{path}: files.{split} is no split; there are {', '.join(SPLITS)}")
-    return description
+        return self

@@ -23,12 +23,21 @@ from huggingface_hub.utils import disable_progress_bars
 
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
+from complaints.sources.http_client import describe, is_retryable_status
 from complaints.sources.hub.description import HubDescription
+from complaints.sources.manifest import LastManifest
+
+ATTEMPTS = 3
+WAIT_SECONDS = 2.0
+"""Wait after the first failure, doubled after each; the hub client's own retries of a request come on top."""
+
+FINAL = (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError, LocalEntryNotFoundError)
+"""Failures that no retry mends; the hub client raises the last of them after its own retries."""
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file of the data set, as it lies in the hub's cache."""
+    """A file of the data set in the hub's cache."""
 
     name: str
     split: str
@@ -36,16 +45,13 @@ class HubFile:
     sha256: str
 
 
-ATTEMPTS = 3
-WAIT_SECONDS = 2.0
-"""Wait after the first failure, doubled after each; the client's own attempts at a request come on top."""
-
-FINAL = (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError, LocalEntryNotFoundError)
-"""Failures that no further attempt mends; the last of them is raised after the client's own attempts."""
+def _is_final(error: Exception) -> bool:
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+    return isinstance(error, FINAL) or (status is not None and not is_retryable_status(status))
 
 
 def _explain(error: Exception) -> str:
-    """Return, on one line, why the hub's files could not be had, and what to do."""
+    """Return, on one line, why the download from the hub failed, and what to do."""
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     if isinstance(error, OfflineModeIsEnabled):
@@ -60,13 +66,11 @@ def _explain(error: Exception) -> str:
     if isinstance(error, HfHubHTTPError):
         # Without the query, which may be a signature.
         address, status = str(error.response.url).partition("?")[0], error.response.status_code
-        return (
-            f"{address} answered {status}; {'log in, or set HF_TOKEN' if status in (401, 403) else 'try again later'}"
-        )
+        advice = "log in, or set HF_TOKEN" if status in (401, 403) else "try again later"
+        return f"{address} answered {status}; {advice}"
     if isinstance(error, httpx2.TransportError):
-        reason = str(error).partition("\n")[0] or type(error).__name__
         return (
-            f"no connection to {constants.ENDPOINT}, or it broke off ({reason}); check the network and HF_ENDPOINT, or "
+            f"{constants.ENDPOINT}: {describe(error)}; check the network and HF_ENDPOINT, or "
             f"bring {constants.HF_HUB_CACHE} from a machine that has a copy and set HF_HUB_OFFLINE=1"
         )
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -76,7 +80,7 @@ def _explain(error: Exception) -> str:
 
 
 def _snapshot(description: HubDescription) -> Path:
-    """Download the files that are not in the hub's cache yet, and return the folder of the commit there."""
+    """Download the files that are not yet in the hub's cache, and return the commit's folder there."""
     if not sys.stderr.isatty():
         disable_progress_bars()
     for attempt in range(ATTEMPTS):
@@ -86,79 +90,78 @@ def _snapshot(description: HubDescription) -> Path:
                     description.dataset,
                     repo_type="dataset",
                     revision=description.revision,
-                    allow_patterns=list(description.files.values()),
+                    allow_patterns=list(description.files.patterns.values()),
                 )
             )
-        except FINAL as error:
-            raise UserError(f"{description} cannot be fetched: {_explain(error)}") from None
         except (httpx2.HTTPError, OSError, ValueError, XetDownloadError) as error:
-            if attempt + 1 == ATTEMPTS:
+            if _is_final(error) or attempt + 1 == ATTEMPTS:
                 raise UserError(f"{description} cannot be fetched: {_explain(error)}") from None
             time.sleep(WAIT_SECONDS * 2**attempt)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _names(description: HubDescription) -> dict[str, str]:
-    """Return {name: split} of the files that make the data set, from the listing that came with the commit."""
+def _split_of_each_file(description: HubDescription) -> dict[str, str]:
+    """Return {name: split} of the data set's files, from the listing that the hub's cache has of the commit."""
     try:
         tree = get_cached_repo_tree(description.dataset, repo_type="dataset", revision=description.revision)
     except CachedRepoTreeNotFoundError:
         raise UserError(
-            f"{description}: {constants.HF_HUB_CACHE} has files of it but no listing that says whether they are all; "
+            f"{description}: {constants.HF_HUB_CACHE} has files of it but no listing to show that they are complete; "
             "run this once with the network"
         ) from None
-    there = sorted(file.path for file in tree)
-    names: dict[str, str] = {}
-    for split, pattern in description.files.items():
-        found = fnmatch.filter(there, pattern)
-        if not found:
-            listed = ", ".join(there[:10]) + (", ..." if len(there) > 10 else "")
-            raise UserError(f"{description}: files.{split} = {pattern} matches no file; there are: {listed}")
-        for name in found:
-            if name in names:
-                raise UserError(f"{description}: {name} matches both files.{names[name]} and files.{split}")
-            names[name] = split
+    listed = sorted(file.path for file in tree)
+    splits: dict[str, str] = {}
+    for split, pattern in description.files.patterns.items():
+        matches = fnmatch.filter(listed, pattern)
+        if not matches:
+            names = ", ".join(listed[:10]) + (", ..." if len(listed) > 10 else "")
+            raise UserError(f"{description}: files.{split} = {pattern} matches no file; there are: {names}")
+        for name in matches:
+            if name in splits:
+                raise UserError(f"{description}: {name} matches both files.{splits[name]} and files.{split}")
+            splits[name] = split
     for name in description.sha256 or {}:
-        if name not in names:
+        if name not in splits:
             raise UserError(f"{description}: sha256 is given for {name}, which files do not match")
-    return names
+    return splits
 
 
-def _check_digest(description: HubDescription, name: str, path: Path, digest: str, earlier: dict[str, str]) -> None:
-    # In the hub's cache a file is a link to one that is named by the digest under which the hub lists it.
-    listed = path.readlink().name if path.is_symlink() else ""
-    if re.fullmatch(r"[0-9a-f]{64}", listed) and digest != listed:
+def _check_digest(description: HubDescription, file: HubFile, last: LastManifest) -> None:
+    # A file in the hub's cache is a link to one that is named by the digest in the hub's listing.
+    listed = file.path.readlink().name if file.path.is_symlink() else ""
+    if re.fullmatch(r"[0-9a-f]{64}", listed) and file.sha256 != listed:
         raise UserError(
-            f"{description}: {name} has sha256 {digest[:12]}..., and the hub lists it under {listed[:12]}...; it was "
-            f"damaged on its way or since: delete {path.resolve()} and run this again"
+            f"{description}: {file.name} has sha256 {file.sha256[:12]}..., and the hub lists it under "
+            f"{listed[:12]}...; it was damaged in transit or later: delete {file.path.resolve()} and run this again"
         )
-    pinned = (description.sha256 or {}).get(name, digest)
-    if digest != pinned:
+    pinned = (description.sha256 or {}).get(file.name, file.sha256)
+    if file.sha256 != pinned:
         raise UserError(
-            f"{description}: {name} has sha256 {digest}, and the description gives {pinned[:12]}...; "
+            f"{description}: {file.name} has sha256 {file.sha256}, and the description gives {pinned[:12]}...; "
             "correct whichever is wrong"
         )
-    before = earlier.get(name, digest)
-    if digest != before:
+    before = last.digests(description.origin).get(file.name, file.sha256)
+    if file.sha256 != before:
         raise UserError(
-            f"{description}: {name} changed: sha256 {digest[:12]}..., and {before[:12]}... when data/raw/source.json "
-            "was written, though one commit has one content; find out why, and delete that manifest to go on"
+            f"{description}: {file.name} changed: sha256 {file.sha256[:12]}..., and {before[:12]}... when {last.path} "
+            "was written, though the content of a commit never changes; find out why, and delete that manifest to "
+            "continue"
         )
 
 
-def download(description: HubDescription, earlier: dict[str, str]) -> list[HubFile]:
-    """Return the files that make the data set, split by split and within one by name, downloaded unless they are there.
+def download(description: HubDescription, last: LastManifest) -> list[HubFile]:
+    """Return the data set's files by split and name, and download those that are not in the hub's cache.
 
-    Every file is checked against the digest that the hub lists it under, the one in the description, and `earlier`,
-    {name: sha256} of the last manifest that named this commit.
+    Every file is checked against three digests: that of the hub's listing, that of the description, and that of the
+    last manifest if it is of this commit.
 
     Raises:
-        UserError: if the data set, the commit or a file cannot be had, or is not what it should be.
+        UserError: if the data set, the commit or a file cannot be downloaded, or a file fails a check.
     """
     folder = _snapshot(description)
     files = []
-    for name, split in _names(description).items():
-        digest = file_digest(folder / name)
-        _check_digest(description, name, folder / name, digest, earlier)
-        files.append(HubFile(name, split, folder / name, digest))
+    for name, split in _split_of_each_file(description).items():
+        file = HubFile(name, split, folder / name, file_digest(folder / name))
+        _check_digest(description, file, last)
+        files.append(file)
     return files

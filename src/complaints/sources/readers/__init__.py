@@ -1,1 +1,1 @@
-"""CSV, Parquet and JSON-lines files read strictly, as a stream of batches."""
+"""Strict readers of CSV, Parquet and JSON-lines files, as streams of batches."""

@@ -1,4 +1,4 @@
-"""The rows of a CSV file, read as a stream and never guessed at."""
+"""Rows of a CSV file, read strictly and as a stream."""
 
 import csv
 from collections.abc import Generator, Iterator
@@ -13,8 +13,8 @@ FIELD_CHARACTERS = 16 * 2**20
 
 
 def _csv_rows(path: Path, encoding: str) -> Generator[tuple[int, list[str]]]:
-    """Yield (line on which the row begins, fields); lines without any character are no rows."""
-    # The limit belongs to the process, not to the reader; nothing else here reads CSV by the csv module.
+    """Yield (line on which the row begins, fields), and skip empty lines."""
+    # The limit applies to the process, not to the reader; no other code here reads CSV with the csv module.
     csv.field_size_limit(FIELD_CHARACTERS)
     reader = csv.reader(text_lines(path, encoding), strict=True)
     begin = 1
@@ -34,7 +34,7 @@ def _csv_rows(path: Path, encoding: str) -> Generator[tuple[int, list[str]]]:
 
 
 def csv_header(path: Path, encoding: str) -> list[str]:
-    """Return the names in the first row of a CSV file, [] if it has none.
+    """Return the fields of the first row of a CSV file, [] if it has no rows.
 
     Raises:
         UserError: as `csv_chunks` does.
@@ -47,16 +47,16 @@ def csv_header(path: Path, encoding: str) -> list[str]:
 
 
 def csv_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
-    """Yield the rows of a CSV file with a header, commas and double quotes (RFC 4180, any line end).
+    """Yield the rows of a CSV file with a header, commas and double quotes (RFC 4180, any line ending).
 
     Args:
-        path: a .csv file, or one packed as .gz or .zip.
-        encoding: as Python names it.
+        path: a .csv file, or one compressed as .gz or .zip.
+        encoding: Python's name of the encoding.
         columns: role -> name in the header, for the columns to read.
 
     Raises:
-        UserError: for all that `text_lines` refuses, a missing or doubled column, a row with more or fewer fields
-            than the header, and a quote that is not closed.
+        UserError: as `text_lines` does, and for a missing or repeated column, a row with more or fewer fields than the
+            header, and a quote that is not closed.
     """
     rows = _csv_rows(path, encoding)
     _, header = next(rows, (0, []))
@@ -71,7 +71,7 @@ def csv_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[C
         if len(row) != len(header):
             raise UserError(
                 f"{path}, line {number}: {len(row)} fields where the header has {len(header)}; "
-                "a comma or line break without quotes around its field, or a quote too many?"
+                "is there an unquoted comma or line break, or an extra quote?"
             )
         picked = pick(row)
         values.append(picked)

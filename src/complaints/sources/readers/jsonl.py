@@ -1,4 +1,4 @@
-"""The rows of a JSON-lines file, read as a stream."""
+"""Rows of a JSON-lines file, read as a stream."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from complaints.sources.readers.lines import shown, text_lines
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return value
 
 
@@ -26,12 +26,12 @@ def _json_value(path: Path, number: int, role: str, value: Any) -> str | None:
 
 
 def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
-    """Yield the rows of a JSON-lines file; a key may be absent from an object, but not from all of them."""
+    """Yield the rows of a JSON-lines file; a key may be missing from some objects, but not from all of them."""
     decode = json.JSONDecoder(object_pairs_hook=_unique_keys).decode
     rows: list[tuple[str | None, ...]] = []
     numbers: list[int] = []
     first: list[str] = []
-    unseen = set(columns.values())
+    missing = set(columns.values())
     characters = 0
     for number, line in enumerate(text_lines(path, encoding), start=1):
         if line.isspace():
@@ -41,10 +41,10 @@ def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator
         except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {number}: not JSON ({shown(str(error))})") from None
         if not isinstance(value, dict):
-            raise UserError(f"{path}, line {number}: {shown(value)} is not a JSON object; one is wanted on each line")
+            raise UserError(f"{path}, line {number}: {shown(value)} is not a JSON object; every line must be one")
         first = first or list(value)
-        if unseen:
-            unseen.difference_update(value)
+        if missing:
+            missing.difference_update(value)
         rows.append(tuple(_json_value(path, number, role, value.get(name)) for role, name in columns.items()))
         numbers.append(number)
         characters += len(line)
@@ -54,4 +54,4 @@ def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator
     if rows:
         yield to_chunk(path, columns, rows, numbers)
     if first:
-        check_columns(path, first + sorted(set(columns.values()) - unseen - set(first)), columns)
+        check_columns(path, first + sorted(set(columns.values()) - missing - set(first)), columns)

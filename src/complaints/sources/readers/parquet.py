@@ -1,4 +1,4 @@
-"""The rows of a Parquet file, read as a stream and checked to be what the file declares."""
+"""Rows of a Parquet file, read as a stream and checked against the file's metadata."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +13,21 @@ from complaints.sources.readers.lines import EXPANDED_FLOOR, EXPANSION, check_fi
 
 
 def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: int) -> pa.Array:
-    """Return a Parquet column as valid strings (dates and timestamps as dates); refuse what holds anything else."""
+    """Return a Parquet column as valid strings, or as dates if it holds dates or timestamps and its role is "date".
+
+    Args:
+        path: the file, for messages.
+        role: role of the column.
+        name: name of the column.
+        values: the column's values.
+        start: number of its first row.
+
+    Raises:
+        UserError: for any other type, and for text that is not UTF-8.
+    """
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     if role == "date" and pa.types.is_timestamp(kind):
-        # The date on the writer's clock, as it is for a date written as a string with an offset.
+        # The date in the time zone of the writer, as for a date that is a string with an offset.
         return (pc.local_timestamp(values) if kind.tz else values).cast(pa.date32(), safe=False)
     if role == "date" and pa.types.is_date(kind):
         return values.cast(pa.date32())
@@ -35,16 +46,16 @@ def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: i
 
 
 def parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
-    """Yield the rows of a Parquet file; only the columns named are read, some pages at a time.
+    """Yield the rows of a Parquet file, reading only the named columns and a few pages at a time.
 
     Args:
         path: the file.
         columns: role -> name of the column.
 
     Raises:
-        UserError: for a file that is missing, empty, no Parquet, damaged, without one of the columns, with a column of
-            another type, with text that is not UTF-8, or with other rows than it declares, and for one that grows out
-            of all proportion.
+        UserError: for a file that is missing, empty, not Parquet, damaged, without one of the columns, with a column of
+            another type, with text that is not UTF-8, with another number of rows than it declares, or with too large
+            a ratio of its decompressed to its compressed size.
     """
     check_file(path)
     with open(path, "rb") as stream:
@@ -52,7 +63,7 @@ def parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
     if content != "a Parquet file":
         raise UserError(f"{path} is not what its name says: a Parquet file was expected, but it begins like {content}")
     try:
-        # Checksums of pages are checked where the writer left any; most writers leave none.
+        # Page checksums are verified where the writer stored them; most writers do not.
         options = {"buffer_size": 2**20, "pre_buffer": False, "page_checksum_verification": True}
         with pq.ParquetFile(path, **options) as file:
             check_columns(path, file.schema_arrow.names, columns)
@@ -64,7 +75,7 @@ def parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
                 arrays = {role: parquet_strings(path, role, n, batch.column(n), start) for role, n in columns.items()}
                 read += sum(array.nbytes for array in arrays.values())
                 if read > allowed:
-                    raise UserError(f"{path}, row {start}: unpacks to more than {EXPANSION} times its size")
+                    raise UserError(f"{path}, row {start}: expands to over {EXPANSION} times its size")
                 yield Chunk(arrays, range(start, start + batch.num_rows))
                 start += batch.num_rows
             if (declared := file.metadata.num_rows) != start - 1:

@@ -1,1 +1,1 @@
-"""The synthetic corpus: complaints made from phrase banks, with what was planted in them."""
+"""Synthetic corpus: complaints generated from phrase banks, with their ground truth."""

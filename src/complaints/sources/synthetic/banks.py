@@ -1,13 +1,14 @@
-"""The phrase banks: YAML files with what consumers say about every issue, checked as they are loaded."""
+"""Phrase banks: YAML files of the sentences of consumers about every issue, read into models."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from complaints.core.config import Count, Listed, Section, Text, check, line_of, read_yaml, rule
 from complaints.core.errors import UserError
 
 ISSUES_FILE = "issues.yaml"
@@ -15,181 +16,195 @@ SHARED_FILE = "shared.yaml"
 SLOTS = ("company", "product", "amount", "date", "person", "months", "days", "count")
 SLOT = re.compile(r"\{(" + "|".join(SLOTS) + r")\}")
 MIN_PHRASES = 8
-SENTENCES = (
-    "openings", "behaviours", "chronology", "emotions", "harms", "fillers", "demands", "threats", "closings", "vague",
-)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Area:
-    """A part of the market: its product in the form before and after 2017-04-24, and how people talk about it."""
+def _known_slots(sentence: str) -> str:
+    if re.search(r"[{}]", SLOT.sub("", sentence)):
+        slots = " ".join(f"{{{slot}}}" for slot in SLOTS)
+        raise PydanticCustomError("slot", "Input should have no slot except {slots}", {"slots": slots})
+    return sentence
 
-    before: str
-    after: str
-    nouns: tuple[str, ...]
-    companies: tuple[str, ...]
-    background: tuple[str, ...]
+
+Sentence = Annotated[Text, AfterValidator(_known_slots)]
+Sentences = Listed[Sentence]
+
+
+class Area(Section):
+    """A part of the market: its product in the form before and after 2017-04-24, and how consumers describe it."""
+
+    before: Text
+    after: Text
+    nouns: Listed[Text]
+    companies: Listed[Text]
+    background: Sentences
+
+
+class SentencesByKind(Section):
+    """Sentences that fit complaints about any issue."""
+
+    openings: Sentences
+    behaviours: Sentences
+    chronology: Sentences
+    emotions: Sentences
+    harms: Sentences
+    fillers: Sentences
+    demands: Sentences
+    threats: Sentences
+    closings: Sentences
+    vague: Sentences
+
+
+class SharedBank(SentencesByKind):
+    """Content of shared.yaml."""
+
+    areas: Annotated[dict[Text, Area], Field(min_length=1)]
+    letters: Annotated[dict[Text, Sentences], Field(min_length=1)]
+    synonyms: Annotated[dict[Text, Sentences], Field(min_length=1)]
+    misspellings: Annotated[dict[Text, Text], Field(min_length=1)]
+
+
+class IssueEntry(Section):
+    """Facts about an issue; issues.yaml documents each key."""
+
+    complaints: Count
+    areas: Listed[Text]
+    era: Literal["before", "after", "both"] | None = None
+    before: dict[Text, Count] = Field(default_factory=dict)
+    neighbours: Listed[Text]
+
+    @model_validator(mode="after")
+    def _one_era(self) -> Self:
+        if self.before and self.era:
+            raise rule("era", "is given, but an issue with names in `before` has none; remove one of them")
+        if not self.before and not self.era:
+            raise rule("era", "is missing; write before, after or both")
+        return self
+
+    @model_validator(mode="after")
+    def _older_names_have_fewer_complaints(self) -> Self:
+        if (older := sum(self.before.values())) > self.complaints:
+            raise rule("before", f"has {older} complaints in total, more than the {self.complaints} of the issue")
+        return self
+
+
+class NamedEntries(Section):
+    """A file whose keys are names."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class PhraseBank(NamedEntries):
+    """Phrases by issue."""
+
+    __pydantic_extra__: dict[str, Sentences]
+
+    @model_validator(mode="after")
+    def _enough_phrases(self) -> Self:
+        for name, phrases in self.__pydantic_extra__.items():
+            if (distinct := len(set(phrases))) < MIN_PHRASES:
+                raise rule(name, f"has {distinct} distinct phrases; write at least {MIN_PHRASES}")
+        return self
 
 
 @dataclass(frozen=True)
 class Issue:
-    """A class: its share in complaints of 7,000, its areas, its older names with their shares, and what it says.
-
-    `era` is "before", "after" or "both" for an issue that kept its name, "renamed" for one that has older names.
-    """
+    """A class: its number of complaints in a corpus of 7,000, its areas, its older names, and its phrases."""
 
     name: str
     complaints: int
     areas: tuple[str, ...]
     era: str
+    """Form that offered the issue: "before", "after" or "both"; "renamed" for an issue that has older names."""
     before: dict[str, int]
+    """Number of complaints of each older name."""
     neighbours: tuple[str, ...]
     phrases: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Banks:
-    """Everything that complaints are made of."""
+    """Content of all phrase banks."""
 
     issues: dict[str, Issue]
     areas: dict[str, Area]
     sentences: dict[str, tuple[str, ...]]
+    """Sentences by kind, a field of SentencesByKind."""
     letters: dict[str, tuple[str, ...]]
     synonyms: dict[str, tuple[str, ...]]
     misspellings: dict[str, str]
+
+
+def _error(path: Path, location: tuple[str | int, ...], problem: str) -> UserError:
+    line = line_of(path, location)
+    return UserError(f"{path}{f', line {line}' if line else ''}: {problem}")
+
+
+def _read_issues(path: Path) -> dict[str, IssueEntry]:
+    entries = check(NamedEntries, read_yaml(path), path).model_extra or {}
+    return {name: check(IssueEntry, entry, path, (name,)) for name, entry in entries.items()}
+
+
+def _read_phrases(folder: Path, issues: dict[str, IssueEntry]) -> dict[str, tuple[str, ...]]:
+    """Return the phrases of every issue from all files of the folder except issues.yaml and shared.yaml."""
+    found: dict[str, tuple[str, ...]] = {}
+    files: dict[str, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name in (ISSUES_FILE, SHARED_FILE):
+            continue
+        bank: dict[str, Any] = check(PhraseBank, read_yaml(path), path).model_extra or {}
+        for name, phrases in bank.items():
+            if name not in issues:
+                raise _error(path, (name,), f"{name!r} is not an issue of {ISSUES_FILE}; correct it or add it there")
+            if name in files:
+                raise _error(path, (name,), f"{name!r} has phrases in {files[name]} already; keep one list")
+            found[name], files[name] = phrases, path.name
+    return found
+
+
+def _check_names(path: Path, issues: dict[str, IssueEntry], shared: SharedBank, phrases: dict[str, Any]) -> None:
+    """Raise UserError for an issue of issues.yaml that names an unknown area or issue, or has no phrases."""
+    for name, issue in issues.items():
+        for key, known, names in (("areas", shared.areas, issue.areas), ("neighbours", issues, issue.neighbours)):
+            for index, other in enumerate(names):
+                if other not in known:
+                    raise _error(path, (name, key, index), f"{name!r} names {other!r}, which is not one of the {key}")
+        if name not in phrases:
+            problem = f"{name!r} has no phrases; write at least {MIN_PHRASES} in one of the other files"
+            raise _error(path, (name,), problem)
 
 
 def load_banks(folder: Path) -> Banks:
     """Read all banks of a folder: issues.yaml, shared.yaml, and phrases by issue in every other *.yaml file.
 
     Raises:
-        UserError: a file is missing or not YAML; an issue is unknown, twice there or has fewer than 8 distinct phrases;
-            a phrase has a slot that nothing fills; an entry lacks a key.
+        UserError: naming the file, and the line where there is one, if a file is missing or not YAML; as
+            `config.check` does; if an issue or area is unknown; and if an issue has no phrases or two lists of them.
     """
-    shared_path = folder / SHARED_FILE
-    shared = _read(shared_path)
-    area_entries = _mapping(shared_path, shared, "areas")
-    areas = {name: _area(shared_path, name, _mapping(shared_path, area_entries, name)) for name in area_entries}
-    phrases = _phrases(folder)
-    issues_path = folder / ISSUES_FILE
-    entries = _read(issues_path)
-    for name, (path, _) in phrases.items():
+    shared_path, issues_path = folder / SHARED_FILE, folder / ISSUES_FILE
+    shared = check(SharedBank, read_yaml(shared_path), shared_path)
+    entries = _read_issues(issues_path)
+    phrases = _read_phrases(folder, entries)
+    _check_names(issues_path, entries, shared, phrases)
+    for name in shared.letters:
         if name not in entries:
-            raise UserError(f"{path}: {name!r} is not an issue of {ISSUES_FILE}; correct the name or add it there")
+            raise _error(shared_path, ("letters", name), f"letters of {name!r}, which is not an issue of {ISSUES_FILE}")
     issues = {
-        name: _issue(issues_path, name, _mapping(issues_path, entries, name), entries, areas, phrases)
-        for name in entries
+        name: Issue(
+            name=name,
+            complaints=entry.complaints,
+            areas=entry.areas,
+            era=entry.era or "renamed",
+            before=entry.before,
+            neighbours=entry.neighbours,
+            phrases=phrases[name],
+        )
+        for name, entry in entries.items()
     }
-    letters = {
-        name: _sentences(shared_path, f"letters of {name!r}", texts)
-        for name, texts in _mapping(shared_path, shared, "letters").items()
-    }
-    for name in letters:
-        if name not in issues:
-            raise UserError(f"{shared_path}: letters of {name!r}, which is not an issue of {ISSUES_FILE}")
-    synonyms = _mapping(shared_path, shared, "synonyms").items()
-    misspellings = _mapping(shared_path, shared, "misspellings")
-    _strings(shared_path, "misspellings", list(misspellings.values()))
     return Banks(
         issues=issues,
-        areas=areas,
-        sentences={kind: _sentences(shared_path, kind, shared.get(kind)) for kind in SENTENCES},
-        letters=letters,
-        synonyms={old: _sentences(shared_path, f"synonyms of {old!r}", new) for old, new in synonyms},
-        misspellings=misspellings,
+        areas=shared.areas,
+        sentences={kind: getattr(shared, kind) for kind in SentencesByKind.model_fields},
+        letters=shared.letters,
+        synonyms=shared.synonyms,
+        misspellings=shared.misspellings,
     )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; the synthetic corpus is made from it") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a mapping at the top")
-    return content
-
-
-def _mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key)
-    if not isinstance(value, dict) or not value:
-        raise UserError(f"{path}: {key!r} must be a mapping with at least one entry")
-    return value
-
-
-def _strings(path: Path, what: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) and item.strip() for item in value):
-        raise UserError(f"{path}: {what} must be a list of texts, none of them empty; quote what YAML reads otherwise")
-    return tuple(value)
-
-
-def _sentences(path: Path, what: str, value: object) -> tuple[str, ...]:
-    sentences = _strings(path, what, value)
-    for sentence in sentences:
-        if "{" in SLOT.sub("", sentence) or "}" in SLOT.sub("", sentence):
-            known = " ".join(f"{{{slot}}}" for slot in SLOTS)
-            raise UserError(f"{path}: {what}: {sentence!r} has a slot that is not one of {known}")
-    return sentences
-
-
-def _area(path: Path, name: str, entry: dict[str, Any]) -> Area:
-    try:
-        return Area(
-            before=entry["before"],
-            after=entry["after"],
-            nouns=_strings(path, f"nouns of area {name}", entry["nouns"]),
-            companies=_strings(path, f"companies of area {name}", entry["companies"]),
-            background=_sentences(path, f"background of area {name}", entry["background"]),
-        )
-    except KeyError as error:
-        raise UserError(f"{path}: area {name} lacks {error}") from None
-
-
-def _phrases(folder: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
-    """Return the phrases of every issue with the file they stand in."""
-    found: dict[str, tuple[Path, tuple[str, ...]]] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        if path.name in (ISSUES_FILE, SHARED_FILE):
-            continue
-        for name, value in _read(path).items():
-            if name in found:
-                raise UserError(f"{path}: {name!r} has phrases in {found[name][0].name} already; keep one list")
-            phrases = _sentences(path, repr(name), value)
-            distinct = len(set(phrases))
-            if distinct < MIN_PHRASES:
-                raise UserError(f"{path}: {name!r} has {distinct} distinct phrases; write at least {MIN_PHRASES}")
-            found[name] = (path, phrases)
-    return found
-
-
-def _issue(
-    path: Path,
-    name: str,
-    entry: dict[str, Any],
-    known: dict[str, Any],
-    areas: dict[str, Area],
-    phrases: dict[str, tuple[Path, tuple[str, ...]]],
-) -> Issue:
-    try:
-        complaints, before = entry["complaints"], entry.get("before", {})
-        issue_areas = _strings(path, f"{name!r}: areas", entry["areas"])
-        neighbours = _strings(path, f"{name!r}: neighbours", entry["neighbours"])
-        era = "renamed" if before else entry["era"]
-    except KeyError as error:
-        raise UserError(f"{path}: {name!r} lacks {error}") from None
-    for unknown in (*(a for a in issue_areas if a not in areas), *(n for n in neighbours if n not in known)):
-        raise UserError(f"{path}: {name!r} names {unknown!r}, which is neither an area nor an issue")
-    if era not in ("before", "after", "both", "renamed"):
-        raise UserError(f"{path}: {name!r}: era is {era!r}; it must be before, after or both")
-    for count in (complaints, *before.values()):
-        if type(count) is not int or count < 1:
-            raise UserError(f"{path}: {name!r}: {count!r} is not a number of complaints")
-    if sum(before.values()) > complaints:
-        raise UserError(f"{path}: {name!r} has more complaints under its older names than in all")
-    if name not in phrases:
-        raise UserError(f"{path}: {name!r} has no phrases; write at least {MIN_PHRASES} in one of the other files")
-    return Issue(name, complaints, issue_areas, era, before, neighbours, phrases[name][1])

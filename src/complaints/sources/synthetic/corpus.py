@@ -1,4 +1,4 @@
-"""The plan of the synthetic corpus: how many complaints each issue has, their labels and days, and what was planted."""
+"""Synthetic corpus: the size of each issue, labels and days of the complaints, and the ground truth."""
 
 import datetime
 from pathlib import Path
@@ -18,18 +18,20 @@ MOST_ROWS = 1_000_000
 
 
 def make_corpus(banks: Path, rows: int, seed: int) -> tuple[pa.Table, dict[str, Any]]:
-    """Return `rows` synthetic complaints and what was planted in them; equal arguments give equal results everywhere.
+    """Return `rows` synthetic complaints and their ground truth; equal arguments return equal results on every machine.
 
-    The table has RAW_SCHEMA, is ordered by `row_id` (seven digits, unrelated to anything else) and has no source split.
-    The truth is ready for JSON:
-        exact_duplicates, near_duplicates: lists of groups of row ids; texts of a group are equal, or all different
-        two_labels: those exact groups whose two rows have labels of different classes
-        wrong_labels: {row id: the class that the text speaks of}
-        blank: row ids of texts without a word
-        renames: {older name: class}
+    Returns:
+        A table in RAW_SCHEMA, ordered by `row_id` (seven random digits), without source splits; and the ground truth,
+        ready for JSON:
+            exact_duplicates, near_duplicates: lists of groups of row ids; the texts of a group are equal (exact) or
+                pairwise different (near).
+            two_labels: the groups of exact duplicates whose two rows have labels of different classes.
+            wrong_labels: {row id: class that the text describes}.
+            blank: row ids of texts without a word.
+            renames: {older name: class}.
 
     Raises:
-        UserError: a bank is missing or broken (see complaints.sample.banks); `rows` is not from 1 to a million.
+        UserError: if a bank is missing or invalid (see `banks.load_banks`), or `rows` is not from 1 to a million.
     """
     if not 1 <= rows <= MOST_ROWS:
         raise UserError(f"the synthetic corpus can have 1 to {MOST_ROWS} rows, not {rows}; correct fetch.sample.rows")
@@ -43,11 +45,15 @@ def make_corpus(banks: Path, rows: int, seed: int) -> tuple[pa.Table, dict[str, 
 
 
 def class_sizes(banks: Banks, rows: int) -> dict[str, int]:
-    """Return how many of `rows` complaints each issue has: in proportion, by largest remainder."""
+    """Return the number of complaints of each issue, which add up to `rows`.
+
+    Issues of fewer than DROPPED_BELOW complaints never grow; the others share the remaining rows in proportion, by the
+    largest-remainder method.
+    """
     issues = list(banks.issues.values())
-    whole = sum(issue.complaints for issue in issues)
+    total = sum(issue.complaints for issue in issues)
     tiny = {
-        issue.name: min(issue.complaints, issue.complaints * rows // whole)
+        issue.name: min(issue.complaints, issue.complaints * rows // total)
         for issue in issues
         if issue.complaints < DROPPED_BELOW
     }
@@ -56,16 +62,17 @@ def class_sizes(banks: Banks, rows: int) -> dict[str, int]:
 
 
 def _apportioned(weights: dict[str, int], total: int) -> dict[str, int]:
-    whole = sum(weights.values())
-    sizes = {name: weight * total // whole for name, weight in weights.items()}
-    by_remainder = sorted(weights, key=lambda name: (-(weights[name] * total % whole), name))
+    """Return integers that add up to `total` in proportion to the weights, by the largest-remainder method."""
+    weight_sum = sum(weights.values())
+    sizes = {name: weight * total // weight_sum for name, weight in weights.items()}
+    by_remainder = sorted(weights, key=lambda name: (-(weights[name] * total % weight_sum), name))
     for name in by_remainder[: total - sum(sizes.values())]:
         sizes[name] += 1
     return sizes
 
 
 def _labelled(draws: Draws, banks: Banks, rows: int) -> list[Complaint]:
-    """Return complaints without texts, in random order: each with its label and a day on which the form offered it."""
+    """Return complaints without texts, in random order, each with a label and a day on which the form offered it."""
     complaints = []
     for name, size in class_sizes(banks, rows).items():
         issue = banks.issues[name]
@@ -82,7 +89,7 @@ def _labelled(draws: Draws, banks: Banks, rows: int) -> list[Complaint]:
 
 
 def _row_ids(draws: Draws, rows: int) -> list[str]:
-    """Return different numbers of seven digits, like the CFPB's complaint ids."""
+    """Return distinct numbers of seven digits, like the CFPB's complaint ids."""
     ids: dict[int, None] = {}
     while len(ids) < rows:
         ids[draws.between(1_000_000, 9_999_999)] = None
@@ -103,14 +110,14 @@ def _table(complaints: list[Complaint]) -> pa.Table:
 
 
 def _truth(banks: Banks, complaints: list[Complaint], planted: Planted) -> dict[str, Any]:
-    def ids(places: list[int]) -> list[str]:
-        return sorted(complaints[place].row_id for place in places)
+    def ids(indices: list[int]) -> list[str]:
+        return sorted(complaints[index].row_id for index in indices)
 
     return {
         "exact_duplicates": sorted(ids(group) for group in planted.exact),
         "near_duplicates": sorted(ids(group) for group in planted.near),
         "two_labels": sorted(ids(group) for group in planted.two_labels),
-        "wrong_labels": {complaints[place].row_id: name for place, name in sorted(planted.wrong.items())},
+        "wrong_labels": {complaints[index].row_id: name for index, name in sorted(planted.wrong.items())},
         "blank": ids(planted.blank),
         "renames": {old: issue.name for issue in banks.issues.values() for old in issue.before},
     }

@@ -1,4 +1,4 @@
-"""Seeded random draws that are the same on every machine and every version of Python."""
+"""Seeded random draws, equal on every machine and in every version of Python."""
 
 import random
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ T = TypeVar("T")
 
 
 class Draws:
-    """Draws made from `random.Random(seed).random()` alone.
+    """Random draws from `random.Random(seed).random()` only.
 
-    Python guarantees that method's sequence for a seed; `choice`, `shuffle` and the others may change between versions.
+    Python guarantees the sequence of that method for a seed; `choice`, `shuffle` and others may change over versions.
     """
 
     def __init__(self, seed: int) -> None:
-        """Start the sequence that belongs to `seed`."""
+        """Start the sequence of `seed`."""
         self._random = random.Random(seed).random
 
     def chance(self, probability: float) -> bool:
@@ -26,11 +26,11 @@ class Draws:
         return low + int(self._random() * (high - low + 1))
 
     def pick(self, items: Sequence[T]) -> T:
-        """Return one item, each as likely as the others."""
+        """Return one item, drawn uniformly."""
         return items[int(self._random() * len(items))]
 
     def weighted(self, items: Sequence[T], weights: Sequence[int]) -> T:
-        """Return one item with a probability in proportion to its integer weight."""
+        """Return one item, drawn with a probability proportional to its integer weight."""
         left = int(self._random() * sum(weights))
         for item, weight in zip(items, weights, strict=True):
             left -= weight
@@ -39,12 +39,12 @@ class Draws:
         raise ValueError("no positive weight")
 
     def some(self, items: Sequence[T], count: int) -> list[T]:
-        """Return `count` of the items (all, where there are fewer) in random order (Fisher-Yates)."""
+        """Return `count` of the items (all, if there are fewer) in random order (Fisher-Yates)."""
         left = list(items)
         count = min(count, len(left))
-        for place in range(count):
-            other = self.between(place, len(left) - 1)
-            left[place], left[other] = left[other], left[place]
+        for index in range(count):
+            other = self.between(index, len(left) - 1)
+            left[index], left[other] = left[other], left[index]
         return left[:count]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
@@ -52,7 +52,7 @@ class Draws:
         return self.some(items, len(items))
 
     def quantile(self, quantiles: Sequence[int]) -> int:
-        """Return a number from the distribution with these equally spaced quantiles, linear between them."""
+        """Return an integer from the distribution with these equally spaced quantiles, interpolated linearly."""
         position = self._random() * (len(quantiles) - 1)
         step = int(position)
         return quantiles[step] + int((position - step) * (quantiles[step + 1] - quantiles[step]))

@@ -1,4 +1,4 @@
-"""What happens to a text on its way into a web form: slips, shouting, and copies with small edits."""
+"""Noise of typed texts: slips, capitals, and the small edits of near duplicates."""
 
 import re
 
@@ -8,13 +8,14 @@ WORD = re.compile(r"[A-Za-z']+")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 CAPITALS = ("all", "some", "none")
 CAPITALS_WEIGHTS = (3, 8, 89)
-# Slips in 1,000 words for three kinds of writers, and how many of 100 are of each kind.
 SLIPS = (0, 12, 50)
+"""Slips per 1,000 words of three kinds of writers."""
 SLIPS_WEIGHTS = (45, 40, 15)
+"""Percentage of each kind of writer."""
 
 
 def typed(draws: Draws, text: str, misspellings: dict[str, str]) -> str:
-    """Return the text as somebody typed it: with slips, in capitals, without capitals, or as it was."""
+    """Return the text as a person may type it: with slips, in capitals, without capitals, or unchanged."""
     text = _with_slips(draws, text, misspellings, draws.weighted(SLIPS, SLIPS_WEIGHTS))
     if draws.chance(0.08):
         text = text.replace("'", "")
@@ -49,38 +50,40 @@ def _with_slips(draws: Draws, text: str, misspellings: dict[str, str], per_thous
 
 
 def _slipped(draws: Draws, word: str) -> str:
-    """Return the word with one letter swapped with the next, left out or doubled."""
-    at = draws.between(1, len(word) - 3)
+    """Return the word with one letter swapped with the next, omitted or doubled."""
+    position = draws.between(1, len(word) - 3)
     kind = draws.between(0, 2)
     if kind == 0:
-        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    return word[:at] + word[at + 1 :] if kind == 1 else word[:at] + word[at] + word[at:]
+        return word[:position] + word[position + 1] + word[position] + word[position + 2 :]
+    return word[:position] + word[position + 1 :] if kind == 1 else word[:position] + word[position] + word[position:]
 
 
 def edited(draws: Draws, text: str) -> str:
-    """Return a near copy of the text: one small change for every 40 words, at least one in all."""
-    copy = text
+    """Return a near duplicate of the text: one small edit, and one more for every 40 words."""
+    duplicate = text
     for _ in range(1 + len(text.split()) // 40):
-        copy = _edit(draws, copy)
-    while copy == text:
-        copy = _edit(draws, copy)
-    return copy
+        duplicate = _edit(draws, duplicate)
+    while duplicate == text:
+        duplicate = _edit(draws, duplicate)
+    return duplicate
 
 
 def _edit(draws: Draws, text: str) -> str:
     words = text.split(" ")
-    at = draws.between(0, len(words) - 1)
+    position = draws.between(0, len(words) - 1)
     kind = draws.between(0, 4)
     if kind == 0:
         return text.rstrip(".") + draws.pick((". Thank you.", ".", ". Please help.", ". XXXX XXXX", ". This is true."))
     if kind == 1 and "XX" in text:
-        words = [word.replace("XXXX", "XXXX XXXX", 1) if n == at else word for n, word in enumerate(words)]
+        words = [word.replace("XXXX", "XXXX XXXX", 1) if n == position else word for n, word in enumerate(words)]
         return " ".join(words)
     if kind == 2 and "{$" in text:
         dollars = 10 * draws.between(3, 99)
         return re.sub(r"\{\$\d+\.00\}", f"{{${dollars}.00}}", text, count=1)
     if kind == 3:
-        return " ".join([*words[:at], draws.pick(("also", "again", "now", "please", "really")), *words[at:]])
-    if len(words[at]) > 4 and words[at].isalpha() and words[at].islower():
-        words[at] = _slipped(draws, words[at])
+        return " ".join(
+            [*words[:position], draws.pick(("also", "again", "now", "please", "really")), *words[position:]]
+        )
+    if len(words[position]) > 4 and words[position].isalpha() and words[position].islower():
+        words[position] = _slipped(draws, words[position])
     return " ".join(words)

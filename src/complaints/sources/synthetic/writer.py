@@ -1,4 +1,4 @@
-"""How one complaint is written: what it tells, in which order, with which names, amounts and dates."""
+"""Writer of one complaint: its sentences, their order, and the names, amounts and dates in them."""
 
 import datetime
 import re
@@ -8,18 +8,19 @@ from complaints.sources.synthetic.banks import SLOT, Area, Banks, Issue
 from complaints.sources.synthetic.draws import Draws
 
 REDACTED_SHARE = 0.63
-# Words of a complaint at equally spaced quantiles (0, 1/16, ... 1), and of the few that are very long.
 LENGTHS = (6, 11, 15, 19, 23, 27, 31, 35, 39, 44, 50, 57, 65, 75, 88, 109, 150)
+"""Words of a complaint at equally spaced quantiles (0, 1/16, ... 1)."""
 LONG_LENGTHS = (150, 180, 220, 280, 400, 700)
+"""Words of the very long complaints, at equally spaced quantiles."""
 LONG_SHARE = 0.03
-# Of 100 complaints that carry the right label, so many tell their issue plainly, tell a neighbouring one besides, tell
-# only a neighbouring one, or do not say what happened. Life is like that: the form asks for one issue out of dozens.
 STYLES = ("plain", "mixed", "neighbour", "vague")
+"""Styles of correctly labelled complaints: about their issue only, about a neighbouring issue as well, about a
+neighbouring issue only, or without saying what happened. The CFPB's form asks for one issue out of dozens."""
 STYLE_WEIGHTS = (66, 18, 6, 10)
-# A text meant to be shorter than this many words is cut down to one clause.
 SHORT = 20
-# What else complaints tell, in the order of a story, and how often.
+"""A text with a target of fewer words than this is shortened to one clause."""
 KINDS = ("background", "behaviours", "chronology", "fillers", "harms", "emotions", "demands", "threats")
+"""Kinds of further sentences, in the order of a story."""
 KIND_WEIGHTS = (30, 26, 16, 12, 10, 10, 10, 4)
 SYNONYM_RATE = 0.3
 MONTHS = (
@@ -33,7 +34,7 @@ FIRST_CLAUSE = re.compile(r"^(?!(?:When|After|Although|If|Before|Since|Because|W
 
 @dataclass(frozen=True)
 class Voice:
-    """Who complains about whom: fixed for one complaint."""
+    """Narrator and subject of one complaint."""
 
     area: Area
     company: str
@@ -43,13 +44,13 @@ class Voice:
 
 
 def voice_for(draws: Draws, banks: Banks, issue: Issue, day: datetime.date) -> Voice:
-    """Return a voice that speaks about one of the issue's areas on a day."""
+    """Return a random voice for one of the issue's areas on a day."""
     area = banks.areas[draws.pick(issue.areas)]
     return Voice(area, draws.pick(area.companies), draws.pick(area.nouns), day, draws.chance(REDACTED_SHARE))
 
 
 def fill(draws: Draws, sentence: str, voice: Voice) -> str:
-    """Return the sentence with its slots filled, a capital at its start and a mark at its end."""
+    """Return the sentence with its slots filled, an initial capital and a final punctuation mark."""
     filled = SLOT.sub(lambda match: _value(draws, match.group(1), voice), sentence).strip()
     if filled[-1] not in ".!?,":
         filled += "."
@@ -71,7 +72,7 @@ def _value(draws: Draws, slot: str, voice: Voice) -> str:
 
 
 def _amount(draws: Draws) -> str:
-    """Return a sum of two significant digits, as the CFPB rounds them: {$12.00} up to {$99000.00}."""
+    """Return an amount with two significant digits in the CFPB's notation: {$12.00} up to {$99000.00}."""
     dollars = draws.between(10, 99) * draws.weighted((1, 10, 100, 1000), (30, 40, 25, 5))
     return f"{{${dollars}.00}}" if draws.chance(0.9) else draws.pick((f"${dollars}", f"{dollars} dollars"))
 
@@ -84,29 +85,29 @@ def _date(draws: Draws, voice: Voice) -> str:
 
 
 class Writer:
-    """Writes complaints out of the banks."""
+    """Composes complaints from the sentences of the banks."""
 
     def __init__(self, banks: Banks) -> None:
-        """Prepare the search for expressions that have synonyms."""
+        """Compile the pattern of the expressions that have synonyms."""
         self.banks = banks
         longest_first = sorted(banks.synonyms, key=lambda expression: (-len(expression), expression))
         self._replaceable = re.compile(r"(?<!\{)\b(" + "|".join(re.escape(e) for e in longest_first) + r")\b")
 
     def complaint(self, draws: Draws, issue: Issue, voice: Voice, plain: bool = False) -> tuple[str, tuple[str, ...]]:
-        """Return a complaint about an issue, and its two longest sentences before their slots were filled.
+        """Return a complaint about an issue, and its two longest sentences before their slots are filled.
 
-        `plain` makes it tell its issue without a doubt. Two complaints that have not both longest sentences in common
-        are no near copies of each other.
+        With `plain` it describes its issue unambiguously. Two complaints with different pairs of longest sentences are
+        not near duplicates.
         """
         style = "plain" if plain else draws.weighted(STYLES, STYLE_WEIGHTS)
         target = draws.quantile(LONG_LENGTHS if draws.chance(LONG_SHARE) else LENGTHS)
-        told = self._told(draws, issue, style, target)
+        story = self._story(draws, issue, style, target)
         if target < SHORT and not plain:
-            told = [_shortened(told[0])]
-        around = self._around(draws, voice, target - sum(len(sentence.split()) for sentence in told))
+            story = [_shortened(story[0])]
+        around = self._around(draws, voice, target - sum(len(sentence.split()) for sentence in story))
         before, after = around[: len(around) // 3], around[len(around) // 3 :]
-        middle = draws.between(0, min(2, len(after))) if len(told) > 1 else 0
-        sentences = [*before, told[0], *after[:middle], *told[1:], *after[middle:]]
+        middle = draws.between(0, min(2, len(after))) if len(story) > 1 else 0
+        sentences = [*before, story[0], *after[:middle], *story[1:], *after[middle:]]
         if target >= 25 and draws.chance(0.35):
             sentences.insert(0, self._sentence(draws, "openings", voice))
         if target >= 35 and draws.chance(0.35):
@@ -122,7 +123,7 @@ class Writer:
         return fill(draws, template, voice)
 
     def varied(self, draws: Draws, sentence: str, rate: float = SYNONYM_RATE) -> str:
-        """Return the sentence with some of its expressions replaced by others that say the same."""
+        """Return the sentence with some of its expressions replaced by synonyms."""
 
         def other(match: re.Match[str]) -> str:
             expression = match.group()
@@ -130,26 +131,26 @@ class Writer:
 
         return self._replaceable.sub(other, sentence)
 
-    def _told(self, draws: Draws, issue: Issue, style: str, target: int) -> list[str]:
-        """Return the sentences that tell what happened, before their slots are filled."""
+    def _story(self, draws: Draws, issue: Issue, style: str, target: int) -> list[str]:
+        """Return the sentences about what happened, before their slots are filled."""
         most = 1 if target < 40 else 2 if target < 90 else 3
         neighbour = self.banks.issues[draws.pick(issue.neighbours)]
         if style == "vague":
             return draws.some(self.banks.sentences["vague"], draws.between(1, most))
-        told = draws.some((neighbour if style == "neighbour" else issue).phrases, draws.between(1, most))
+        story = draws.some((neighbour if style == "neighbour" else issue).phrases, draws.between(1, most))
         if style == "mixed":
-            told = draws.shuffled([told[0], draws.pick(neighbour.phrases)])
-        return told
+            story = draws.shuffled([story[0], draws.pick(neighbour.phrases)])
+        return story
 
     def _around(self, draws: Draws, voice: Voice, words: int) -> list[str]:
-        """Return sentences that could stand in any complaint of the area, about so many words together."""
+        """Return sentences that fit any complaint of the area, with about `words` words in total."""
         sentences: dict[str, int] = {}
         while words > 5 and len(sentences) < 120:
             kind = draws.weighted(KINDS, KIND_WEIGHTS)
             sentence = self._sentence(draws, kind, voice)
             if sentence not in sentences:
                 words -= len(sentence.split())
-                # Mostly in the order of a story: the situation first, what is asked for last.
+                # Mostly in the order of a story: the situation first, the demand last.
                 sentences[sentence] = KINDS.index(kind) + draws.between(0, 3)
         return sorted(sentences, key=lambda sentence: sentences[sentence])
 
@@ -162,13 +163,13 @@ class Writer:
 
 
 def _shortened(sentence: str) -> str:
-    """Return the sentence's first clause where it has several."""
+    """Return the first clause of the sentence, or the sentence if it has only one."""
     match = FIRST_CLAUSE.match(sentence)
     return match.group(1) if match else sentence
 
 
 def _joined(draws: Draws, sentences: list[str]) -> str:
-    """Return the sentences as a text, in paragraphs when it is long."""
+    """Return the sentences as one text, in paragraphs if there are many."""
     paragraphs = len(sentences) > 4 and draws.chance(0.5)
     text = sentences[0]
     for sentence in sentences[1:]:

@@ -1,7 +1,8 @@
-"""A working folder with a description of a data set on the hub of hub_server, and fetching into it."""
+"""A working folder with the description of a data set on the hub of hub_server, and fetching into it."""
 
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,16 @@ from huggingface_hub import constants
 from ruamel.yaml import YAML
 
 from complaints.core.errors import UserError
-from complaints.sources import fetch as sources_fetch
-from complaints.sources.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
+from complaints.core.paths import COMPLAINTS, RAW
+from support.fetching import columns_of, fetch_params, file_params, run_fetch
 from support.hub_server import Hub, sha256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 
 
-def parquet(**columns: list) -> bytes:
-    """The bytes of a Parquet file; `Consumer_Complaint` stands for a column of that name with a space."""
+def parquet(**columns: Any) -> bytes:
+    """Return the bytes of a Parquet file; the argument `Consumer_Complaint` names a column with a space."""
     stream = io.BytesIO()
     pq.write_table(pa.table({name.replace("_", " "): values for name, values in columns.items()}), stream)
     return stream.getvalue()
@@ -33,7 +34,7 @@ def complaints_file(rows: range) -> bytes:
 
 
 def small_hub(**pages: bytes) -> Hub:
-    """100 rows of train in two files, 30 of test."""
+    """Return a hub with 100 rows of train in two files and 30 of test."""
     files = {
         "README.md": b"# Complaints\n",
         "data/train-00000-of-00002-aa.parquet": complaints_file(range(60)),
@@ -43,14 +44,14 @@ def small_hub(**pages: bytes) -> Hub:
     return Hub("lab/complaints", COMMIT, files, pages=pages)
 
 
-def numbers(values: Any) -> bytes:
-    """An index file."""
+def numbers(values: Iterable[int]) -> bytes:
+    """Return the bytes of an index file."""
     return json.dumps(list(values)).encode()
 
 
 @dataclass
-class Place:
-    """The working folder; `description` is what data/sources/x.yaml will say."""
+class HubWorkspace:
+    """The working folder; `description` is the content of data/sources/x.yaml."""
 
     root: Path
     monkeypatch: pytest.MonkeyPatch
@@ -67,7 +68,7 @@ class Place:
             "indices": None,
         }
         self.monkeypatch.chdir(self.root)
-        # The client reads its environment when it is imported; test_hub.py has a test of the variables themselves.
+        # The client reads its environment on import; test_hub.py has a test of the variables themselves.
         template = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
         self.monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.hub.endpoint + template)
         self.monkeypatch.setattr(constants, "ENDPOINT", self.hub.endpoint)
@@ -75,8 +76,8 @@ class Place:
         self.monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         self.monkeypatch.setattr("time.sleep", lambda _: None)
 
-    def divide(self, train: Any, validation: Any) -> None:
-        """Serve index files and have the description name them."""
+    def divide(self, train: Iterable[int] | bytes, validation: Iterable[int] | bytes) -> None:
+        """Serve index files, and name them in the description."""
         for name, values in {"train": train, "validation": validation}.items():
             page = values if isinstance(values, bytes) else numbers(values)
             self.hub.pages[f"{name}.json"] = page
@@ -92,13 +93,10 @@ class Place:
 
     def fetch(self) -> dict[str, Any]:
         """Run fetch and return the manifest."""
-        columns = ColumnParams("text", "label", None, None, None, None)
-        file = FileParams("auto", "utf-8", columns)
-        cfpb = CfpbParams(None, None, None)
-        return sources_fetch.fetch(FetchParams("hub", str(self.write()), False, SampleParams(300, 5), file, cfpb))
+        return run_fetch(fetch_params(self.write(), source="hub", file=file_params(columns_of(id=None))), RAW)
 
     def refusal(self) -> str:
-        """Run fetch, which must be refused in one line and leave data/raw as it was, and return the message."""
+        """Run fetch, which must be refused in one line and leave data/raw unchanged, and return the message."""
         before = self.outputs()
         with pytest.raises(UserError) as caught:
             self.fetch()
@@ -107,12 +105,8 @@ class Place:
         return str(caught.value)
 
     def outputs(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in sorted((self.root / "data/raw").glob("*"))}
+        return {path.name: path.read_bytes() for path in sorted((self.root / RAW).glob("*"))}
 
     def rows(self) -> list[dict[str, Any]]:
-        return pq.read_table(self.root / "data/raw/complaints.parquet").to_pylist()
-
-    def cached(self, name: str) -> Path:
-        """Return where the hub's cache keeps a file."""
-        folder = f"cache/datasets--{self.hub.repo.replace('/', '--')}/snapshots/{self.hub.commit}"
-        return self.root / folder / name
+        rows: list[dict[str, Any]] = pq.read_table(self.root / COMPLAINTS).to_pylist()
+        return rows
