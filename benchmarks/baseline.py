@@ -1,10 +1,10 @@
-"""Measure the TF-IDF baseline against the usual recipe, in one run on one split.
+"""Comparison of the TF-IDF baseline with the usual recipe, on one split.
 
-    python benchmarks/baseline.py [FILE.parquet --text COLUMN --label COLUMN] [--write]
+    python benchmarks/baseline.py [FILE.parquet --text COLUMN --label COLUMN --data NAME] [--write]
 
-Both recipes see the same rows: classes with at least five complaints, a stratified quarter of them held out. Labels
-are taken as they are, and copies of a complaint may fall on both sides, so the scores compare the two recipes with
-each other and with nothing else. Without a file the pipeline's own data/raw/complaints.parquet is read.
+Both recipes get the same rows: classes with at least five complaints, a stratified quarter of them held out. Labels
+are not merged and duplicates are not kept in one split, so the scores are comparable with each other only. The default
+FILE is the pipeline's data/raw/complaints.parquet. --write writes the table to benchmarks/baseline.md.
 """
 
 import argparse
@@ -20,12 +20,15 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from support.usual_recipe import usual_recipe
 from tqdm import tqdm
 
 from complaints import params
 from complaints.baseline import tfidf
+from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet, write_text
+from complaints.core.files import write_text
+from complaints.core.parquet import read_parquet
 from complaints.scoring import metrics
 from complaints.scoring.logit_adjustment import adjust, log_prior
 
@@ -37,11 +40,12 @@ TAU = 0.5
 
 
 @dataclass(frozen=True)
-class Rows:
-    """One side of the split."""
+class Examples:
+    """Texts of one side of the split, with their labels."""
 
     texts: list[str]
     label_ids: np.ndarray
+    """int64 [texts]."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,20 @@ class Result:
     fit: float
     predict: float
     cpu: float
-    """Processor time of the whole, which other processes on the machine disturb less."""
+    """CPU seconds of the complete recipe, which other load on the machine affects less."""
 
     @property
     def total(self) -> float:
-        """Wall-clock seconds of the whole recipe."""
+        """Return the wall-clock seconds of the complete recipe."""
         return self.vectorise + self.fit + self.predict
 
 
-def read_rows(path: Path, text: str, label: str) -> tuple[Rows, Rows, int]:
-    """Return train rows, held-out rows and the number of classes."""
+def read_rows(path: Path, text: str, label: str) -> tuple[Examples, Examples, int]:
+    """Return training examples, held-out examples and the number of classes.
+
+    Raises:
+        UserError: if the file is missing or broken, or lacks the column `text` or `label`.
+    """
     table = read_parquet(path)
     for column in (text, label):
         if column not in table.column_names:
@@ -79,18 +87,12 @@ def read_rows(path: Path, text: str, label: str) -> tuple[Rows, Rows, int]:
     train, test = train_test_split(
         np.flatnonzero(kept), test_size=TEST_FRACTION, random_state=SEED, stratify=label_ids[kept]
     )
-    sides = [Rows(texts[side].tolist(), label_ids[side]) for side in (train, test)]
+    sides = [Examples(texts[side].tolist(), label_ids[side]) for side in (train, test)]
     return sides[0], sides[1], int(np.sum(counts >= MIN_COUNT))
 
 
-def usual_recipe() -> tuple[TfidfVectorizer, LogisticRegression]:
-    """Return vectoriser and classifier, both unfitted, as tutorials and the course have them."""
-    terms = TfidfVectorizer(max_features=50_000, ngram_range=(1, 2))
-    return terms, LogisticRegression(C=1.0, solver="lbfgs", max_iter=1000)
-
-
-def measure(terms: TfidfVectorizer, model: LogisticRegression, train: Rows, test: Rows, classes: int) -> Result:
-    """Fit and score one recipe; every class has training rows, so scores have one column per class."""
+def measure(terms: TfidfVectorizer, model: LogisticRegression, train: Examples, test: Examples, classes: int) -> Result:
+    """Fit and score one recipe. Every class must have training rows: then scores have one column per class."""
     cpu = time.process_time()
     started = time.perf_counter()
     train_features = terms.fit_transform(train.texts)
@@ -119,7 +121,7 @@ def measure(terms: TfidfVectorizer, model: LogisticRegression, train: Rows, test
 
 
 def machine() -> str:
-    """Return processor, cores, Python and the versions that matter."""
+    """Return processor, cores, threads, and the versions of Python and the libraries."""
     model = platform.processor() or platform.machine()
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
         model = next((x.split(":")[1].strip() for x in cpuinfo.read_text().splitlines() if "model name" in x), model)
@@ -132,17 +134,17 @@ def machine() -> str:
     )
 
 
-def render(results: dict[str, Result], train: Rows, test: Rows, classes: int, data: str) -> str:
-    """Return the report as Markdown; the ratio is that of the first recipe's total seconds to each row's."""
+def render(results: dict[str, Result], train: Examples, test: Examples, classes: int, data: str) -> str:
+    """Return the report as Markdown; speed-ups are relative to the first recipe."""
     reference = next(iter(results.values()))
     lines = [
-        "# TF-IDF baseline: usual recipe and ours",
+        "# TF-IDF baseline: the usual recipe and this project's",
         "",
-        f"{data}: {len(train.texts):,} to train on, {len(test.texts):,} held out, {classes} classes (labels unmerged).",
-        "Seconds of wall-clock time, both recipes in one run; `adjusted` is after logits - 0.5 x log prior.",
+        f"{data}: {len(train.texts):,} for training, {len(test.texts):,} held out, {classes} unmerged classes.",
+        "Wall-clock seconds, both recipes in one run; `adjusted` means logits - 0.5 x log prior.",
         "",
         "| recipe | accuracy | macro-F1 | classes with F1 = 0 | adjusted accuracy | adjusted macro-F1 "
-        "| vectorise | fit | predict | total | times as fast | CPU seconds | by CPU seconds |",
+        "| vectorise | fit | predict | total | speed-up | CPU seconds | speed-up by CPU seconds |",
         "|---|" + "--:|" * 12,
     ]
     for name, r in results.items():
@@ -155,18 +157,20 @@ def render(results: dict[str, Result], train: Rows, test: Rows, classes: int, da
 
 
 def main() -> None:
-    """Parse the command line, measure, print."""
+    """Print the report; with --write, also write it to benchmarks/baseline.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path, nargs="?", default=Path("data/raw/complaints.parquet"))
-    parser.add_argument("--text", default="text", help="column of the complaint (default: %(default)s)")
-    parser.add_argument("--label", default="label", help="column of its issue (default: %(default)s)")
-    parser.add_argument("--data", default="Complaints", help="what to call the rows in the report")
+    parser.add_argument("file", type=Path, nargs="?", default=paths.COMPLAINTS)
+    parser.add_argument("--text", default="text", help="column of the text (default: %(default)s)")
+    parser.add_argument("--label", default="label", help="column of the label (default: %(default)s)")
+    parser.add_argument("--data", default="Complaints", help="name of the data in the report (default: %(default)s)")
     parser.add_argument("--write", action="store_true", help=f"also write benchmarks/{REPORT.name}")
     arguments = parser.parse_args()
     train, test, classes = read_rows(arguments.file, arguments.text, arguments.label)
 
     p = params.load().baseline
-    ours = f"ours: 1-{p.ngram_max} grams, function words out, sublinear tf, saga C={p.c:g} tol={p.tolerance:g}, float32"
+    ours = (
+        f"this project: 1-{p.ngram_max} grams, no stop words, sublinear tf, saga C={p.c:g} tol={p.tolerance:g}, float32"
+    )
     recipes = {
         "usual: 50k terms, 1-2 grams, lbfgs C=1": usual_recipe(),
         ours: (tfidf.vectorizer(p), tfidf.classifier(p)),

@@ -1,12 +1,12 @@
-"""Recompute the evidence of a label map's entries and write it into the map; all else of the file stays.
+"""Update of the evidence in a label map; the rest of the file is unchanged.
 
     python benchmarks/map_evidence.py FILE.parquet --counts COUNTS.csv --map data/label_map_audited.yaml
 
-COUNTS.csv counts all published complaints by label: columns issue, n_consented (complaints whose consumer agreed to
-publication), first and last (days). FILE holds complaints with the columns complaint_text, issue, date_received and
-product. Days are the first and last of both sources together. Complaints are those of COUNTS, and of FILE where COUNTS
-lacks the label. Similarities and overlaps come from FILE, for pairs with five texts on either side; that of names from
-the labels alone.
+COUNTS.csv has the number of all published complaints by label: columns issue, n_consented (complaints with consent to
+publication), first and last (days). FILE has complaints with the columns complaint_text, issue, date_received and
+product. Days cover both sources. Numbers of complaints are those of COUNTS, or of FILE for a label that COUNTS lacks.
+Text similarities and overlaps come from FILE, for pairs of labels with five texts each; name similarities come from the
+labels alone.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import renames
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from support.label_evidence import collect_evidence, read_batches
 
 from complaints.audit.label_evidence import Evidence, name_similarity
 from complaints.core.errors import UserError
@@ -32,64 +32,72 @@ COLUMNS = {"text": "complaint_text", "label": "issue", "date": "date_received", 
 
 
 @dataclass
-class Seen:
-    """Complaints of a label and the days, YYYY-MM-DD, of the first and the last; empty where no day is known."""
+class Usage:
+    """Number of complaints of a label, and the days (YYYY-MM-DD, or empty if unknown) of the first and the last."""
 
     rows: int
     first: str
     last: str
 
 
-def read_counts(path: Path) -> dict[str, Seen]:
-    """Return what the table of counts says of each label."""
+def read_counts(path: Path) -> dict[str, Usage]:
+    """Return the usage of each label in the table of counts."""
     with open(path, newline="", encoding="utf-8") as stream:
         return {
-            row["issue"]: Seen(int(float(row["n_consented"])), row["first"][:10], row["last"][:10])
+            row["issue"]: Usage(int(float(row["n_consented"])), row["first"][:10], row["last"][:10])
             for row in csv.DictReader(stream)
         }
 
 
-def add_file(seen: dict[str, Seen], path: Path) -> None:
-    """Widen the days by those of a file of complaints, and add the labels that the counts lack."""
-    rows = pa.Table.from_batches(batch.select(["label", "date"]) for batch in renames.batches(path, COLUMNS))
+def add_file(usage: dict[str, Usage], path: Path) -> None:
+    """Extend the days by those of a file of complaints, and add the labels that the counts lack."""
+    rows = pa.Table.from_batches(batch.select(["label", "date"]) for batch in read_batches(path, COLUMNS))
     grouped = rows.group_by("label").aggregate([("label", "count"), ("date", "min"), ("date", "max")])
     for row in grouped.to_pylist():
         first, last = str(row["date_min"] or ""), str(row["date_max"] or "")
-        own = seen.setdefault(row["label"], Seen(row["label_count"], first, last))
+        own = usage.setdefault(row["label"], Usage(row["label_count"], first, last))
         own.first, own.last = min(filter(None, (own.first, first)), default=""), max(own.last, last)
 
 
-def entry_evidence(source: str, target: str, seen: dict[str, Seen], name: float, data: Evidence) -> dict[str, Any]:
-    """Return the evidence of one entry, in the order of its keys."""
+def entry_evidence(source: str, target: str, usage: dict[str, Usage], name: float, data: Evidence) -> dict[str, Any]:
+    """Return the evidence of one entry.
+
+    Args:
+        source: Label that the entry renames.
+        target: Class that it becomes.
+        usage: Usage by label.
+        name: Name similarity of both.
+        data: Evidence of the file of complaints.
+    """
     found: dict[str, Any] = CommentedMap()
     for side, label in (("from", source), ("to", target)):
-        if label in seen:
-            own = seen[label]
+        if label in usage:
+            own = usage[label]
             found[f"{side}_rows"] = own.rows
             if own.first:
                 found[f"{side}_first_seen"] = DoubleQuotedScalarString(own.first)
                 found[f"{side}_last_seen"] = DoubleQuotedScalarString(own.last)
     found["name_similarity"] = name
-    place = {label: number for number, label in enumerate(data.labels) if data.rows[number] >= FEWEST_TEXTS}
-    if source in place and target in place:
-        pair = place[source], place[target]
+    index = {label: number for number, label in enumerate(data.labels) if data.rows[number] >= FEWEST_TEXTS}
+    if source in index and target in index:
+        pair = index[source], index[target]
         for key in ("text_similarity", "date_overlap", "product_overlap"):
             found[key] = round(float(getattr(data, key)[pair]), 2)
     return found
 
 
 def main() -> None:
-    """Parse the command line, compute, rewrite the map."""
+    """Compute the evidence and rewrite the map."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--counts", type=Path, required=True)
-    parser.add_argument("--map", type=Path, default=Path("data/label_map_audited.yaml"))
+    parser.add_argument("file", type=Path, help="Parquet file of complaints")
+    parser.add_argument("--counts", type=Path, required=True, help="CSV file of numbers and days by label")
+    parser.add_argument("--map", type=Path, default=Path("data/label_map_audited.yaml"), help="(default: %(default)s)")
     arguments = parser.parse_args()
     merges = load_map(arguments.map).merges
-    seen = read_counts(arguments.counts)
-    add_file(seen, arguments.file)
-    data = renames.collect(arguments.file, COLUMNS)
-    labels = tuple(sorted({*seen, *merges, *merges.values()}))
+    usage = read_counts(arguments.counts)
+    add_file(usage, arguments.file)
+    data = collect_evidence(arguments.file, COLUMNS)
+    labels = tuple(sorted({*usage, *merges, *merges.values()}))
     similar = name_similarity(labels).round(2)
     yaml = YAML(typ="rt")
     yaml.preserve_quotes, yaml.width = True, 110
@@ -98,10 +106,10 @@ def main() -> None:
     for entry in document["merge"]:
         source, target = entry["from"], entry["to"]
         name = float(similar[labels.index(source), labels.index(target)])
-        entry["evidence"] = entry_evidence(source, target, seen, name, data)
+        entry["evidence"] = entry_evidence(source, target, usage, name, data)
     with replacing_file(arguments.map) as temporary:
         yaml.dump(document, temporary)
-    print(f"{len(merges)} entries of {arguments.map} have new evidence")
+    print(f"{len(merges)} entries of {arguments.map} have updated evidence")
 
 
 if __name__ == "__main__":

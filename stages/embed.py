@@ -1,8 +1,8 @@
-"""Compute the features of one entry's encoder with its initial weights, where its head needs them.
+"""Compute the features of one entry's encoder with its initial weights, if training needs them.
 
 Reads data/tokens/<model>/ and the folder of the entry's initial weights.
-Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (pooling and precision). An
-entry whose head needs no features gets features.json only.
+Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (pooling, precision, rows,
+width). An entry that needs no features gets features.json only.
 """
 
 import sys
@@ -13,7 +13,7 @@ from complaints.features.params import EmbedParams
 
 
 def main() -> None:
-    """Embed for the model named on the command line."""
+    """Write the features of the model named on the command line."""
     name = sys.argv[1]
     p = config.load_entry(name, EmbedParams)
     if p.uses_features:

@@ -2,10 +2,10 @@
 
 Reads data/tokens/<model>/, data/features/<model>/, data/interim/labels.json and the folder of the initial weights.
 Writes models/<model>/ (weights, tokenizer, training.json), predictions/<model>.parquet (logits of both held-out
-splits) and reports/training/<model>/{steps,epochs}.csv. Logs the curves to MLflow as they grow.
+splits) and reports/training/<model>/{steps,epochs}.csv. Logs the history to MLflow after each epoch.
 
-Checkpoints are kept in scratch/finetune/ until the stage is done; after a crash or a kill, running it again resumes
-from the newest one and ends with the same bytes. Several processes (params.yaml: launcher) train one model together.
+Checkpoints are kept in scratch/finetune/ until the stage is complete; after a crash or a kill, the next run resumes
+from the newest one and ends with the same bytes. The parameter launcher starts several distributed processes.
 """
 
 import sys
@@ -24,7 +24,7 @@ def main() -> None:
     name = sys.argv[1]
     p = config.load_entry(name, ModelParams)
     settings = config.load("tracking", TrackingParams)
-    # Of several processes the first one reports.
+    # Of distributed processes rank 0 reports.
     run = start_run(settings) if stage.is_first() else None
     for warning in unusual_rates(p.finetune) if stage.is_first() else ():
         print(f"warning: models.{name}.{warning}", file=sys.stderr)

@@ -1,11 +1,11 @@
 """Continue the masked-language-model training of one entry's backbone on the training texts.
 
 Reads data/tokens/<model>/train.parquet.
-Writes models/pretrained/<model>/: encoder, tokenizer and pretraining.json (the record). With pretrain.epochs: 0,
-pretraining.json only, which says that the backbone is used as it is.
+Writes models/pretrained/<model>/: encoder, tokenizer and pretraining.json (the record). With pretrain.epochs: 0 there
+is pretraining.json only, and the initial weights are the backbone's own.
 
-Checkpoints are kept in scratch/pretrain/ until the stage is done; after a crash or a kill, running it again resumes
-from the newest one and ends with the same bytes. Several processes (params.yaml: launcher) train one model together.
+Checkpoints are kept in scratch/pretrain/ until the stage is complete; after a crash or a kill, the next run resumes
+from the newest one and ends with the same bytes. The parameter launcher starts several distributed processes.
 """
 
 import sys

@@ -1,20 +1,19 @@
 """Turn texts into token ids, once for each entry of `models:`.
 
 Reads data/splits/{train,validation,test}.parquet and the tokenizer of the entry's backbone.
-Writes data/tokens/<model>/{train,validation,test}.parquet (row_id, input_ids, label_id; nothing padded) and meta.json
-(whose tokenizer, how long, how much was cut off).
+Writes data/tokens/<model>/{train,validation,test}.parquet (row_id, input_ids, label_id; without padding) and meta.json
+(backbone, digest of its tokenizer, longest input, counts of tokens and of truncated texts).
 
-The file is not called tokenize.py, which would hide the standard library's module of that name.
+The name tokenize.py would hide the standard library's module.
 """
 
 import sys
-from pathlib import Path
 
 from complaints.backbones import pretrained, tokens
 from complaints.backbones.params import TokenizerParams
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import load_tokenizer, tokenizer_digest
-from complaints.core import config, stage
+from complaints.core import config, paths, stage
 from complaints.core.files import replacing_folder, write_json
 from complaints.core.schema import SPLITS
 
@@ -27,10 +26,10 @@ def main() -> None:
     pretrained.check_length(backbone, model.max_length)
     tokenizer = load_tokenizer(backbone.folder)
     pretrained.check_vocabulary(backbone, tokenizer)
-    with replacing_folder(Path("data/tokens") / name) as folder:
+    with replacing_folder(paths.TOKENS / name) as folder:
         counts = {
             split: tokens.tokenize_split(
-                tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", model.max_length
+                tokenizer, paths.SPLITS / f"{split}.parquet", folder / f"{split}.parquet", model.max_length
             )
             for split in SPLITS
         }

@@ -35,20 +35,20 @@ REFUSED = {row["input"]: re.findall(r"`(.+?)`", row["said"]) for row in TABLE if
 KEPT = [row["input"] for row in TABLE if row["outcome"] == "kept"]
 
 ENCODINGS = {
-    "Latin-1 where Latin-1 is said": "latin-1",
+    "Latin-1 read as Latin-1": "latin-1",
     "UTF-16 without its mark": "utf-16",
-    "an encoding that does not exist": "utf-9",
+    "an unknown encoding": "utf-9",
 }
 MORE_COLUMNS: dict[str, dict[str, str]] = {
-    "a date that is no date": {"date": "date"},
+    "a string that is not a date": {"date": "date"},
     "a day that no month has": {"date": "date"},
     "a blank date": {"date": "date"},
-    "a split that does not exist": {"split": "split"},
+    "an unknown split": {"split": "split"},
 }
 ROWS: dict[str, list[Row]] = {
-    "Latin-1 where Latin-1 is said": [GOOD[0], ("2", "café", "Fees")],
+    "Latin-1 read as Latin-1": [GOOD[0], ("2", "café", "Fees")],
     "a narrative of a megabyte": [("1", MEGABYTE, "Fees")],
-    "marks of direction and zero-width characters in a text": [("1", HIDDEN, "Fees")],
+    "direction marks and zero-width characters in a text": [("1", HIDDEN, "Fees")],
     "a blank text": [("1", "", "Fees"), ("2", " \n", "Fees")],
     "a blank label": [("1", "one", None), ("2", "two", None)],
     "a label with a no-break or zero-width space": [
@@ -57,10 +57,10 @@ ROWS: dict[str, list[Row]] = {
 }
 """Rows of the output, where they are not GOOD."""
 
-NOT_READ = {*MORE_COLUMNS, "a column that is not there", "a file that may not be read"}
+NOT_READ = {*MORE_COLUMNS, "a missing column", "an unreadable file"}
 """Refused by fetch because of a column that predict does not read, or refused only for users other than root."""
 
-LARGE = {name for name in INPUTS if name.endswith(("explodes", "it declares", "a megabyte"))}
+LARGE = {name for name in INPUTS if name.endswith(("compression ratio", "it declares", "a megabyte"))}
 """Too long for a model to label in a test."""
 
 LABELS_EVENED = {"a label with a no-break or zero-width space": 4}
@@ -75,7 +75,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 def user_for(name: str) -> Iterator[None]:
     """Drop root's permission to read any file, for the test of an unreadable file."""
     user = os.geteuid()
-    if user == 0 and name == "a file that may not be read":
+    if user == 0 and name == "an unreadable file":
         os.seteuid(65534)
     try:
         yield

@@ -121,7 +121,7 @@ def test_an_entry_with_the_keys_that_look_sufficient_is_told_all_that_it_lacks(t
         ({"train": "frozen", "head_start": "names"}, "finetune.train is 'frozen', whose head is the linear probe"),
         ({"train": "head", "head": "stock", "head_start": "random"}, "finetune.train is 'head', which needs head.kind"),
         ({"head": "stock", "head_start": "names"}, "head.start is 'names', which needs kind: linear"),
-        ({"train": "lora", "freeze_layers": 2}, "freeze_layers is 2, but train: lora leaves the whole encoder"),
+        ({"train": "lora", "freeze_layers": 2}, "freeze_layers is 2, but train: lora freezes all layers"),
         ({"train": "head", "layer_decay": 0.9}, "optimizer.layer_decay is 0.9, but train: head trains no layer"),
         ({"loss": "focal", "label_smoothing": 0.1}, "loss.label_smoothing must be 0.0 with name: focal"),
         ({"loss": "logit_adjusted", "sampling": "sqrt"}, "finetune.sampling is 'sqrt': the classes are balanced more"),
@@ -304,7 +304,7 @@ class TestEntries:
         assert added["probe"].weights == "models/pretrained/probe"
         assert added["probe"].finetune.train == "frozen"
         assert added["probe"].finetune.loss == added["minilm"].finetune.loss
-        assert "# How predictions become the scoreboard." in Path("params.yaml").read_text().split("probe:")[1]
+        assert "# Evaluation of the predictions." in Path("params.yaml").read_text().split("probe:")[1]
         left = [Path("models/probe"), Path("data/tokens/probe"), Path("predictions/probe.parquet")]
         for path in left:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -317,7 +317,7 @@ class TestEntries:
         ("name", "like", "assignments", "message"),
         [
             ("minilm", "minilm", [], "has models.minilm already"),
-            ("a", "bert", [], "has no models.bert to copy; there are minilm"),
+            ("a", "bert", [], "has no models.bert to copy; its models are minilm"),
             ("a b", "minilm", [], "it must begin with a letter"),
             ("tfidf", "minilm", [], "it must begin with a letter"),
             ("a", "minilm", ["epochs=3"], "models.minilm has no key epochs"),
@@ -337,7 +337,7 @@ class TestEntries:
         entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])
         with pytest.raises(UserError, match=r"models\.head\.weights is models/minilm"):
             entries.remove("minilm")
-        with pytest.raises(UserError, match="there are minilm, head"):
+        with pytest.raises(UserError, match="its models are minilm, head"):
             entries.remove("bert")
 
 

@@ -1,4 +1,4 @@
-"""Entries of `models:` in params.yaml: one added like another, one removed with what it left."""
+"""Entries of `models:` in params.yaml: adding a copy of another entry, removing one with its outputs."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     """Return `key=value` arguments by key, each value read as YAML.
 
     Raises:
-        UserError: if one is not of this form.
+        UserError: if an argument has another form.
     """
     values = {}
     for assignment in assignments:
@@ -34,7 +34,7 @@ def add(name: str, like: str, assignments: list[str]) -> None:
     """Write a new entry to params.yaml, a copy of the entry `like` with some values changed.
 
     Raises:
-        UserError: if `like` is missing, `name` exists or is not allowed, or a value is not valid.
+        UserError: if `like` is missing, `name` exists or is not a valid name, or a value is not valid.
     """
     document = ParamsDocument()
     document.add_entry(name, like, parse_assignments(assignments))
@@ -48,13 +48,15 @@ def remove(name: str) -> list[Path]:
         The files and folders that were removed.
 
     Raises:
-        UserError: if it is missing, the only one, or another entry takes its weights.
+        UserError: if it is missing or the only one, or another entry has its weights as initial weights.
     """
     document = ParamsDocument()
     own = {(paths.MODELS / name).as_posix(), (paths.PRETRAINED / name).as_posix()}
     for other, entry in document.tree()["models"].items():
         if other != name and isinstance(entry, dict) and entry.get("weights") in own:
-            raise UserError(f"models.{other}.weights is {entry['weights']}, which models.{name} makes; change it first")
+            raise UserError(
+                f"models.{other}.weights is {entry['weights']}, an output of models.{name}; change it first"
+            )
     document.remove_entry(name)
     document.write()
     left = [

@@ -1,4 +1,4 @@
-"""The whole of params.yaml; a stage loads its own section alone, with core/config.py."""
+"""All parameters of params.yaml; a stage loads its own section only, with core/config.py."""
 
 import re
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from complaints.tracking.params import TrackingParams
 SCHEMA_FILE = "params.schema.json"
 
 RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf"})
-"""Rows that the scoreboard has in any case, and the folder models/pretrained/."""
+"""Names of the scoreboard's other rows, and of the folder models/pretrained/."""
 
 _OPTIMIZER = "learning_rate head_learning_rate layer_decay weight_decay warmup_fraction schedule max_grad_norm"
 _LOSS = "focal_gamma label_smoothing class_weights effective_beta"
@@ -37,26 +37,26 @@ MOVED = {
     "loss_tau": "finetune.loss.tau",
     **{key: f"finetune.loss.{key}" for key in _LOSS.split()},
 }
-"""Keys of a model's entry before they were grouped -> where they went; `head` went to head.kind."""
+"""Former flat keys of a model's entry -> the present grouped keys; the former `head` is head.kind."""
 
 
 class ModelEntry(ModelParams, PretrainParams):
-    """One entry of `models:`, all of its keys."""
+    """One entry of `models:` with all of its keys."""
 
 
 def _check_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name in RESERVED_NAMES or name.endswith("-adjusted"):
         raise PydanticCustomError(
             "name",
-            "Input should begin with a letter, go on with letters, digits, '_' and '-', not end in -adjusted, and be "
-            "none of {reserved}",
-            {"reserved": ", ".join(sorted(RESERVED_NAMES))},
+            "Input should begin with a letter, continue with letters, digits, '_' and '-', not end in -adjusted, and "
+            "not be {reserved}",
+            {"reserved": " or ".join(sorted(RESERVED_NAMES))},
         )
     return name
 
 
 class Params(Section):
-    """The whole of params.yaml."""
+    """All parameters of params.yaml."""
 
     fetch: FetchParams
     audit: AuditParams
@@ -70,7 +70,7 @@ class Params(Section):
 
 
 def parse(tree: Any) -> Params:
-    """Check the whole of params.yaml, given as plain dicts and lists.
+    """Return all of params.yaml, checked, from plain dicts and lists.
 
     Raises:
         UserError: as `core.config.check` does, or if a model's entry is not grouped.
@@ -80,14 +80,14 @@ def parse(tree: Any) -> Params:
         if isinstance(entry, dict) and isinstance(entry.get("head"), str):
             moves = {"head": "head.kind"} | {key: new for key, new in MOVED.items() if key in entry}
             raise UserError(
-                f"{PARAMS_FILE}: the keys of models.{name} are in groups now; move "
+                f"{PARAMS_FILE}: the keys of models.{name} are grouped now; move "
                 + ", ".join(f"{old} to {new}" for old, new in moves.items())
             )
     return config.check(Params, tree)
 
 
 def load() -> Params:
-    """Return params.yaml in the working directory, checked as a whole.
+    """Return all of params.yaml in the working directory, checked.
 
     Raises:
         UserError: as `parse` does.

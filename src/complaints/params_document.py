@@ -1,4 +1,4 @@
-"""Edits of params.yaml that keep its comments and its form, which is the one that DVC writes."""
+"""Edits of params.yaml that keep its comments and its form, which is that of DVC's own edits."""
 
 import copy
 import io
@@ -16,19 +16,19 @@ from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
 
 
-def flatten(tree: dict[str, Any], wholes: frozenset[str] = frozenset(), prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as {dotted key: value}; a mapping whose key is in `wholes` is one value."""
+def flatten(tree: dict[str, Any], values: frozenset[str] = frozenset(), prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as {dotted key: value}; a mapping whose key is in `values` is one value."""
     flat: dict[str, Any] = {}
     for name, value in tree.items():
-        if isinstance(value, dict) and f"{prefix}{name}" not in wholes:
-            flat |= flatten(value, wholes, f"{prefix}{name}.")
+        if isinstance(value, dict) and f"{prefix}{name}" not in values:
+            flat |= flatten(value, values, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = value
     return flat
 
 
 class ParamsDocument:
-    """params.yaml as text under edit; nothing is written before `write`."""
+    """The text of params.yaml under edit; only `write` changes the file."""
 
     def __init__(self) -> None:
         """Read params.yaml in the working directory.
@@ -68,7 +68,7 @@ class ParamsDocument:
         self.text = stream.getvalue()
 
     def _block(self, name: str) -> tuple[int, int]:
-        """Return the first line of the entry `name` of `models:` and the line after its last."""
+        """Return the index of the first line of the entry `name` of `models:`, and the index after its last."""
         lines = self.text.splitlines()
         models = lines.index("models:")
         first = next((i for i in range(models + 1, len(lines)) if lines[i] == f"  {name}:"), None)
@@ -87,7 +87,7 @@ class ParamsDocument:
     def add_entry(self, name: str, like: str, values: dict[str, Any]) -> None:
         """Add the entry `name` to `models:`, a copy of the entry `like` with other values.
 
-        Unless `values` say otherwise, the initial weights are those of the new entry's own `pretrain` stage.
+        Unless `values` has `weights`, the initial weights are those of the new entry's own `pretrain` stage.
 
         Args:
             name: The new entry.
@@ -101,7 +101,7 @@ class ParamsDocument:
         if name in models:
             raise UserError(f"{PARAMS_FILE} has models.{name} already; change it there, or remove it first")
         if like not in models:
-            raise UserError(f"{PARAMS_FILE} has no models.{like} to copy; there are {', '.join(models)}")
+            raise UserError(f"{PARAMS_FILE} has no models.{like} to copy; its models are {', '.join(models)}")
         lines = self.text.splitlines()
         first, end = self._block(like)
         _, after = self._block(list(models)[-1])
@@ -118,11 +118,11 @@ class ParamsDocument:
         """Remove the entry `name` of `models:`.
 
         Raises:
-            UserError: if there is none.
+            UserError: if params.yaml has no such entry.
         """
         models = self.tree()["models"]
         if name not in models:
-            raise UserError(f"{PARAMS_FILE} has no models.{name}; there are {', '.join(models)}")
+            raise UserError(f"{PARAMS_FILE} has no models.{name}; its models are {', '.join(models)}")
         first, end = self._block(name)
         lines = self.text.splitlines()
         self.text = "\n".join([*lines[:first], *lines[end:]]) + "\n"
@@ -131,7 +131,7 @@ class ParamsDocument:
         """Check the result, replace params.yaml and return the keys that changed.
 
         Raises:
-            UserError: if the result is not valid; params.yaml then stays as it was.
+            UserError: if the result is not valid; params.yaml then stays unchanged.
         """
         after = self.tree()
         params.parse(after)
@@ -142,7 +142,7 @@ class ParamsDocument:
 
 
 def _dvc_yaml() -> YAML:
-    """Return a reader and writer with the settings of DVC's own (dvc.utils.serialize)."""
+    """Return a YAML reader and writer with DVC's settings (dvc.utils.serialize)."""
     yaml = YAML()
     yaml.default_flow_style = False
     return yaml

@@ -1,4 +1,4 @@
-"""Labels for new texts, from a fine-tuned checkpoint."""
+"""Labels of new texts, predicted by a fine-tuned checkpoint."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from complaints.backbones.tokens import encode_texts
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
 from complaints.engine.inference import infer
-from complaints.engine.setup import start
+from complaints.engine.setup import open_device
 from complaints.modeling import classifier
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import read_batches
@@ -34,30 +34,30 @@ OPTIONS = {
     "fetch.file.encoding": "--encoding",
     "fetch.path": "--input",
 }
-"""What a message about a file tells the user to set -> what says the same on the command line."""
+"""Parameters named in the messages of the file readers -> the options of the command `predict`."""
 
 
 class Predictor:
-    """A checkpoint ready to label texts."""
+    """A checkpoint, loaded for prediction."""
 
     def __init__(self, folder: Path) -> None:
         """Load the checkpoint in `folder`.
 
         Raises:
-            UserError: if it is none.
+            UserError: if the folder is not a checkpoint.
         """
         self.model, self.labels, self.max_length = classifier.load(folder)
         self.tokenizer = load_tokenizer(folder)
-        self.accelerator, _ = start("fp32")
+        self.accelerator, _ = open_device("fp32")
         self.model.to(self.accelerator.device)
 
     def logits(self, texts: list[str]) -> np.ndarray:
-        """Return logits, float32 [texts, classes]; a blank text is read as it is."""
+        """Return logits, float32 [texts, classes]; blank texts are allowed."""
         rows = encode_texts(self.tokenizer, texts, self.max_length)
         return infer(self.accelerator, self.model, rows, self.tokenizer.pad_token_id, "predict")
 
     def predict(self, texts: list[str]) -> list[dict[str, Any]]:
-        """Return for each text its three likeliest labels: label, probability, label_2, probability_2, and so on."""
+        """Return the three most probable labels of each text: label, probability, label_2, probability_2, and so on."""
         probabilities = torch.softmax(torch.from_numpy(self.logits(texts)), dim=1)
         values, ids = probabilities.topk(min(TOP, len(self.labels)), dim=1)
         rows = []
@@ -71,7 +71,7 @@ class Predictor:
 
 
 def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:
-    """Write tables in the format of `suffix`, streaming; return the number of rows."""
+    """Write tables one by one in the format of `suffix`, and return the number of rows."""
     rows = 0
     first = next(tables)
     with replacing_file(path) as temporary, ExitStack() as stack:
@@ -92,7 +92,7 @@ def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:
 
 
 def _in_options(message: str) -> str:
-    """Return a reader's message with the command's options in place of the pipeline's parameters."""
+    """Return a reader's message with the command's options for the pipeline's parameters."""
     for parameter, option in OPTIONS.items():
         message = message.replace(parameter, option)
     return message
@@ -103,27 +103,27 @@ def predict_file(
 ) -> int:
     """Label every row of a CSV, Parquet or JSON-lines file and write row_id, labels and probabilities to another.
 
-    Rows pass through in batches, so neither file needs to fit in memory; `target` is replaced as a whole or not at all.
+    Rows are read and written in batches, so the files may be larger than memory; `target` is replaced atomically.
 
     Args:
         predictor: The checkpoint.
         source: The file to read.
-        target: The file to write; its name says its format.
-        columns: `text`: the column that holds the text; `id`: the one that becomes row_id, or None for row numbers.
-        encoding: Of a CSV or JSON-lines file.
+        target: The file to write; its suffix is its format.
+        columns: `text`: column with the text; `id`: column for row_id, or None for row numbers.
+        encoding: Encoding of a CSV or JSON-lines file.
 
     Returns:
         The number of rows.
 
     Raises:
-        UserError: naming file, line or column.
+        UserError: if a file cannot be read or written; the message names file, line or column.
     """
     suffix = target.suffix.lower()
     if suffix not in {".csv", ".parquet", ".jsonl"}:
         raise UserError(f"{target}: name the output .csv, .parquet or .jsonl")
     text = str(columns["text"])
     try:
-        # The reader needs a column for the label, and the file has none: it reads the text a second time.
+        # The reader needs a label column, but the file has none: the text column is read twice.
         mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
         file = FileParams(format="auto", encoding=encoding, columns=mapping)
     except ValidationError:
@@ -140,5 +140,5 @@ def predict_file(
     except UserError as error:
         raise UserError(_in_options(str(error))) from None
     except OSError as error:
-        # The reader turns what is wrong with `source` into a UserError, so it is the other one.
+        # The reader raises UserError for problems with `source`, so this one is with `target`.
         raise UserError(f"{target} cannot be written ({error.strerror}); name another with --output") from None

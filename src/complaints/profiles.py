@@ -1,4 +1,4 @@
-"""Profiles: small overlays on params.yaml."""
+"""Profiles: overlays on params.yaml that change a few values."""
 
 import difflib
 import json
@@ -13,11 +13,11 @@ from complaints.params_document import ParamsDocument, flatten
 
 FOLDER = Path("profiles")
 BASE = "sample"
-"""The default profile; it names every key that another profile changes, so that one can go back to it."""
-WHOLES = frozenset({"split.expected"})
-"""Mappings that are one value, set and unset together."""
+"""The default profile; it has every key that another profile changes, and so undoes it."""
+VALUE_MAPPINGS = frozenset({"split.expected"})
+"""Keys whose mapping is one value, set and unset as one."""
 LIKE = "like"
-"""Key of a profile's model entry: the entry of params.yaml that it takes all other keys from."""
+"""Key of a profile's model entry: the entry of params.yaml whose other keys it copies."""
 
 
 def _is_model(key: str) -> bool:
@@ -25,7 +25,7 @@ def _is_model(key: str) -> bool:
 
 
 def read(name: str) -> dict[str, Any]:
-    """Return profiles/<name>.yaml as {dotted key: value}; `models.<entry>: null` stands for an entry to remove.
+    """Return profiles/<name>.yaml as {dotted key: value}; `models.<entry>: null` means an entry to remove.
 
     Raises:
         UserError: if it is missing or not valid YAML.
@@ -33,9 +33,9 @@ def read(name: str) -> dict[str, Any]:
     known = sorted(path.stem for path in FOLDER.glob("*.yaml"))
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        hint = f"did you mean {close[0]}?" if close else f"the profiles are {', '.join(known)}"
         raise UserError(f"no profile {name!r} in {FOLDER}/; {hint}")
-    return flatten(read_yaml(FOLDER / f"{name}.yaml") or {}, WHOLES)
+    return flatten(read_yaml(FOLDER / f"{name}.yaml") or {}, VALUE_MAPPINGS)
 
 
 def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
@@ -71,11 +71,11 @@ def _lay_over(document: ParamsDocument, values: dict[str, Any]) -> None:
 def apply(name: str) -> list[str]:
     """Lay the default profile and then profile `name` over params.yaml, and return the keys that changed.
 
-    Predictions of model entries that this removes are removed too, so that evaluation's input is what the pipeline
-    would make from nothing; DVC's cache still has them.
+    Predictions of removed model entries are removed too, so that the input of the stage evaluate is that of a build
+    from scratch; DVC's cache keeps them.
 
     Raises:
-        UserError: if the profile is missing or the result is not a valid params.yaml, which then stays as it was.
+        UserError: if the profile is missing or the result is not a valid params.yaml, which then stays unchanged.
     """
     document = ParamsDocument()
     _lay_over(document, read(BASE) | read(name))

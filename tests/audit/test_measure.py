@@ -10,7 +10,7 @@ import pytest
 from support.audit_data import PARAMS, complaint, measure, word_tokenizer
 
 from complaints.audit import measure as audit_measure
-from complaints.core import files
+from complaints.core import parquet
 from complaints.core.errors import UserError
 
 ROWS = [
@@ -159,14 +159,14 @@ def test_duplicates_of_train_in_the_held_out_splits_are_leaks(tmp_path: Path) ->
 
 
 def test_examples_are_found_in_every_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ROW_GROUP_ROWS", 4)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 4)
     names = ["apple", "pear", "plum", "fig", "lime"]
     rows = [complaint(f"{name} text", "x") for name in names for _ in range(3)]
     assert [example.excerpt for example in measure(tmp_path, rows).clusters] == [f"{name} text" for name in names]
 
 
 def test_the_numbers_do_not_depend_on_the_order_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ROW_GROUP_ROWS", 16)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 16)
     rows = [{**row, "row_id": f"row {i}"} for i, row in enumerate(ROWS * 5)]
     rows += [{**complaint("word " * n), "row_id": f"long {n}"} for n in range(1, 100)]
     rows += [{**complaint(label, label), "row_id": label} for label in ("rare", "seldom", "scarce", "unusual")]

@@ -22,7 +22,8 @@ from complaints.backbones import pretrained, tokens
 from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet, write_json
+from complaints.core.files import write_json
+from complaints.core.parquet import read_parquet
 from complaints.engine import batches as engine_batches
 from complaints.engine import distributed, inference
 from complaints.modeling import classifier
@@ -161,7 +162,7 @@ def test_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(tmp
     folder = save_llama(tmp_path)
     pretrained.check_vocabulary(backbone_in(folder), load_tokenizer(folder))
     save_decoder_tokenizer(folder, pad_token="<pad>")
-    with pytest.raises(UserError, match=r"16 tokens, the model in .* embeddings for 15"):
+    with pytest.raises(UserError, match=r"16 tokens, but the model in .* has embeddings for 15"):
         pretrained.check_vocabulary(backbone_in(folder), load_tokenizer(folder))
 
 

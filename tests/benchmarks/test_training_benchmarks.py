@@ -1,9 +1,9 @@
-"""The commands that measure training speed and what recipes are worth, run as a user would, at a small size."""
+"""The commands speed_gpu.py and recipes.py, run at a small size as a user would."""
 
 import os
+import re
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,13 +14,14 @@ from safetensors.torch import load_file
 from support.tiny_models import save_bert
 from support.tiny_task import LABELS, ROOT, backbone_in, model_params, write_splits
 
-from complaints.core.files import read_json, read_parquet, write_json, write_parquet
+from complaints.core.files import read_json, write_json
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.labels.products import hierarchy
 
 pytestmark = pytest.mark.slow
 
 
-def run(script: str, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess:
+def run(script: str, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
@@ -30,44 +31,45 @@ def cells(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
 
 
-def test_speed_on_a_gpu_is_measured_in_every_way_at_a_small_size():
+def test_gpu_speed_is_measured_with_every_batching_at_a_small_size() -> None:
     done = run("speed_gpu.py", "--small", "--layers", "eager")
     assert done.returncode == 0, done.stderr
     rows = cells(done.stdout)[2:]
     assert [row[0] for row in rows] == ["no padding", "padded, by length", "padded to 128"]
     assert all(float(row[2]) > 0 and float(row[3].replace(",", "")) > 0 for row in rows)
     steps = [int(row[5]) for row in rows]
-    assert steps[0] <= steps[1] < steps[2]  # a budget of tokens holds more rows the less of it is padding
-    assert "400 + 100 rows, 1 epochs, 2,048 tokens a step" in done.stdout
+    assert steps[0] <= steps[1] < steps[2]  # less padding leaves room for more rows per batch
+    assert "400 + 100 rows, 1 epochs, 2,048 tokens per step" in done.stdout
 
 
-def test_a_gpu_measurement_can_be_one_way_and_size():
+def test_gpu_speed_is_measured_with_one_batching_and_batch_size() -> None:
     done = run("speed_gpu.py", "--small", "--layers", "eager", "--batches", "no padding", "--batch-tokens", "1024")
     assert done.returncode == 0, done.stderr
     ((way, _, *numbers),) = cells(done.stdout)[2:]
     assert way == "no padding"
     assert int(numbers[3]) > 20
-    assert "1,024 tokens a step" in done.stdout
+    assert "1,024 tokens per step" in done.stdout
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_splits()
     write_json("data/interim/hierarchy.json", hierarchy(LABELS, [{}] * len(LABELS), {}))
     write_json("data/raw/source.json", {"synthetic": True})
     backbone = backbone_in(save_bert(tmp_path / "bert"))
     values = YAML(typ="safe").load(ROOT / "params.yaml")
-    values["models"] = {"net": asdict(model_params(backbone))}
+    values["models"] = {"net": values["models"]["minilm"] | model_params(backbone).model_dump(mode="json")}
     YAML().dump(values, Path("params.yaml"))
     Path("recipes.yaml").write_text(
-        "two: {default: , the probe alone: {train: frozen}, slow: {learning_rate: 1.0e-5}}\n"
-        "one: {from scratch: {backbone: random, head_start: random}}\n"
+        "two: {default: , the probe alone: {finetune.train: frozen}, "
+        "slow: {finetune.optimizer.learning_rate: 1.0e-5}}\n"
+        "one: {from scratch: {backbone: random, head.start: random}}\n"
     )
     return tmp_path
 
 
-def test_recipes_are_trained_once_and_scored_on_validation_and_where_asked_on_test(project):
+def test_recipes_are_trained_once_and_scored_on_validation_and_optionally_on_test(project: Path) -> None:
     options = ("two", "--recipes", "recipes.yaml", "--seeds", "1", "2", "--jobs", "2")
     done = run("recipes.py", *options, folder=project)
     assert done.returncode == 0, done.stderr
@@ -84,12 +86,12 @@ def test_recipes_are_trained_once_and_scored_on_validation_and_where_asked_on_te
     assert cells(again.stdout)[2:][2][1:5] == rows[2][1:5]
 
 
-def test_random_weights_are_those_of_no_pretrained_backbone(project):
+def test_random_backbone_has_other_weights_than_the_pretrained_one(project: Path) -> None:
     done = run("recipes.py", "one", "--recipes", "recipes.yaml", folder=project)
     assert done.returncode == 0, done.stderr
     assert [row[0] for row in cells(done.stdout)[4:]] == ["from scratch"]
     [folder] = Path("scratch/recipes").glob("all-*/recipe_from_scratch-13")
-    random, pretrained = (load_file(place / "model.safetensors") for place in (folder / "random", project / "bert"))
+    random, pretrained = (load_file(source / "model.safetensors") for source in (folder / "random", project / "bert"))
     words = "embeddings.word_embeddings.weight"
     assert random[words].shape == pretrained[words].shape
     assert not torch.equal(random[words], pretrained[words])
@@ -97,7 +99,7 @@ def test_random_weights_are_those_of_no_pretrained_backbone(project):
     assert read_json(record)["backbone"].startswith(f"path:{folder.resolve() / 'random'}@")
 
 
-def test_other_splits_are_trained_anew(project):
+def test_changed_splits_are_trained_again(project: Path) -> None:
     options = ("two", "--recipes", "recipes.yaml")
     assert run("recipes.py", *options, folder=project).returncode == 0
     validation = Path("data/splits/validation.parquet")
@@ -107,7 +109,7 @@ def test_other_splits_are_trained_anew(project):
     assert len(list(Path("scratch/recipes").glob("all-*/recipe_default-13/seconds.json"))) == 2
 
 
-def test_short_keeps_the_texts_of_at_most_128_tokens(project):
+def test_short_keeps_texts_of_at_most_128_tokens(project: Path) -> None:
     table = read_parquet("data/splits/train.parquet")
     long = pa.array([f"{'the ' * 130}card", *table["text"].to_pylist()[1:]], pa.string())
     column = table.schema.get_field_index("text")
@@ -120,18 +122,21 @@ def test_short_keeps_the_texts_of_at_most_128_tokens(project):
     assert read_parquet(kept)["row_id"].to_pylist() == table["row_id"].to_pylist()[1:]
 
 
-def test_a_recipe_that_is_not_valid_is_refused_before_any_is_trained(project):
-    Path("recipes.yaml").write_text("two: {default: , wrong: {epochs: 0}}\n")
+def test_invalid_recipe_is_refused_before_any_is_trained(project: Path) -> None:
+    Path("recipes.yaml").write_text("two: {default: , wrong: {finetune.epochs: 0}}\n")
     done = run("recipes.py", "two", "--recipes", "recipes.yaml", folder=project)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("error: params: models.recipe_wrong-13.epochs")
+    assert re.match(
+        r"error: \S+/recipe_wrong-13/params\.yaml, line \d+: models\.recipe_wrong-13\.finetune\.epochs", done.stderr
+    )
     assert done.stderr.count("\n") == 1
 
 
-def test_a_recipe_that_fails_is_one_line_that_names_its_log(project):
+def test_failed_recipe_is_an_error_of_one_line_that_names_its_log(project: Path) -> None:
     Path("recipes.yaml").write_text(
-        "two: {diverging: {learning_rate: 1.0e+9, head_start: random}, later: {epochs: 2}, last: {epochs: 1}}\n"
+        "two: {diverging: {finetune.optimizer.learning_rate: 1.0e+9, head.start: random}, "
+        "later: {finetune.epochs: 2}, last: {finetune.epochs: 1}}\n"
     )
     done = run("recipes.py", "two", "--recipes", "recipes.yaml", folder=project)
     assert done.returncode == 1

@@ -9,16 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints.core import files
+from complaints.core import parquet
 from complaints.core.errors import UserError
-from complaints.core.files import (
-    read_json,
-    read_parquet,
-    replacing_file,
-    replacing_folder,
-    write_json,
-    write_parquet,
-)
+from complaints.core.files import read_json, replacing_file, replacing_folder, write_json
+from complaints.core.parquet import read_parquet, write_parquet
 
 SCHEMA = pa.schema([pa.field("n", pa.int64()), pa.field("text", pa.string())])
 
@@ -66,12 +60,12 @@ def test_parquet_bytes_do_not_depend_on_the_division_into_tables(
     table = pa.table({"n": range(rows), "text": [str(i) for i in range(rows)]}, schema=SCHEMA)
     bounds = [0, *sorted(min(cut * 3, rows) for cut in cuts), rows]
     parts = [table.slice(a, b - a) for a, b in itertools.pairwise(bounds)]
-    before, files.ROW_GROUP_ROWS = files.ROW_GROUP_ROWS, 30
+    before, parquet.ROW_GROUP_ROWS = parquet.ROW_GROUP_ROWS, 30
     try:
         assert write_parquet(folder / "whole", SCHEMA, [table]) == rows
         assert write_parquet(folder / "parts", SCHEMA, parts) == rows
     finally:
-        files.ROW_GROUP_ROWS = before
+        parquet.ROW_GROUP_ROWS = before
     assert (folder / "whole").read_bytes() == (folder / "parts").read_bytes()
     assert pq.read_table(folder / "parts").to_pylist() == table.to_pylist()
     assert pq.ParquetFile(folder / "whole").num_row_groups == 4

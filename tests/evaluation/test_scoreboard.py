@@ -9,7 +9,8 @@ from support.evaluation_data import GRID, LABELS, read_truth, score, write_input
 
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import write_json, write_parquet
+from complaints.core.files import write_json
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA
 from complaints.evaluation import scoreboard
 from complaints.evaluation.markdown import markdown

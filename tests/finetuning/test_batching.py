@@ -196,7 +196,7 @@ def test_padding_is_skipped_where_that_is_asked_for_or_fast():
     assert encoder.config._attn_implementation == PADDING_FREE
     unknown = AutoModel.from_config(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9))
     assert not prepare(unknown, "auto", kernel_runs=True, compiled=False)
-    with pytest.raises(UserError, match="packing is 'always', which is not known to be right for gpt2"):
+    with pytest.raises(UserError, match="finetune.packing: always is not tested for backbones of type gpt2"):
         prepare(unknown, "always", kernel_runs=True, compiled=False)
 
 
@@ -214,7 +214,7 @@ def test_kernel_runs_on_new_gpus_in_half_precision(monkeypatch, capability, prec
 def test_budget_without_tokens_to_count_is_refused():
     tree = read_yaml(ROOT / "params.yaml")
     tree["models"]["minilm"]["finetune"] |= {"batch_tokens": 4096, "train": "head"}
-    with pytest.raises(UserError, match="batch_tokens is 4096, but train: head works on features"):
+    with pytest.raises(UserError, match="batch_tokens is 4096, but train: head trains on features"):
         params.parse(tree)
 
 

@@ -40,7 +40,7 @@ def test_loss_that_explodes_stops_and_keeps_the_last_sound_state(backbone):
         run(settings)
     message = str(error.value)
     assert "training has diverged" in message
-    assert "lower learning_rate (0.1) or head_learning_rate (5)" in message
+    assert "lower finetune.optimizer.learning_rate (0.1) or finetune.optimizer.head_learning_rate (5)" in message
     assert "\n" not in message
     assert not Path("models/net").exists()
     kept = sorted(Path("scratch/finetune/net").glob("*/step-*"))
@@ -66,7 +66,9 @@ def test_weights_that_overflow_stop_with_one_line(backbone):
     assert not Path("models/net").exists()
 
 
-@pytest.mark.parametrize(("start", "message"), [("random", "before any step"), ("probe", "features that")])
+@pytest.mark.parametrize(
+    ("start", "message"), [("random", "before the first step"), ("probe", "features are not finite")]
+)
 def test_backbone_that_is_not_finite_is_blamed_itself(backbone, tmp_path, start, message):
     folder = save_bert(tmp_path / "broken")
     weights = load_file(folder / "model.safetensors")

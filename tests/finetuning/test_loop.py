@@ -15,10 +15,10 @@ from support.tiny_task import LABELS, backbone_in, digests, finetune_until, mode
 from complaints.backbones import tokens
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet
+from complaints.core.parquet import read_parquet
 from complaints.engine import batches as engine_batches
 from complaints.engine import checkpoints, loop
-from complaints.engine.device import explaining, resolve_precision
+from complaints.engine.device import one_line_device_errors, resolve_precision
 from complaints.finetuning import linear_probe
 from complaints.finetuning.optimizer import make_optimizer
 from complaints.modeling import classifier
@@ -244,9 +244,12 @@ def add_in_any_order(*_):
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        (fill_memory, "^memory is full; raise accumulation .*, then run this again$"),
-        (fill_gpu, "^the GPU's memory is full; raise accumulation .* or lower batch_tokens or max_length, then run"),
-        (add_in_any_order, "^torch has no form of put_ on this GPU that gives the same bits each time"),
+        (fill_memory, "^memory is full; raise finetune.accumulation .*, then run this again$"),
+        (
+            fill_gpu,
+            "^the GPU's memory is full; raise finetune.accumulation .* or lower finetune.batch_tokens or max_length, then run",
+        ),
+        (add_in_any_order, "^torch has no deterministic form of put_, which this model needs, on this GPU"),
     ],
 )
 def test_what_the_hardware_cannot_do_is_one_line(workspace, monkeypatch, backbone, step, said):
@@ -260,7 +263,7 @@ def test_what_the_hardware_cannot_do_is_one_line(workspace, monkeypatch, backbon
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), explaining("lower it"):
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), one_line_device_errors("lower it"):
         torch.ones(2, 3) @ torch.ones(2, 3)
 
 

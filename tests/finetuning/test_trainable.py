@@ -16,7 +16,7 @@ from complaints.backbones import tokens
 from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet
+from complaints.core.parquet import read_parquet
 from complaints.features.embed import Features
 from complaints.finetuning import head_init, trainable
 from complaints.finetuning.params import LoraParams

@@ -1,6 +1,7 @@
-"""The label map: what it says, and what is refused, with the line."""
+"""Label maps: content of the project's maps, and errors that name file, line and key."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,15 @@ from ruamel.yaml import YAML
 from support.paths import CANONICAL_LABELS, ROOT
 
 from complaints.core.errors import UserError
-from complaints.labels.label_map import LabelMap, load_map
+from complaints.labels.label_map import Evidence, load_map
+
+WriteMap = Callable[[str], Path]
 
 CANONICAL = CANONICAL_LABELS.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.fixture
-def write(tmp_path: Path):
+def write(tmp_path: Path) -> WriteMap:
     def write(text: str) -> Path:
         path = tmp_path / "map.yaml"
         path.write_text(text, encoding="utf-8")
@@ -30,7 +33,7 @@ def entry(source: str, target: str, reason: str = "because") -> str:
 HEAD = "classes:\n  - Fees\n  - Loans\nmerge:\n"
 
 
-def test_the_projects_map_sends_all_its_labels_to_the_113_canonical_classes():
+def test_project_map_merges_into_the_113_canonical_classes() -> None:
     label_map = load_map(ROOT / "data/label_map.yaml")
     assert len(CANONICAL) == 113
     assert sorted(label_map.classes) == CANONICAL
@@ -38,61 +41,65 @@ def test_the_projects_map_sends_all_its_labels_to_the_113_canonical_classes():
     assert set(label_map.merges.values()) <= set(CANONICAL)
 
 
-def test_the_projects_map_is_the_published_one():
+def test_project_map_equals_the_published_one() -> None:
     merges = load_map(ROOT / "data/label_map.yaml").merges
     assert len(merges) == 35
     lines = "\n".join(f"{source} -> {target}" for source, target in sorted(merges.items()))
-    # Of the published map without its one self-map.
+    # Digest of the published map without its single self-map.
     digest = "8b433bc04dbee60897f977caae821cb63a2245865648b8bafeaa97bfd669315c"
     assert hashlib.sha256(lines.encode()).hexdigest() == digest
 
 
-def test_names_are_read_without_differences_that_nobody_can_see(write):
-    path = write("classes: ['Fees ', Loans]\nmerge:\n" + entry("' Old\u00a0fees\u200b'", "Fees"))
-    assert load_map(path) == LabelMap(("Fees", "Loans"), {"Old fees": "Fees"})
+def test_names_are_read_without_invisible_differences(write: WriteMap) -> None:
+    label_map = load_map(write("classes: ['Fees ', Loans]\nmerge:\n" + entry("' Old\u00a0fees\u200b'", "Fees")))
+    assert (label_map.classes, label_map.merges) == (("Fees", "Loans"), {"Old fees": "Fees"})
 
 
-def test_an_entry_may_bring_its_evidence(write):
+def test_entry_may_have_evidence(write: WriteMap) -> None:
     values = "{from_last_seen: '2017-04-21', to_first_seen: \"2017-04-24\", from_rows: 12, name_similarity: 1}"
     path = write(HEAD + entry("Old", "Fees") + f"    evidence: {values}\n" + entry("Older", "Fees"))
     label_map = load_map(path)
     assert label_map.merges == {"Old": "Fees", "Older": "Fees"}
-    assert label_map.evidence == {
-        "Old": {"from_last_seen": "2017-04-21", "to_first_seen": "2017-04-24", "from_rows": 12, "name_similarity": 1.0}
-    }
+    first, second = label_map.merge
+    assert first.evidence == Evidence(
+        from_last_seen="2017-04-21", to_first_seen="2017-04-24", from_rows=12, name_similarity=1.0
+    )
+    assert second.evidence is None
+
+
+def assert_refused(path: Path, line: int | None, problem: str) -> None:
+    with pytest.raises(UserError) as error:
+        load_map(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}, line {line}: " if line else f"{path}: ")
+    assert problem in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
     ("evidence", "line", "problem"),
     [
-        ("much", 8, "must have one or more of the keys from_first_seen"),
-        ("", 8, "must have one or more of the keys"),
-        ("\n      from_rows: 1\n      rows: 2", 10, "unknown key 'rows'"),
-        (
-            "\n      from_last_seen: 2017-04-21",
-            9,
-            'from_last_seen must be a day in quotes, "YYYY-MM-DD", not 2017-04-21',
-        ),
-        ("\n      from_last_seen: April 2017", 9, "from_last_seen must be a day"),
-        ("\n      from_last_seen: '2017-02-30'", 9, "from_last_seen must be a day"),
-        ("\n      to_rows: 1.5", 9, "to_rows must be a number of complaints, not 1.5"),
-        ("\n      to_rows: -1", 9, "to_rows must be a number of complaints, not -1"),
-        ("\n      to_rows: true", 9, "to_rows must be a number of complaints, not True"),
-        ("\n      text_similarity: 1.2", 9, "text_similarity must be a number between 0 and 1, not 1.2"),
-        ("\n      text_similarity: .nan", 9, "text_similarity must be a number between 0 and 1, not nan"),
-        ("\n      text_similarity: high", 9, "text_similarity must be a number between 0 and 1, not 'high'"),
+        ("much", 8, "merge[0].evidence must be a mapping of keys to values, not 'much'"),
+        ("", 8, "merge[0].evidence is empty; give a value or remove the key"),
+        ("{}", 8, "merge[0].evidence is empty; give a value or remove the key"),
+        ("\n      from_rows:", 9, "merge[0].evidence.from_rows is empty; give a value or remove the key"),
+        ("\n      from_rows: 1\n      rows: 2", 10, "unknown key merge[0].evidence.rows; did you mean 'to_rows'?"),
+        ("\n      from_last_seen: 2017-04-21", 9, "2017-04-21 is a date to YAML; put it in quotes"),
+        ("\n      from_last_seen: April 2017", 9, "from_last_seen is 'April 2017'; it must be a day, as 'YYYY-MM-DD'"),
+        ("\n      from_last_seen: '2017-02-30'", 9, "from_last_seen is '2017-02-30'; it must be a day"),
+        ("\n      to_rows: 1.5", 9, "to_rows is 1.5; it must be a valid integer"),
+        ("\n      to_rows: -1", 9, "to_rows is -1; it must be greater than or equal to 0"),
+        ("\n      to_rows: true", 9, "to_rows is True; it must be a valid integer"),
+        ("\n      text_similarity: 1.2", 9, "text_similarity is 1.2; it must be less than or equal to 1"),
+        ("\n      text_similarity: .nan", 9, "text_similarity is nan; it must be a finite number"),
+        ("\n      text_similarity: high", 9, "text_similarity is 'high'; it must be a valid number"),
     ],
 )
-def test_evidence_that_makes_no_sense_is_named_with_its_line(write, evidence, line, problem):
-    path = write(HEAD + entry("Old", "Fees") + f"    evidence: {evidence}\n")
-    with pytest.raises(UserError) as error:
-        load_map(path)
-    assert str(error.value).startswith(f"{path}, line {line}: evidence ")
-    assert problem in str(error.value)
-    assert "\n" not in str(error.value)
+def test_invalid_evidence_is_named_with_its_line(write: WriteMap, evidence: str, line: int, problem: str) -> None:
+    assert_refused(write(HEAD + entry("Old", "Fees") + f"    evidence: {evidence}\n"), line, problem)
 
 
-def test_a_map_may_rename_products(write):
+def test_map_may_rename_products(write: WriteMap) -> None:
     path = write("classes: [Fees]\nmerge: []\nproducts:\n  ' credit_card': Credit card\n  Card: Credit card\n")
     assert load_map(path).products == {"credit_card": "Credit card", "Card": "Credit card"}
 
@@ -100,90 +107,83 @@ def test_a_map_may_rename_products(write):
 @pytest.mark.parametrize(
     ("products", "line", "problem"),
     [
-        (" [Card]", 3, "products must be keys with values"),
-        ("\n  Card: Loan\n  Loan: Debt", 4, "'Card' is renamed to 'Loan', which is renamed itself"),
-        ("\n  Card: Card", 4, "which is renamed itself"),
-        ("\n  Card: Loan\n  Debt: ''", 5, "a product must be text and not empty"),
-        ("\n  7: Loan", 4, "a product must be text and not empty, not 7"),
+        (" [Card]", 3, "products must be a mapping of keys to values, not ['Card']"),
+        ("", 3, "products must be a mapping of keys to values, not None"),
+        ("\n  Card: Loan\n  Loan: Debt", 4, "products.Card is 'Loan', which is renamed too; name the final product"),
+        ("\n  Card: Card", 4, "products.Card is 'Card', which is renamed too"),
+        ("\n  Card: Loan\n  Debt: ''", 5, "products.Debt is ''; it must have a visible character"),
+        ("\n  7: Loan", 4, "products[7] is 7; it must be a valid string"),
     ],
 )
-def test_a_renamed_product_that_makes_no_sense_is_named_with_its_line(write, products, line, problem):
-    path = write(f"classes: [Fees]\nmerge: []\nproducts:{products}\n")
-    with pytest.raises(UserError) as error:
-        load_map(path)
-    assert str(error.value).startswith(f"{path}, line {line}: ")
-    assert problem in str(error.value)
+def test_invalid_product_rename_is_named_with_its_line(write: WriteMap, products: str, line: int, problem: str) -> None:
+    assert_refused(write(f"classes: [Fees]\nmerge: []\nproducts:{products}\n"), line, problem)
 
 
-def test_an_empty_merge_list_is_a_valid_map(write):
+def test_empty_merge_list_is_valid(write: WriteMap) -> None:
     assert load_map(write("classes: [Fees]\nmerge: []\n")).merges == {}
 
 
 @pytest.mark.parametrize(
     ("text", "line", "problem"),
     [
-        (HEAD + entry("Old", "Fees") + entry("Fees", "Fees"), 8, "mapped to itself"),
-        (HEAD + entry("A", "B") + entry("B", "A"), 5, "mapped to each other"),
-        (HEAD + entry("A", "B") + entry("B", "Fees"), 5, "which line 8 maps on to 'Fees'"),
-        (HEAD + entry("A", "B") + entry("B", "C") + entry("C", "A"), 5, "which line 8 maps on to 'C'"),
-        (HEAD + entry("Old", "Fees") + entry("Old", "Loans"), 8, "mapped twice (first on line 5)"),
-        (HEAD + entry("Old", "Fes"), 5, "'Fes', which is not listed under classes"),
-        (HEAD + entry("Loans", "Fees"), 5, "listed under classes on line 3"),
-        (HEAD + "  - from: Old\n    to: Fees\n", 5, "the keys from, to and reason"),
-        (HEAD + "  - from: Old\n    to: Fees\n    reason: r\n    why: x\n", 5, "the keys from, to and reason"),
-        (HEAD + "  - Old\n", 5, "the keys from, to and reason"),
-        (HEAD + entry("Old", "Fees", "''"), 5, "reason must be text and not empty"),
-        (HEAD + entry("Old", "Fees", ""), 5, "reason must be text and not empty"),
-        (HEAD + entry("12", "Fees"), 5, "from must be text and not empty, not 12"),
-        ("classes:\n  - Fees\n  - Fees\nmerge: []\n", 3, "listed twice (first on line 2)"),
-        ("classes:\n  - Fees\n  -\nmerge: []\n", 3, "a class must be text"),
-        ("classes: [Fees]\nmerge:\n  from: Old\n", 2, "merge must be a list"),
-        ("classes: [Fees]\nmerge: [\n", 3, "not valid YAML"),
-        ("classes: [Fees]\nclasses: [Fees]\nmerge: []\n", 2, "not valid YAML"),
+        (HEAD + entry("Old", "Fees") + entry("Fees", "Fees"), 9, "merge[1].to is 'Fees', the same as from; remove"),
+        (HEAD + entry("A", "B") + entry("B", "A"), 6, "merge[0].to is 'B', which merge[1] maps back; remove one entry"),
+        (HEAD + entry("A", "B") + entry("B", "Fees"), 6, "merge[0].to is 'B', which merge[1] maps to 'Fees'; name"),
+        (HEAD + entry("A", "B") + entry("B", "C") + entry("C", "A"), 6, "which merge[1] maps to 'C'; name the final"),
+        (HEAD + entry("Old", "Fees") + entry("Old", "Loans"), 8, "merge[1].from is 'Old', which merge[0] maps already"),
+        (HEAD + entry("Old", "Fes"), 6, "'Fes', which is not listed under classes; did you mean 'Fees'?"),
+        (HEAD + entry("Loans", "Fees"), 5, "merge[0].from is 'Loans', which classes[1] lists; remove one"),
+        (HEAD + "  - from: Old\n    to: Fees\n", 5, "merge[0] lacks reason"),
+        (HEAD + "  - from: Old\n    reson: r\n    to: Fees\n", 6, "merge[0].reson; did you mean 'reason'?"),
+        (HEAD + "  - form: Old\n    to: Fees\n    reason: r\n", 5, "unknown key merge[0].form; did you mean 'from'?"),
+        (HEAD + "  - Old\n", 5, "merge[0] must be a mapping of keys to values, not 'Old'"),
+        (HEAD + entry("Old", "Fees", "''"), 7, "merge[0].reason is ''; it must have a visible character"),
+        (HEAD + entry("Old", "Fees", ""), 7, "merge[0].reason is None; it must be a valid string"),
+        (HEAD + entry("12", "Fees"), 5, "merge[0].from is 12; it must be a valid string"),
+        ("classes:\n  - Fees\n  - Fees\nmerge: []\n", 3, "classes[1] is 'Fees', which classes[0] lists already"),
+        ("classes:\n  - Fees\n  -\nmerge: []\n", 3, "classes[1] is None; it must be a valid string"),
+        ("classes: [Fees]\nmerge:\n  from: Old\n", 2, "merge is {'from': 'Old'}; it must be a valid list"),
+        ("classes: [Fees]\nmerge: [\n", 3, "expected the node content"),
+        ("classes: [Fees]\nclasses: [Fees]\nmerge: []\n", 2, 'duplicate key "classes"'),
+        ("classes: []\nmerge: []\nother: 1\n", 3, "unknown key other; known keys: classes, merge, products"),
+        ("classes: []\nmerges: []\n", 2, "unknown key merges; did you mean 'merge'?"),
+        ("classes: []\n", None, "the file lacks merge"),
+        ("", None, "the file must be a mapping of keys to values"),
+        ("- a\n", None, "the file must be a mapping of keys to values"),
+        ("just words", None, "the file must be a mapping of keys to values"),
     ],
 )
-def test_a_defect_of_the_map_is_named_with_its_line(write, text, line, problem):
-    path = write(text)
-    with pytest.raises(UserError) as error:
-        load_map(path)
-    message = str(error.value)
-    assert message.startswith(f"{path}, line {line}: ")
-    assert problem in message
-    assert "\n" not in message
+def test_defect_is_named_with_its_line(write: WriteMap, text: str, line: int | None, problem: str) -> None:
+    assert_refused(write(text), line, problem)
 
 
-@pytest.mark.parametrize("text", ["", "classes: []\n", "- a\n", "classes: []\nmerge: []\nother: 1\n", "just words"])
-def test_a_map_without_exactly_its_two_lists_is_an_error(write, text):
-    with pytest.raises(UserError, match="two keys classes and merge"):
-        load_map(write(text))
-
-
-@pytest.mark.parametrize(("name", "problem"), [("map.yaml", "No such file"), ("folder.yaml", "Is a directory")])
-def test_a_map_that_cannot_be_read_is_an_error_that_names_the_parameter(tmp_path, name, problem):
+@pytest.mark.parametrize("name", ["map.yaml", "folder.yaml"])
+def test_unreadable_map_is_an_error_that_names_the_parameter(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.yaml").mkdir()
-    with pytest.raises(UserError, match=rf"{name}: {problem}.*; set merge_labels\.map"):
+    with pytest.raises(UserError, match=rf"{name} is not a file; set merge_labels\.map in params\.yaml"):
         load_map(tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"classes: [\xff\xfe]", b"classes: [a\0b]", b"\x93NUMPY\x01"])
-def test_a_map_that_is_no_text_is_an_error(tmp_path, content):
+def test_binary_map_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "map.yaml").write_bytes(content)
-    with pytest.raises(UserError, match=r"map\.yaml.*not valid YAML"):
+    with pytest.raises(UserError, match=r"map\.yaml: unacceptable character"):
         load_map(tmp_path / "map.yaml")
 
 
 AUDITED = load_map(ROOT / "data/label_map_audited.yaml")
 
 
-def test_every_entry_of_the_audited_map_has_evidence():
-    assert AUDITED.evidence.keys() == AUDITED.merges.keys()
-    assert all({"from_rows", "to_rows"} & evidence.keys() for evidence in AUDITED.evidence.values())
+def test_every_entry_of_the_audited_map_has_evidence() -> None:
+    for merge in AUDITED.merge:
+        assert merge.evidence is not None, merge.source
+        assert (merge.evidence.from_rows, merge.evidence.to_rows) != (None, None), merge.source
 
 
-def test_the_audited_map_parts_from_the_published_one_where_it_says_so():
+def test_audited_map_differs_from_the_published_one_where_documented() -> None:
     published = load_map(ROOT / "data/label_map.yaml").merges
-    parted = {source for source, target in published.items() if AUDITED.merges.get(source) != target}
-    assert parted == {
+    different = {source for source, target in published.items() if AUDITED.merges.get(source) != target}
+    assert different == {
         "Managing, opening, or closing account",
         "Struggling to pay mortgage",
         "Struggling to pay your bill",
@@ -198,7 +198,7 @@ def test_the_audited_map_parts_from_the_published_one_where_it_says_so():
     }
 
 
-def test_a_label_that_the_audited_map_calls_reworded_ends_before_the_new_wording_begins():
+def test_reworded_label_of_the_audited_map_ends_before_the_new_wording_begins() -> None:
     path = ROOT / "data/label_map_audited.yaml"
     reworded = [e for e in YAML(typ="safe").load(path)["merge"] if e["reason"].startswith("reworded 2017-04-24")]
     assert len(reworded) > 35
@@ -210,5 +210,5 @@ def test_a_label_that_the_audited_map_calls_reworded_ends_before_the_new_wording
         assert older[1] < "2017-04-24" <= newer[0], entry["from"]
 
 
-def test_the_audited_map_knows_every_class_of_the_published_one():
+def test_audited_map_contains_every_class_of_the_published_one() -> None:
     assert set(CANONICAL) <= set(AUDITED.classes) | set(AUDITED.merges)

@@ -1,19 +1,21 @@
-"""Raw labels turned into classes, counted and left out."""
+"""Raw labels are mapped to classes, counted, or dropped with a reason."""
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.label_maps import make_map
 
 from complaints.core.errors import UserError
 from complaints.core.schema import LABELED_SCHEMA, RAW_SCHEMA
 from complaints.labels.label_map import LabelMap
 from complaints.labels.merge import Classes, choose, count, labeled
 
-MAP = LabelMap(("Fees", "Loans", "Never seen"), {"Old fees": "Fees", "Unused": "Loans"})
+MAP = make_map(["Fees", "Loans", "Never seen"], {"Old fees": "Fees", "Unused": "Loans"})
 
 
 class Merged(NamedTuple):
@@ -25,18 +27,18 @@ class Merged(NamedTuple):
         return self.classes.names
 
     @property
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         return self.classes.report
 
 
 def merge(table: pa.Table, label_map: LabelMap, min_count: int, only_listed: bool = False, size: int = 3) -> Merged:
-    """Both passes, as the stage makes them, over batches of `size` rows."""
+    """Return the result of both passes of the stage over batches of `size` rows."""
     batches = table.to_batches(max_chunksize=size)
     classes = choose(count(batches), label_map, min_count, only_listed)
     return Merged(pa.Table.from_batches(labeled(batches, classes.ids), LABELED_SCHEMA), classes)
 
 
-def raw(pairs: list[tuple[str, str | None]]) -> pa.Table:
+def raw(pairs: Sequence[tuple[str, str | None]]) -> pa.Table:
     rows = [
         {"row_id": f"r{number}", "text": text, "label": label, "product": "p", "source_split": None, "date": None}
         for number, (text, label) in enumerate(pairs)
@@ -44,7 +46,7 @@ def raw(pairs: list[tuple[str, str | None]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
 
 
-def test_rows_are_merged_filtered_and_counted():
+def test_rows_are_merged_filtered_and_counted() -> None:
     table = raw(
         [
             ("a", "Loans"),
@@ -94,19 +96,19 @@ def test_rows_are_merged_filtered_and_counted():
     }
 
 
-def test_a_class_is_measured_against_min_count_after_merging_and_without_blank_texts():
+def test_min_count_applies_after_merging_and_without_blank_texts() -> None:
     pairs = [("a", "Old fees"), ("b", "Fees"), ("c", "Loans"), (" ", "Loans"), ("d", "x"), ("e", "x")]
     assert merge(raw(pairs), MAP, min_count=2).names == ["Fees", "x"]
 
 
-def test_class_ids_follow_the_code_points_of_the_names():
+def test_class_ids_follow_the_code_points_of_the_names() -> None:
     pairs = [("a", "b"), ("a", "É"), ("a", "B"), ("a", "a b"), ("a", "a")]
     merged = merge(raw(pairs), MAP, min_count=1)
     assert merged.names == ["B", "a", "a b", "b", "É"]
     assert merged.table["label_id"].to_pylist() == [3, 4, 0, 2, 1]
 
 
-def test_the_other_columns_stay_as_they_are():
+def test_other_columns_stay_unchanged() -> None:
     table = raw([("a", "Fees"), ("b", "Loans")]).set_column(
         5, RAW_SCHEMA.field("source_split"), pa.array(["train", "test"])
     )
@@ -119,20 +121,20 @@ def test_the_other_columns_stay_as_they_are():
     ("pairs", "expected"),
     [
         ([("a", "Fees"), ("b", "Loans")], "the largest class has 1: lower merge_labels.min_count = 3"),
-        ([("a", "Fees")] * 3 + [("b", "Loans")], "1 class is left"),
-        ([("a", "Fees")] * 4, "check which columns fetch.file.columns"),
-        ([("", "Fees"), ("a", None)], "of 2 complaints no class is left"),
+        ([("a", "Fees")] * 3 + [("b", "Loans")], "4 complaints have 1 class"),
+        ([("a", "Fees")] * 4, "check the columns of text and label in fetch.file.columns"),
+        ([("", "Fees"), ("a", None)], "2 complaints have no class"),
         ([("", "Fees"), ("a", None)], "1 blank text, 1 no label"),
-        ([], "of 0 complaints no class is left"),
+        ([], "0 complaints have no class"),
     ],
 )
-def test_fewer_than_two_classes_left_is_an_error_that_says_why(pairs, expected):
+def test_fewer_than_two_classes_is_an_error_with_its_reason(pairs: list[tuple[str, str | None]], expected: str) -> None:
     with pytest.raises(UserError) as error:
         merge(raw(pairs), MAP, min_count=3)
     assert expected in str(error.value)
 
 
-def test_complaints_whose_class_is_not_listed_are_left_out_with_a_reason_when_the_map_decides():
+def test_unlisted_classes_are_dropped_with_a_reason_if_only_listed() -> None:
     pairs = [("a", "Fees"), ("b", "Old fees"), ("c", "x"), ("d", "x"), ("e", "Loans"), ("f", "Rare"), ("", "x")]
     merged = merge(raw(pairs), MAP, min_count=1, only_listed=True)
     assert merged.names == ["Fees", "Loans"]
@@ -146,17 +148,17 @@ def test_complaints_whose_class_is_not_listed_are_left_out_with_a_reason_when_th
     assert merged.report["not_in_the_list"] == [{"label": "Rare", "rows": 1}, {"label": "x", "rows": 2}]
 
 
-def test_a_map_that_lists_none_of_the_classes_says_so_when_it_decides():
+def test_map_without_any_of_the_classes_is_an_error_if_only_listed() -> None:
     with pytest.raises(UserError, match=r"4 class not in the map.*only_listed"):
         merge(raw([("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")]), MAP, min_count=1, only_listed=True)
 
 
-def test_each_class_knows_its_complaints_by_product():
+def test_complaints_of_each_class_are_counted_by_product() -> None:
     table = raw([("a", "Fees"), ("b", "Old fees"), ("c", " Fees"), ("d", "Loans"), ("", "Loans")])
     products = pa.array(["card", "card", "loan", None, "loan"])
     table = table.set_column(4, RAW_SCHEMA.field("product"), products)
     assert merge(table, MAP, min_count=1).classes.products == [{"card": 2, "loan": 1}, {None: 1}]
-    renaming = LabelMap(MAP.classes, MAP.merges, products={"card": "loan", "debt": "x"})
+    renaming = make_map(MAP.classes, MAP.merges, {"card": "loan", "debt": "x"})
     assert merge(table, renaming, min_count=1).classes.products == [{"loan": 3}, {None: 1}]
 
 
@@ -170,7 +172,9 @@ LABELS = st.sampled_from(["Fees", "Old fees", " Fees ", "Loans", "Unused", "x", 
     only_listed=st.booleans(),
     size=st.integers(1, 50),
 )
-def test_every_complaint_is_kept_under_its_class_or_counted_with_one_reason(pairs, min_count, only_listed, size):
+def test_every_complaint_is_kept_under_its_class_or_counted_under_one_reason(
+    pairs: list[tuple[str, str | None]], min_count: int, only_listed: bool, size: int
+) -> None:
     classes = [MAP.merges.get((label or "").strip(), (label or "").strip()) for _, label in pairs]
     usable = Counter(name for (text, _), name in zip(pairs, classes, strict=True) if text.strip() and name)
     names = sorted(n for n, rows in usable.items() if rows >= min_count and (not only_listed or n in MAP.classes))

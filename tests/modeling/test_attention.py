@@ -109,7 +109,7 @@ def test_window_reaches_as_far_as_the_kernel_says():
     random = np.random.default_rng(0)
     q, k, v = (torch.from_numpy(random.normal(size=(7, 1, 4)).astype("f4")) for _ in range(3))
     starts = torch.tensor([0, 3, 7])
-    output = attention._rows_apart(q, k, v, starts, starts, 5, 5, scale=1.0, window_size=(2, 0))
+    output = attention._unpacked_attention(q, k, v, starts, starts, 5, 5, scale=1.0, window_size=(2, 0))
     for place in range(7):
         first = max(place - 2, 0 if place < 3 else 3)
         weights = (k[first : place + 1, 0] @ q[place, 0]).softmax(0)

@@ -182,7 +182,7 @@ def test_record_names_no_path_and_says_what_ran(workspace, backbone):
 def test_decoder_is_refused(workspace):
     backbone = backbone_in(save_llama(workspace / "llama"))
     tokenize("net", backbone)
-    with pytest.raises(UserError, match=r"pretrain\.epochs: .* has no mask token"):
+    with pytest.raises(UserError, match=r"pretrain\.epochs is 3, but .* has no mask token"):
         pretrain(backbone, settings(backbone))
 
 

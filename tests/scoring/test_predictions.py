@@ -25,5 +25,5 @@ def test_predictions_are_read_by_split_in_order(tmp_path: Path) -> None:
 def test_predictions_of_unequal_width_are_refused(tmp_path: Path) -> None:
     table = pa.table({"row_id": ["a", "b"], "split": ["test", "test"], "logits": [[1.0], [1.0, 2.0]]})
     pq.write_table(table, tmp_path / "p.parquet")
-    with pytest.raises(UserError, match="not all of one length"):
+    with pytest.raises(UserError, match=r"rows of \[1, 2\] logits instead of one number"):
         read_predictions(tmp_path / "p.parquet")

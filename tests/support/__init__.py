@@ -1,1 +1,1 @@
-"""What tests share: servers that speak real protocols, small models and data, repositories in temporary folders."""
+"""Shared parts of the tests: servers with real protocols, small models and data, repositories in temporary folders."""

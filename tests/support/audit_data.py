@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from complaints.audit import measure as audit_measure
 from complaints.audit.params import AuditParams
 from complaints.core.config import changed
-from complaints.core.files import write_parquet
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import RAW_SCHEMA
 
 PARAMS = AuditParams(

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from complaints.core import paths
-from complaints.core.files import write_json, write_parquet
+from complaints.core.files import write_json
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
 from complaints.evaluation import scoreboard
 from complaints.evaluation.histories import read_history

@@ -11,7 +11,8 @@ from complaints.backbones import tokens
 from complaints.backbones.resolve import Backbone, folder_digest, resolve
 from complaints.backbones.tokenizer import load_tokenizer, tokenizer_digest
 from complaints.core import config, paths
-from complaints.core.files import file_digest, write_json, write_parquet
+from complaints.core.files import file_digest, write_json
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.engine import loop
 from complaints.features.embed import write_features

@@ -1,4 +1,4 @@
-"""Labels that look alike are one label, and nothing that can be seen of a label changes."""
+"""Labels that look alike become equal, and every visible character stays."""
 
 import unicodedata
 from collections import Counter
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints.text.label_names import even_out
+from complaints.text.label_names import normalize_label_names
 
 
-def evened(*labels: str | None) -> list[str | None]:
-    return even_out(pa.array(labels, pa.string())).to_pylist()
+def normalized(*labels: str | None) -> list[str | None]:
+    return normalize_label_names(pa.array(labels, pa.string())).to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -32,17 +32,17 @@ def evened(*labels: str | None) -> list[str | None]:
         "Late\x1ffees",
     ],
 )
-def test_labels_that_look_alike_become_one(label: str) -> None:
-    assert evened(label) == ["Late fees"]
+def test_labels_that_look_alike_become_equal(label: str) -> None:
+    assert normalized(label) == ["Late fees"]
 
 
-def test_composed_and_combining_accents_are_one_letter() -> None:
-    assert evened("Cafe\u0301 fees", "Caf\u00e9 fees") == ["Caf\u00e9 fees"] * 2
+def test_composed_and_combining_accents_become_equal() -> None:
+    assert normalized("Cafe\u0301 fees", "Caf\u00e9 fees") == ["Caf\u00e9 fees"] * 2
 
 
 @pytest.mark.parametrize("label", [None, "", " ", "\u200b", "\u00a0\ufeff\t"])
-def test_a_label_that_shows_nothing_is_none(label: str | None) -> None:
-    assert evened(label) == [None]
+def test_label_without_a_visible_character_is_null(label: str | None) -> None:
+    assert normalized(label) == [None]
 
 
 def test_case_punctuation_and_other_scripts_stay() -> None:
@@ -53,7 +53,7 @@ def test_case_punctuation_and_other_scripts_stay() -> None:
         "\u05e9\u05dc\u05d5\u05dd",
         "\u2713 \U0001f600",
     ]
-    assert evened(*labels) == labels
+    assert normalized(*labels) == labels
 
 
 def visible(label: str | None) -> Counter[str]:
@@ -62,7 +62,7 @@ def visible(label: str | None) -> Counter[str]:
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=12) | st.none()))
-def test_evening_out_twice_is_evening_out_once_and_loses_nothing_that_shows(labels: list[str | None]) -> None:
-    once = evened(*labels)
-    assert evened(*once) == once
+def test_normalization_is_idempotent_and_keeps_every_visible_character(labels: list[str | None]) -> None:
+    once = normalized(*labels)
+    assert normalized(*once) == once
     assert list(map(visible, once)) == list(map(visible, labels))

@@ -1,4 +1,4 @@
-"""Personal data is found where it is beyond doubt, and a number that may be anything else is left alone."""
+"""Unambiguous personally identifiable information (PII) is masked; ambiguous numbers stay."""
 
 import json
 import re
@@ -14,8 +14,8 @@ from support.fetching import fetch_params, run_fetch
 
 from complaints.text import pii
 
-# Numbers that the card networks publish for tests; the rest are made up.
-PERSONAL = [
+# The card numbers are published by the card networks for tests; the other values are invented.
+PII = [
     ("ssn", "123-45-6789"),
     ("ssn", "123 45 6789"),
     ("ssn", "123\u201145\u20116789"),
@@ -43,7 +43,7 @@ PERSONAL = [
 ]
 
 HARMLESS = [
-    "000-12-3456, 666-12-3456, 923-45-6789, 123-00-4567 and 123-45-0000 were never given out",
+    "000-12-3456, 666-12-3456, 923-45-6789, 123-00-4567 and 123-45-0000 were never issued",
     "account 123-45-67890, case 1-123-45-6789, item 123-456789, part A123-45-6789",
     "account 4111111111111112 fails the checksum",
     "account 9111111111111110 passes it, but no issuer begins with a 9",
@@ -65,56 +65,56 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), PERSONAL)
+@pytest.mark.parametrize(("kind", "value"), PII)
 @pytest.mark.parametrize(
     "frame", ["{}", "My number is {}.", "({}), they said", "first\n{}\nlast", 'they have "{}" and more']
 )
-def test_personal_data_is_found_and_masked_and_nothing_else_is_touched(kind: str, value: str, frame: str) -> None:
+def test_pii_is_found_and_masked_and_other_characters_stay(kind: str, value: str, frame: str) -> None:
     text = frame.format(value)
     assert pii.mask(text) == (frame.format("XXXX"), Counter({kind: 1}))
     assert pii.find(text) == {kind: 1}
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_may_be_anything_else_is_left_alone(text: str) -> None:
+def test_ambiguous_numbers_are_not_masked(text: str) -> None:
     assert pii.mask(text) == (text, Counter())
 
 
 @pytest.mark.parametrize(
     "words", ["call me at", "Phone:", "my cell number is", "text", "they called me back on", "FAX #"]
 )
-def test_ten_digits_are_a_phone_number_where_the_words_before_say_so(words: str) -> None:
+def test_ten_digits_are_a_phone_number_after_words_that_say_so(words: str) -> None:
     assert pii.mask(f"{words} 2125550142 now") == (f"{words} XXXX now", Counter(phone=1))
 
 
-def test_several_of_one_kind_are_each_counted() -> None:
+def test_several_values_of_a_kind_are_each_counted() -> None:
     text = "123-45-6789 or 234-56-7890, a@b.org; b@c.org"
     assert pii.mask(text) == ("XXXX or XXXX, XXXX; XXXX", Counter(ssn=2, email=2))
 
 
 _PIECES = st.one_of(
-    st.sampled_from([value for _, value in PERSONAL]),
+    st.sampled_from([value for _, value in PII]),
     st.sampled_from([" ", "-", ".", ",", "\n", "1", "x", "@", "(", "call me at ", "é", "/", "XXXX"]),
     st.text(alphabet="0123456789-. ()@aX+$", max_size=12),
 )
 
 
 @given(st.lists(_PIECES, max_size=8).map("".join))
-def test_the_prefilter_passes_every_text_that_holds_something(text: str) -> None:
+def test_prefilter_keeps_every_text_with_pii(text: str) -> None:
     found = pii.find(text)
     assert list(pii.find_each(pa.array(["sound", text]))) == ([(1, found)] if found else [])
 
 
 @given(st.lists(_PIECES, max_size=8).map("".join))
-def test_masking_removes_whole_values_and_keeps_all_between_them(text: str) -> None:
+def test_masking_removes_complete_values_and_keeps_the_text_between_them(text: str) -> None:
     masked, counts = pii.mask(text)
-    kept = [re.escape(part) for part in masked.split("XXXX")]
+    kept = [re.escape(unmasked) for unmasked in masked.split("XXXX")]
     assert re.fullmatch("(?s:.+?)".join(kept), text)
     assert masked.count("XXXX") == text.count("XXXX") + counts.total()
 
 
 @given(st.lists(st.lists(_PIECES, max_size=5).map("".join), max_size=6))
-def test_a_batch_is_masked_like_its_texts_one_by_one(texts: list[str]) -> None:
+def test_batch_is_masked_like_its_texts_one_by_one(texts: list[str]) -> None:
     counts: Counter[str] = Counter()
     masked = pii.mask_each(pa.array(texts, pa.string()), counts)
     assert masked.to_pylist() == [pii.mask(text)[0] for text in texts]
@@ -122,14 +122,14 @@ def test_a_batch_is_masked_like_its_texts_one_by_one(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("run", ["a%", "1-", "a.", "4111 ", "212-", "a@a.", "X", "1 ", "call me at ", "12 "])
-def test_long_runs_of_one_thing_take_no_longer_than_their_length(run: str) -> None:
-    # Quadratic matching would take hours on this.
+def test_matching_time_is_linear_in_long_repetitions(run: str) -> None:
+    # Quadratic matching would take hours.
     text = run * 300_000
     masked, counts = pii.mask(text)
     assert masked.count("XXXX") == text.count("XXXX") + counts.total()
 
 
-def test_fetch_masks_before_anything_is_written(tmp_path: Path) -> None:
+def test_fetch_masks_before_writing(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("id,text,label\n1,mail a@b.org or call 212-555-0142,x\n2,nothing here,x\n3,c@d.org,y\n")
     out = tmp_path / "raw"
@@ -141,7 +141,7 @@ def test_fetch_masks_before_anything_is_written(tmp_path: Path) -> None:
     assert json.loads((out / "source.json").read_text()) == manifest
 
 
-def test_fetch_masks_nothing_unless_asked(tmp_path: Path) -> None:
+def test_fetch_does_not_mask_by_default(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("id,text,label\n1,mail a@b.org,x\n")
     manifest = run_fetch(fetch_params(path), tmp_path / "raw")

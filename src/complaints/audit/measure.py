@@ -16,7 +16,7 @@ from complaints.audit.findings import Findings
 from complaints.audit.params import AuditParams
 from complaints.audit.scan import AuditPass, RowNumbers
 from complaints.core.errors import UserError
-from complaints.core.files import parquet_batches
+from complaints.core.parquet import parquet_batches
 from complaints.core.schema import SPLITS
 from complaints.dedup.clusters import Clusters
 from complaints.text import pii

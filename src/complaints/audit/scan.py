@@ -11,7 +11,7 @@ from complaints.audit import encoding, languages, lengths
 from complaints.audit.findings import Findings
 from complaints.core.columns import Vocabulary, days, trimmed_labels
 from complaints.core.schema import SPLITS
-from complaints.dedup.clusters import Clusters, CopyFinder
+from complaints.dedup.clusters import Clusters, DuplicateFinder
 from complaints.text import pii
 
 
@@ -42,7 +42,7 @@ class AuditPass:
     findings: Findings = field(default_factory=Findings)
     pii_values: Counter[str] = field(default_factory=Counter)
     """Kind of personal data -> number of values found."""
-    _duplicates: CopyFinder = field(default_factory=CopyFinder)
+    _duplicates: DuplicateFinder = field(default_factory=DuplicateFinder)
     _batches: list[RowNumbers] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -83,5 +83,5 @@ class AuditPass:
     def clusters(self) -> Clusters:
         """Return the clusters of duplicates among all rows added, and free the memory that finding them took."""
         clusters = self._duplicates.clusters()
-        self._duplicates = CopyFinder()
+        self._duplicates = DuplicateFinder()
         return clusters

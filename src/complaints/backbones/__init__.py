@@ -1,1 +1,1 @@
-"""Pretrained models on disk: where they come from, what their files say, their tokenizers. No torch."""
+"""Pretrained models on disk: their sources, the facts in their files, their tokenizers; without torch."""

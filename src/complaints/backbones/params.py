@@ -1,4 +1,4 @@
-"""Parameters of the stage tokenize: the part of a model's entry that decides its tokens."""
+"""Parameters of the stage tokenize: the keys of a model's entry that decide its tokens."""
 
 from typing import Annotated, Literal
 

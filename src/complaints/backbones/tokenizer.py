@@ -14,11 +14,11 @@ from complaints.core.files import read_json
 def load_tokenizer(folder: Path) -> Any:
     """Load the fast tokenizer of a model folder, padding on the right.
 
-    Where no token is for padding (decoders), the one that ends a text or the unknown one fills up rows, so that no
-    embedding is added; the attention mask alone says what is padding, never the id.
+    A tokenizer without a padding token (decoders) pads with the end-of-text token, else with the unknown token: no
+    embedding has to be added. Padding is recognised by the attention mask alone, never by the id.
 
     Raises:
-        UserError: if there is none, only a slow one, whose ids may differ, or none of these tokens.
+        UserError: if the folder has no tokenizer, only a slow one, whose ids may differ, or none of these tokens.
     """
     from transformers import AutoTokenizer
 
@@ -27,12 +27,14 @@ def load_tokenizer(folder: Path) -> Any:
     except (OSError, ValueError) as error:
         raise UserError(f"no tokenizer can be loaded from {folder.name}: {str(error).splitlines()[0]}") from None
     if not tokenizer.is_fast:
-        raise UserError(f"{folder.name} has no fast tokenizer (tokenizer.json)")
+        raise UserError(f"{folder.name} has no fast tokenizer (tokenizer.json); take another backbone")
     tokenizer.padding_side = "right"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
         if tokenizer.pad_token is None:
-            raise UserError(f"the tokenizer in {folder.name} has no token to pad with: no pad, eos or unk token")
+            raise UserError(
+                f"the tokenizer in {folder.name} has no token to pad with (pad, eos or unk); take another backbone"
+            )
     return tokenizer
 
 
@@ -47,9 +49,9 @@ def encode(tokenizer: Any, texts: list[str], max_length: int) -> Any:
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
-    """Return the sha256 of all that decides a fast tokenizer's ids: vocabulary, rules, special tokens.
+    """Return the sha256 of a fast tokenizer's vocabulary, rules and special tokens, which decide its ids.
 
-    Truncation and padding are set per call and left out.
+    Truncation and padding are set by each call and left out.
     """
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
     rules.pop("truncation", None)
@@ -58,28 +60,33 @@ def tokenizer_digest(tokenizer: Any) -> str:
 
 
 def check_tokenizer(meta_path: Path, tokenizer: Any) -> None:
-    """Refuse tokens that another tokenizer made: their ids would mean other words to this backbone.
+    """Check that tokens on disk come from this tokenizer; the ids of another one would mean other words.
+
+    Args:
+        meta_path: The record of the stage tokenize, with the digest of its tokenizer.
+        tokenizer: The backbone's tokenizer.
 
     Raises:
-        UserError: if the digest that `tokenize` recorded in `meta_path` is not this tokenizer's.
+        UserError: if the digests differ.
     """
     recorded = read_json(meta_path)["tokenizer_sha256"]
     if recorded != tokenizer_digest(tokenizer):
         raise UserError(
-            f"{meta_path.parent} was made by another tokenizer than the backbone's; run `dvc repro` to tokenize again"
+            f"{meta_path.parent} was made by another tokenizer than that of the backbone; "
+            "run `dvc repro` to tokenize again"
         )
 
 
 def load_token_counter(folder: Path) -> Tokenizer:
-    """Load a model's tokenizer for counting alone: without transformers, which takes a fifth of a gibibyte.
+    """Load a model's tokenizer for counting tokens, without transformers, which takes 200 MiB of memory.
 
     Raises:
-        UserError: if the folder has no tokenizer.json, or it cannot be read.
+        UserError: if tokenizer.json is missing or cannot be read.
     """
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # what the library raises for a missing or broken file is of no kind of its own
-        raise UserError(f"audit.tokenizer: no tokenizer.json can be read in {folder.name}: {error}") from None
+    except Exception as error:  # the library has no exception type for a missing or broken file
+        raise UserError(f"audit.tokenizer: tokenizer.json in {folder.name} cannot be read: {error}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

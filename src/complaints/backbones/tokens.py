@@ -1,4 +1,4 @@
-"""Texts as token ids on disk, tied to the tokenizer that made them."""
+"""Token ids of texts: written by split, read back as flat arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from complaints.backbones.tokenizer import encode
-from complaints.core.files import read_parquet, write_parquet
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import TOKENS_SCHEMA
 
 BATCH_ROWS = 2_000
@@ -22,8 +22,11 @@ class TokenSet:
 
     row_ids: list[str]
     ids: np.ndarray
+    """Token ids, int32 or int64 [tokens]."""
     offsets: np.ndarray
+    """Index of each row's first token, and the number of tokens, int64 [rows + 1]."""
     labels: np.ndarray
+    """Class ids, int64 [rows]."""
 
     @property
     def lengths(self) -> np.ndarray:
@@ -35,10 +38,16 @@ class TokenSet:
 
 
 def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) -> dict[str, int]:
-    """Tokenize one split file into TOKENS_SCHEMA, batch by batch, and return counts for the report.
+    """Write the tokens of one split file in TOKENS_SCHEMA, batch by batch, and return counts for the record.
+
+    Args:
+        tokenizer: The backbone's tokenizer.
+        source: The split file, with row_id, text and label_id.
+        target: The file to replace.
+        max_length: Longest input, in tokens; the rest of a text is cut off.
 
     Returns:
-        rows, tokens, truncated (rows that lost their end to `max_length`), median_tokens, longest.
+        rows, tokens, truncated (rows longer than `max_length`), median_tokens and longest.
     """
     lengths: list[np.ndarray] = []
     truncated = 0
@@ -64,7 +73,7 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) 
 
 
 def encode_texts(tokenizer: Any, texts: list[str], max_length: int) -> TokenSet:
-    """Return the tokens of some texts, cut to `max_length`, without row ids and with zeros for labels."""
+    """Return the tokens of texts, cut to `max_length`; row ids are empty and labels zero."""
     ids = encode(tokenizer, texts, max_length)["input_ids"]
     return TokenSet(
         row_ids=[],
@@ -75,7 +84,7 @@ def encode_texts(tokenizer: Any, texts: list[str], max_length: int) -> TokenSet:
 
 
 def read_tokens(path: Path) -> TokenSet:
-    """Read one split's tokens; the ids are the Parquet column's own values, not copied row by row."""
+    """Return one split's tokens; the ids are the memory of the Parquet column, not a copy."""
     table = read_parquet(path).combine_chunks()
     column = table["input_ids"].chunk(0) if table.num_rows else pa.array([], pa.list_(pa.int32()))
     offsets = column.offsets.to_numpy().astype(np.int64)

@@ -8,7 +8,7 @@ from complaints.core.config import Count, Positive, Section, Seed
 
 
 class BaselineParams(Section):
-    """TF-IDF and logistic regression."""
+    """Settings of TF-IDF and logistic regression."""
 
     max_features: Count
     ngram_max: Annotated[int, Field(ge=1, le=5)]

@@ -1,4 +1,4 @@
-"""A fitted TF-IDF pipeline on disk, without pickles and with the same bytes for the same model."""
+"""Storage of a fitted TF-IDF pipeline, without pickles and with equal bytes for equal models."""
 
 import importlib.metadata
 import json
@@ -12,11 +12,11 @@ import skops.io
 
 from complaints.baseline.params import BaselineParams
 from complaints.baseline.tfidf import TfidfModel
+from complaints.core.config import check
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, write_json
 
 MODEL_FILE = "tfidf.skops"
-
 SETTINGS_FILE = "tfidf.json"
 
 TRUSTED_TYPES = {
@@ -34,17 +34,14 @@ TRUSTED_TYPES = {
     "sklearn.linear_model._logistic.LogisticRegression",
     "sklearn.pipeline.Pipeline",
 }
-"""All that a stored model is made of; a file that names any other type is refused unread."""
+"""Types in a stored model. A file with any other type is refused before anything is built from it."""
 
 
 def save(model: TfidfModel, folder: Path) -> None:
-    """Write tfidf.skops (the pipeline, loadable with skops alone) and tfidf.json (settings, versions, its sha256).
-
-    Equal models give equal bytes.
-    """
-    # Memory addresses that scikit-learn keeps to check the stop words once only.
+    """Write tfidf.skops (the pipeline, loadable with skops alone) and tfidf.json (settings, versions, its SHA-256)."""
+    # A memory address by which scikit-learn remembers that it has checked the stop words.
     vars(model.pipeline["tfidf"]).pop("_stop_words_id", None)
-    # As NumPy integers, which scikit-learn leaves there, every term would get a file of its own in the archive.
+    # scikit-learn leaves NumPy integers, each of which skops would store as a separate file of the archive.
     vocabulary = model.pipeline["tfidf"].vocabulary_
     model.pipeline["tfidf"].vocabulary_ = {term: int(column) for term, column in vocabulary.items()}
     (folder / MODEL_FILE).write_bytes(_canonical(skops.io.dumps(model.pipeline)))
@@ -58,31 +55,32 @@ def save(model: TfidfModel, folder: Path) -> None:
 
 
 def load(folder: Path) -> TfidfModel:
-    """Read what `save` wrote.
+    """Return the model written by `save`.
 
     Raises:
-        UserError: if a file is missing or changed, or the model names a type outside `TRUSTED_TYPES`.
+        UserError: if a file is missing or changed, or the model has a type outside `TRUSTED_TYPES`.
     """
     path = folder / MODEL_FILE
     settings = read_json(folder / SETTINGS_FILE)
     if not path.is_file():
         raise UserError(f"{path} is missing; run `dvc repro` to make it")
     if file_digest(path) != settings["sha256"]:
-        raise UserError(f"{path} is not the file that {folder / SETTINGS_FILE} describes; run `dvc repro` to make it")
+        raise UserError(f"{path} differs from the SHA-256 in {folder / SETTINGS_FILE}; run `dvc repro` to rebuild it")
     try:
         with zipfile.ZipFile(path) as archive:
             schema = json.loads(archive.read("schema.json"))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise UserError(f"{path} is not a skops file ({error}); run `dvc repro` to make it") from None
+        raise UserError(f"{path} is not a skops file ({error}); run `dvc repro` to rebuild it") from None
     if untrusted := {_type_name(node) for node in schema_nodes(schema)} - TRUSTED_TYPES:
-        raise UserError(f"{path} names types that no baseline is made of ({', '.join(sorted(untrusted))}); delete it")
-    return TfidfModel(skops.io.load(path, trusted=[]), settings["classes"], BaselineParams(**settings["params"]))
+        raise UserError(f"{path} has types that no baseline has ({', '.join(sorted(untrusted))}); delete it")
+    params = check(BaselineParams, settings["params"], folder / SETTINGS_FILE, prefix=("params",))
+    return TfidfModel(skops.io.load(path, trusted=[]), settings["classes"], params)
 
 
 def _canonical(archive: bytes) -> bytes:
-    """Return a skops archive without what differs between two runs: dates, and memory addresses as ids and names.
+    """Return a skops archive without content that differs between runs: dates, and memory addresses as ids and names.
 
-    skops uses the ids to restore objects that occur twice as one object, which no part of the pipeline needs.
+    skops uses the ids to restore an object that occurs twice as one object, which the pipeline does not need.
     """
     buffer = BytesIO()
     with zipfile.ZipFile(BytesIO(archive)) as source, zipfile.ZipFile(buffer, "w") as target:
@@ -102,7 +100,7 @@ def _canonical(archive: bytes) -> bytes:
 
 
 def schema_nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield every node of a skops schema that names a type, parents first."""
+    """Yield every node of a skops schema that has a type, parents first."""
     if isinstance(schema, dict):
         if "__class__" in schema:
             yield schema

@@ -16,7 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, Strin
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import SequenceNode
 
 from complaints.core.errors import UserError
 
@@ -56,14 +57,16 @@ Listed = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
 """A list with at least one item."""
 
 
-def rule(key: str, message: str) -> PydanticCustomError:
+def rule(key: str | tuple[str | int, ...], message: str) -> PydanticCustomError:
     """Return the error for a validator of several keys to raise.
 
     Args:
-        key: The key to change, relative to the mapping of the validator.
+        key: The key to change, relative to the mapping of the validator: dotted, or a tuple of keys and indices.
         message: Continues the sentence that begins with the key: "is 3, but ...".
     """
-    return PydanticCustomError("rule", "{message}", {"key": key, "message": message})
+    return PydanticCustomError(
+        "rule", "{message}", {"key": tuple(key.split(".")) if isinstance(key, str) else key, "message": message}
+    )
 
 
 class PlainConstructor(SafeConstructor):
@@ -89,7 +92,7 @@ def read_yaml(path: str | Path) -> Any:
         return yaml.load(Path(path))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run this at the root of the project") from None
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = str(getattr(error, "problem", None) or error).splitlines()[0]
@@ -161,7 +164,8 @@ def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, 
     unknown = [error for error in errors if error["type"] == "extra_forbidden"]
     missing = [error for error in errors if error["type"] == "missing"]
     first = (unknown or missing or errors)[0]
-    location = (*prefix, *first["loc"])
+    # pydantic ends the location of a wrong key, as opposed to a wrong value, with "[key]".
+    location = (*prefix, *(step for step in first["loc"] if step != "[key]"))
     if unknown:
         known = _known_keys(kind, first["loc"][:-1])
         problem = f"unknown key {_dotted(location)}{_nearest(str(location[-1]), known)}"
@@ -171,7 +175,7 @@ def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, 
         location = location[:-1]
         problem = f"{_dotted(location) or 'the file'} lacks {', '.join(names)}"
     elif first["type"] == "rule":
-        location = (*location, *first["ctx"]["key"].split("."))
+        location = (*location, *first["ctx"]["key"])
         problem = f"{_dotted(location)} {first['msg']}"
     elif first["type"] in ("model_type", "dict_type"):
         problem = f"{_dotted(location) or 'the file'} must be a mapping of keys to values, not {first['input']!r}"
@@ -203,7 +207,7 @@ def _known_keys(kind: Any, location: Sequence[str | int]) -> list[str]:
         models = list(_sections_in(kind))
         field = next((model.model_fields[str(step)] for model in models if step in model.model_fields), None)
         kind = field.annotation if field else kind
-    return [name for model in _sections_in(kind) for name in model.model_fields]
+    return [field.alias or name for model in _sections_in(kind) for name, field in model.model_fields.items()]
 
 
 def _sections_in(kind: Any) -> Iterator[type[Section]]:
@@ -224,10 +228,10 @@ def line_of(path: str | Path, location: Sequence[str | int]) -> int | None:
     line = None
     for step in location:
         children: Sequence[Any] = node.value if node is not None and not isinstance(node.value, str) else ()
-        if isinstance(step, int):
-            found: Sequence[Any] = [(item, item) for item in children[step : step + 1]]
+        if isinstance(node, SequenceNode):
+            found: Sequence[Any] = [(item, item) for item in children[step : step + 1]] if isinstance(step, int) else ()
         else:
-            found = [(key, value) for key, value in children if key.value == step]
+            found = [(key, value) for key, value in children if key.value == str(step)]
         if not found:
             break
         line, node = found[0][0].start_mark.line + 1, found[0][1]

@@ -1,39 +1,32 @@
-"""What a complaint's text is made of: its words, its redaction marks, and the key that its copies share."""
+"""Normalised texts: exact duplicates share their normal form and its hash."""
 
 import hashlib
 import re
-from collections.abc import Iterator
 
-import pyarrow as pa
-
-BATCH_ROWS = 8192
 KEY_BYTES = 8
 
-REDACTED = re.compile(r"X(?<![A-Za-z]X)X+(?![A-Za-z])")
-"""A run of capital X that stands for removed words; no letter may touch it, which keeps names such as Maxx and XXL.
+# A run of capital X. The first X precedes the look-behind because a pattern that starts with a literal is searched many
+# times faster.
+_RUN = r"X(?<![A-Za-z]X)X+"
+_NO_LETTER = r"(?![A-Za-z])"
 
-The first X stands before the look-behind because a pattern that begins with a letter is searched many times faster.
-"""
+REDACTED = re.compile(_RUN + _NO_LETTER)
+"""A run of capital X in place of redacted words. No letter may touch it, so names such as Maxx and XXL do not match."""
 
-# Dates become XX/XX/XXXX or, with the year left in, XX/XX/2016; amounts become {$12.00}.
-_MARK = re.compile(r"X(?<![A-Za-z]X)X+(?:/X{2,}/(?:X{2,}|\d{2,4}))?(?![A-Za-z])")
+# A redacted date is XX/XX/XXXX or, if the year is kept, XX/XX/2016; a redacted amount is {$12.00}.
+_MARK = re.compile(_RUN + r"(?:/X{2,}/(?:X{2,}|\d{2,4}))?" + _NO_LETTER)
 _AMOUNT = re.compile(r"\{\$[\d,. ]*\}")
 _MARKS = re.compile(r"#(?:\s*#)+")
 _WORD = re.compile(r"\w")
-# Joiners, direction marks, soft hyphens, the byte order mark: two texts that differ in these look the same.
+# Joiners, direction marks, soft hyphens, the byte order mark: texts that differ only in these look the same.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
-def count_words(text: str) -> int:
-    """Return the number of words, which are runs of anything but white space."""
-    return len(text.split())
+def normalize_text(text: str) -> str:
+    """Return the normal form of a text, which its exact duplicates share.
 
-
-def normalise(text: str) -> str:
-    """Return the form that copies of a text share.
-
-    Redacted words and dates and amounts become one `#` however many stand in a row, since each filing of a template
-    letter is redacted anew; then characters without a width are dropped, case is folded and white space is collapsed.
+    Redacted words, dates and amounts become one `#`, however many follow each other, because each filing of a template
+    letter is redacted separately. Zero-width characters are removed, case is folded and white space is collapsed.
     """
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
@@ -41,24 +34,11 @@ def normalise(text: str) -> str:
 
 
 def text_key(normal: str, row_id: str) -> int:
-    """Return the key, of 64 bits, that all copies of a text have in common, given its normalised form.
+    """Return the 64-bit key of a text, which its exact duplicates share, given its normal form.
 
-    A text that normalises to nothing but marks and punctuation says nothing about being a copy: it gets a key of its
-    own, made from `row_id`. At four million texts the odds that any two keys collide are below one in a million.
+    A normal form of marks and punctuation alone is no evidence of duplication; its key is a hash of `row_id` instead.
+    Among four million texts, the probability of any collision is below one in a million.
     """
-    # No normalised text holds a line break, so that the two kinds of key cannot meet.
+    # A normal form has no line break, so the two kinds of key have distinct sources.
     source = normal if _WORD.search(normal) else f"\n{row_id}"
     return int.from_bytes(hashlib.sha256(source.encode()).digest()[:KEY_BYTES], "big")
-
-
-def each_text(texts: pa.ChunkedArray) -> Iterator[str]:
-    """Yield the strings of a column one by one, without ever holding all of them as Python objects."""
-    for chunk in texts.chunks:
-        for start in range(0, len(chunk), BATCH_ROWS):
-            yield from chunk.slice(start, BATCH_ROWS).to_pylist()
-
-
-def group_keys(texts: pa.ChunkedArray, row_ids: pa.ChunkedArray) -> Iterator[str]:
-    """Yield the key of each row's text, as 16 hexadecimal digits."""
-    for text, row_id in zip(each_text(texts), each_text(row_ids), strict=True):
-        yield f"{text_key(normalise(text), row_id):016x}"

@@ -1,1 +1,1 @@
-"""Training and inference machinery: device, distributed runs, batches, checkpoints, schedules."""
+"""Training and inference machinery: device, distributed processes, batches, training loop, checkpoints, schedules."""

@@ -1,4 +1,4 @@
-"""Batches of rows of similar length, pure functions of seed and epoch, and the arguments of a model for them."""
+"""Batches of rows of similar length as functions of seed and epoch, and a model's arguments for them."""
 
 import itertools
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import torch
 
 from complaints.backbones.tokens import TokenSet
 
-# Padded batches are as wide as the next multiple of this: few shapes to compile for, and good ones for tensor cores.
 WIDTH_MULTIPLE = 8
+"""Padded widths are rounded up to a multiple of this: few shapes to compile for, and fast ones on tensor cores."""
 
-# Rows are shuffled, cut into pools of this many batches and sorted by length within a pool: batches then hold
-# rows of like length (little padding) while their make-up still changes from epoch to epoch.
 POOL_BATCHES = 32
+"""Rows are shuffled, cut into pools of this many batches and sorted by length within a pool. Batches then have rows of
+similar length (little padding), and still change from epoch to epoch."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def epoch_batches(
 ) -> list[np.ndarray]:
     """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
 
-    The result depends on the arguments alone, so a resumed run has the batches of one that was never stopped.
+    The result depends on the arguments alone, so a resumed run has the batches of an uninterrupted one.
 
     Args:
         lengths: Number of tokens of each row, int [rows].
@@ -61,12 +61,12 @@ def epoch_batches(
 
 
 def step_seed(seed: int, epoch: int, batch: int, micro_batch: int = 0) -> int:
-    """Return the seed of the dropout of a micro-batch, a pure function of its position in the run."""
+    """Return the seed of a micro-batch's dropout, a function of its position in the run."""
     return int(np.random.SeedSequence([seed, epoch, batch, micro_batch]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Return the row numbers of each batch, longest rows first: memory then runs out at once or never."""
+    """Return the row numbers of each batch, longest rows first: memory then runs out in the first batch or never."""
     order = np.argsort(-lengths, kind="stable")
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
@@ -76,7 +76,7 @@ def padded(
 ) -> dict[str, torch.Tensor]:
     """Return `input_ids` and `attention_mask`, int64 [rows, width], padded on the right.
 
-    The width is the smallest multiple of `multiple` that holds the longest row.
+    The width is the length of the longest row, rounded up to a multiple of `multiple`.
     """
     starts = tokens.offsets[rows]
     lengths = tokens.offsets[rows + 1] - starts
@@ -100,7 +100,12 @@ def model_inputs(
 
 
 def _cut_padded(lengths: np.ndarray, batch_tokens: int) -> list[int]:
-    """Return the first row of each batch, of rows in ascending length, so that rows x width fits the token budget."""
+    """Return the start of each batch and the end of the last: rows x width fits the token budget.
+
+    Args:
+        lengths: Number of tokens of each row, ascending, int [rows].
+        batch_tokens: Tokens of a batch at most, padding included.
+    """
     widths = -(-lengths // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
     starts = [0]
     while starts[-1] < len(widths):
@@ -111,7 +116,12 @@ def _cut_padded(lengths: np.ndarray, batch_tokens: int) -> list[int]:
 
 
 def _cut_packed(lengths: np.ndarray, batch_tokens: int) -> list[int]:
-    """Return the first row of each batch, of rows in any order, so that their tokens fit the token budget."""
+    """Return the start of each batch and the end of the last: its tokens fit the token budget.
+
+    Args:
+        lengths: Number of tokens of each row, in any order, int [rows].
+        batch_tokens: Tokens of a batch at most.
+    """
     ends = np.cumsum(lengths)
     starts = [0]
     while starts[-1] < len(lengths):
@@ -125,12 +135,12 @@ def token_budget_batches(
 ) -> list[np.ndarray]:
     """Return the row numbers of each batch of an epoch; every row occurs exactly once, or as often as in `drawn`.
 
-    The result depends on the arguments alone. Padded batches hold rows of similar length, from pools as in
-    `epoch_batches`; packed batches have no padding to save and are cut from the shuffled rows.
+    The result depends on the arguments alone. Padded batches have rows of similar length, from pools as in
+    `epoch_batches`; packed batches have no padding and are cut from the shuffled rows.
 
     Args:
         lengths: Number of tokens of each row, int [rows].
-        batch_tokens: Tokens of a batch at most, padding included; a longer row is a batch of its own.
+        batch_tokens: The token budget: tokens of a batch at most, padding included; a longer row is a batch of its own.
         seed: Seed of the run.
         epoch: Number of the epoch.
         packed: Whether batches are computed without padding.

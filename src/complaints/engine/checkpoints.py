@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: complete or absent, never pickled, tied to the run config by its digest."""
+"""Checkpoints of a training run: complete or absent, without pickle, identified by the digest of the run config."""
 
 import hashlib
 import json
@@ -21,15 +21,15 @@ KEPT = 2
 
 
 def json_digest(value: Any) -> str:
-    """Return the sha256 of a JSON-able value; that of a run config is the run's id."""
+    """Return the sha256 of a value as JSON; that of a run config is the run's id."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def code_digest(packages: Iterable[str]) -> str:
-    """Return a digest of the modules in these packages of `complaints`: other code must not resume a run.
+    """Return the sha256 of the modules in these packages of `complaints`: a run resumes under the same code only.
 
     Args:
-        packages: Names of the packages that decide the result; a test holds them against dvc.yaml.
+        packages: Names of the packages that decide the result; a test compares them with dvc.yaml.
     """
     root = Path(__file__).parents[1]
     return hash_files(sorted(file for package in packages for file in (root / package).rglob("*.py")))
@@ -37,7 +37,7 @@ def code_digest(packages: Iterable[str]) -> str:
 
 @dataclass
 class Progress:
-    """Progress of a run: the next batch to train on is batch `batch` of epoch `epoch` (both from 0)."""
+    """Progress of a run: the next step is batch `batch` of epoch `epoch` (both from 0)."""
 
     epoch: int = 0
     batch: int = 0
@@ -49,9 +49,9 @@ class Progress:
 
 
 def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the parameters that training changes, shared ones once.
+    """Return the parameters that training changes by name, shared ones once.
 
-    A checkpoint holds these alone: the others keep their initial weights, which the run config names by digest.
+    Checkpoints contain only these: the others keep their initial weights, whose digest is in the run config.
     """
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
@@ -75,7 +75,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.T
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in flat.items():
         index, _, name = key.partition(".")
-        # A copy: the tensor is mapped from a file that will be removed, and whose disk space would not be freed.
+        # A copy: the loaded tensor is a map of its file, whose disk space would stay in use after its removal.
         state.setdefault(int(index), {})[name] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
@@ -83,13 +83,16 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.T
 class Checkpoints:
     """The checkpoints of one run, in a folder named by the run's id.
 
-    A run with another config looks into another folder, so it can never resume from this one.
+    A run with another config has another folder, so it can never resume from this one.
     """
 
     def __init__(self, root: Path, run_id: str, writes: bool = True) -> None:
-        """Keep the checkpoints of the run `run_id` under `root`; those of other runs stay untouched.
+        """Keep the checkpoints of the run `run_id` under `root`, apart from those of other runs.
 
-        Of several processes that train together, all read and one writes.
+        Args:
+            root: Folder of all runs.
+            run_id: Digest of the run config.
+            writes: Whether this process writes; of distributed processes all read and rank 0 writes.
         """
         self.folder = root / run_id[:32]
         self.writes = writes
@@ -113,29 +116,29 @@ class Checkpoints:
                 "digests": {name: file_digest(folder / name) for name in ("model", "optimizer")},
                 "scaler": scaler.state_dict() if scaler is not None else {},
             }
-            # The marker is written last: a folder without it, or with other digests, does not count.
+            # The state is written last: a folder without it, or with other digests, is not a complete checkpoint.
             write_json(folder / STATE_FILE, {"state": state, "sha256": json_digest(state)})
         for old in sorted(self.folder.glob("step-*"))[:-KEPT]:
             shutil.rmtree(old)
 
     def _sweep(self) -> None:
-        """Remove the temporary files of killed processes."""
+        """Remove temporary files that killed processes left."""
         for left in self.folder.glob(".*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> Progress | None:
-        """Restore the newest complete checkpoint; return None when there is none.
+        """Restore the newest complete checkpoint and return its progress, None without a checkpoint.
 
-        A damaged checkpoint is named on standard error, and the one before it is tried.
+        A damaged checkpoint is reported on standard error, and the one before it is restored.
         """
         for folder in sorted(self.folder.glob("step-*"), reverse=True):
             try:
-                marker = json.loads((folder / STATE_FILE).read_text())
-                state = marker["state"]
-                if marker["sha256"] != json_digest(state) or any(
+                stored = json.loads((folder / STATE_FILE).read_text())
+                state = stored["state"]
+                if stored["sha256"] != json_digest(state) or any(
                     file_digest(folder / name) != digest for name, digest in state["digests"].items()
                 ):
-                    raise ValueError("its digests do not match")
+                    raise ValueError("its digests differ")
                 weights, moments = load_file(folder / "model"), load_file(folder / "optimizer")
             except (OSError, ValueError, KeyError, SafetensorError) as error:
                 print(f"note: checkpoint {folder.name} is damaged and skipped: {error}", file=sys.stderr)
@@ -159,6 +162,6 @@ class Checkpoints:
         _restore(model, load_file(self.best_weights))
 
     def discard(self) -> None:
-        """Remove the checkpoints of this run; call it once the outputs are complete."""
+        """Remove the checkpoints of this run; call this after the outputs are complete."""
         if self.writes:
             shutil.rmtree(self.folder, ignore_errors=True)

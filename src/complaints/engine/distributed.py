@@ -1,6 +1,6 @@
-"""One training run in several processes: the rows that each computes, and the results that all exchange.
+"""Distributed training and inference: the rows of each process, and the exchange of results.
 
-The processes are started by `torchrun` or `accelerate launch`, which tell each its rank in the environment.
+`torchrun` or `accelerate launch` starts the processes and sets the rank of each in its environment.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,17 @@ from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwar
 
 from complaints.engine.device import be_deterministic, keep_freed_memory
 
-# The others wait while the first process fits a linear probe or writes a checkpoint.
+# The other ranks wait while rank 0 fits a linear probe or writes a checkpoint.
 TIMEOUT = timedelta(hours=2)
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Return the link to device, precision and the other processes."""
+    """Return the link to device, precision and the other processes.
+
+    Args:
+        device: `cuda` or `cpu`.
+        precision: `fp32`, `bf16` or `fp16`.
+    """
     if device == "cpu":
         keep_freed_memory()
     else:
@@ -25,7 +30,7 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     return Accelerator(
         cpu=device == "cpu",
         mixed_precision="no" if precision == "fp32" else precision,
-        # No model here has buffers that training changes.
+        # Buffers are not broadcast: training changes none of them.
         kwargs_handlers=[
             InitProcessGroupKwargs(timeout=TIMEOUT),
             DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True),
@@ -35,21 +40,23 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """The rows of a batch that one process computes at once."""
+    """The rows of a batch in one forward and backward pass of one process."""
 
     index: int
-    """Number of the micro-batch among those of all processes."""
+    """Index among the micro-batches of all processes."""
     positions: np.ndarray
     """Positions of the rows in the batch, int64."""
     counts: bool
-    """False for a stand-in: the batch has no row for this micro-batch, but all processes must take part in the step."""
+    """False for a placeholder without a share in the loss: small batches have fewer rows than there are micro-batches,
+    but every process must take part in every exchange of gradients."""
 
 
 def micro_batches(rows: int, process: int, processes: int, accumulation: int) -> list[MicroBatch]:
     """Return the micro-batches of one process, of a batch cut into `processes` x `accumulation` of them.
 
-    The cut depends on the number of micro-batches alone: two processes compute what one does with twice the
-    accumulation. Rows are dealt out in turn, so that micro-batches of a batch in order of length are alike.
+    The cut depends on the number of micro-batches alone: two processes compute the same micro-batches as one process
+    with twice the accumulation. Rows are dealt out in turn, so that the micro-batches of a batch sorted by length have
+    similar lengths.
 
     Args:
         rows: Number of rows of the batch.
@@ -67,7 +74,7 @@ def micro_batches(rows: int, process: int, processes: int, accumulation: int) ->
 
 
 def share_batches(accelerator: Accelerator, batches: list[np.ndarray]) -> list[np.ndarray]:
-    """Return the batches that this process infers; with fewer batches than processes, some are computed twice."""
+    """Return the batches of this process in inference; with fewer batches than processes, some are computed twice."""
     return batches[accelerator.process_index :: accelerator.num_processes] or batches[:1]
 
 

@@ -1,4 +1,4 @@
-"""Divergence of a training run, judged by its history alone, so that a resumed run is judged the same."""
+"""Divergence checks of a training run, functions of its history alone: a resumed run has the same results."""
 
 import math
 import statistics
@@ -8,29 +8,29 @@ from typing import Any
 DIVERGED = 3.0
 """Training has diverged when its loss exceeds this multiple of a uniform prediction's loss."""
 WINDOW = 20
-"""Number of steps judged together: training may recover from a few bad ones."""
+"""Number of steps in a check: training may recover from a few steps with a large loss."""
 
 
 @dataclass(frozen=True)
 class DivergenceCheck:
-    """The check of losses and gradients against those of a uniform prediction."""
+    """Checks of losses, against the uniform-prediction loss, and of gradients."""
 
     uniform_loss: float
     """Expected loss of a uniform prediction."""
     advice: str
-    """Likely cause and remedy: the end of a message."""
+    """Likely cause and remedy, the end of a message."""
     scaled: bool
-    """Whether fp16's scaling of the loss is on: it skips steps whose gradients overflow, which is not a problem."""
+    """Whether the loss is scaled for fp16: steps whose gradients overflow are then skipped, which is not a problem."""
 
     def is_sound(self, steps: list[dict[str, Any]]) -> bool:
-        """Return whether the state after these steps is worth a checkpoint: none of the last ones was bad."""
+        """Return whether the state after these steps may be saved: none of the last losses exceeds the limit."""
         return all(step["loss"] <= DIVERGED * self.uniform_loss for step in steps[-WINDOW:])
 
     def step_problem(self, steps: list[dict[str, Any]]) -> str | None:
-        """Return the problem after a step, its likely cause and remedy, in one line; None if there is none.
+        """Return the problem after a step with its likely cause and remedy, in one line, or None.
 
         Args:
-            steps: The history, rows with step, loss and gradient_norm (None where it was not finite).
+            steps: The history; each row has step, loss and gradient_norm (None if it was not finite).
         """
         step, loss, norm = (steps[-1][name] for name in ("step", "loss", "gradient_norm"))
         if not math.isfinite(loss):
@@ -46,12 +46,12 @@ class DivergenceCheck:
         return None
 
     def validation_problem(self, epoch: int, loss: float) -> str | None:
-        """Return the problem with the validation loss after an epoch, 0 being the initial weights; None without."""
+        """Return the problem with the validation loss after an epoch, or None; epoch 0 is before the first step."""
         if math.isfinite(loss):
             return None
         if epoch == 0:
             return (
-                f"the validation loss is {loss} before any step: the backbone's weights are not finite, or too large "
-                "for the precision; set precision: fp32 or take another backbone"
+                f"the validation loss is {loss} before the first step: the backbone's weights are not finite, or too "
+                "large for the precision; set precision: fp32 or take another backbone"
             )
         return f"the validation loss is {loss} after epoch {epoch}, {self.advice}"

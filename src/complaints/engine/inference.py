@@ -1,4 +1,4 @@
-"""What a model makes of every row of a split, batch by batch."""
+"""Inference: a model's outputs for every row of a split, batch by batch."""
 
 from collections.abc import Callable
 
@@ -15,34 +15,37 @@ INFERENCE_ROWS = 64
 
 
 def hidden_bar(accelerator: Accelerator) -> bool | None:
-    """Return what tells tqdm to draw a bar on the first process's terminal alone."""
+    """Return tqdm's argument `disable`: None draws a bar on a terminal, and ranks above 0 never draw one."""
     return None if accelerator.is_main_process else True
 
 
 @torch.inference_mode()
 def infer(
-    accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, what: str
+    accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, title: str
 ) -> np.ndarray:
-    """Return `forward` of every row in order, float32 [rows, width]; the model is left in evaluation mode by callers.
+    """Return the outputs of `forward` for every row in order, float32 [rows, width].
 
-    Several processes share the rows, and each returns all.
+    Distributed processes share the rows, and each returns all of them. The caller puts the model into evaluation mode.
 
     Args:
-        accelerator: Decides device and precision.
-        forward: Takes what `model_inputs` gives for the rows, and gives [rows, width].
+        accelerator: The link to device, precision and the other processes.
+        forward: Takes the arguments that `model_inputs` returns for some rows, and returns [rows, width].
         examples: The rows.
-        pad_id: Id that fills up short rows.
-        what: Name for the progress bar.
+        pad_id: Token id of padding.
+        title: Title of the progress bar.
+
+    Raises:
+        UserError: if there are no rows.
     """
     result: np.ndarray | None = None
     batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
-    for rows in tqdm(batches, desc=what, leave=False, disable=hidden_bar(accelerator)):
+    for rows in tqdm(batches, desc=title, leave=False, disable=hidden_bar(accelerator)):
         with accelerator.autocast():
             output = forward(**model_inputs(examples, rows, pad_id, accelerator.device))
         if result is None:
             result = np.empty((len(examples), output.shape[1]), dtype=np.float32)
         result[rows] = output.float().cpu().numpy()
     if result is None:
-        raise UserError(f"no rows for {what}")
+        raise UserError(f"no rows for {title}")
     fill_rows(accelerator, result, batches)
     return result

@@ -1,4 +1,4 @@
-"""The training loop: forward, loss, backward, step, validate, checkpoint; fine-tuning and pretraining share it."""
+"""The training loop of fine-tuning and pretraining: forward, loss, backward, step, validation, checkpoint."""
 
 import math
 from collections.abc import Callable
@@ -26,17 +26,17 @@ class Batch(Protocol):
 
     @property
     def normaliser(self) -> float:
-        """The loss of the step is the sum of the losses divided by this."""
+        """The loss normaliser: the step's loss is the sum of the losses divided by this."""
 
     @property
     def weight(self) -> float:
-        """The loss in the history is the sum of the losses divided by this, the weight of the batch's rows."""
+        """The total weight of the rows: the loss in the history is the sum of the losses divided by this."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
 
     def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """Return the model's arguments and the targets of the rows at these positions of the batch."""
+        """Return the model's arguments and the targets for the rows at these positions in the batch."""
 
 
 class EpochBatches(Protocol):
@@ -46,14 +46,14 @@ class EpochBatches(Protocol):
         """Return the number of batches."""
 
     def __getitem__(self, index: int) -> Batch:
-        """Return a batch; it depends on the arguments of the epoch and on `index` alone."""
+        """Return a batch, a function of the run's seed, the epoch and `index` alone."""
 
 
 class Task(Protocol):
-    """What a model is trained for."""
+    """The objective of a training: its batches, its loss and its validation."""
 
     def epoch(self, epoch: int) -> EpochBatches:
-        """Return the batches of an epoch, a pure function of the run's seed and the epoch."""
+        """Return the batches of an epoch, a function of the run's seed and the epoch alone."""
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return the sum of the losses, a scalar, from the model's float32 outputs."""
@@ -69,22 +69,22 @@ class LoopSettings:
     seed: int
     epochs: int
     patience: int | None
-    """Epochs without a better score before training stops; None never stops early."""
+    """Epochs without a better score after which training stops; with None it never stops early."""
     accumulation: int
     """Micro-batches per step and process."""
     peak_learning_rate: float
-    """The learning rate that the history shows, times the schedule's factor."""
+    """The peak of the learning rate in the history; each group of the optimizer has its own."""
     warmup_fraction: float
     schedule: str
     max_grad_norm: float
     checkpoint_steps: int
     initial_counts: bool = True
-    """Whether the weights before the first step may be the best."""
+    """Whether the initial weights may be the best epoch's."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """Everything that stays the same from the first step of a run to the last."""
+    """A training run, ready for `train`."""
 
     accelerator: Accelerator
     model: nn.Module
@@ -95,19 +95,19 @@ class Training:
     check: DivergenceCheck
     checkpoints: Checkpoints
     steps: int
-    """Steps of all epochs."""
+    """Number of steps of all epochs."""
 
 
 def _train_step(
     run: Training, prepared: nn.Module, batch: Batch, position: tuple[int, int]
 ) -> tuple[float, float | None]:
-    """Do one step of descent.
+    """Do one step of the optimizer.
 
     Args:
         run: The training.
-        prepared: The model under accelerate.
+        prepared: The model as accelerate wraps it.
         batch: The rows of the step.
-        position: Epoch and index of the batch; dropout is a function of the seed, these and the micro-batch.
+        position: Epoch and index of the batch; with the run's seed and the micro-batch they seed dropout.
 
     Returns:
         The loss, and the norm of the gradients before clipping, None if it is not finite.
@@ -119,11 +119,11 @@ def _train_step(
     for micro_batch in mine:
         inputs, targets = batch.select(micro_batch.positions)
         torch.manual_seed(step_seed(settings.seed, *position, micro_batch.index))
-        # Gradients accumulate here and are exchanged between processes once, with the last micro-batch.
+        # Gradients accumulate locally and are exchanged between processes once, with the last micro-batch.
         with accelerator.no_sync(prepared) if micro_batch is not mine[-1] else nullcontext():
             scale = 1 / batch.normaliser if micro_batch.counts else 0.0
             loss = run.task.loss(prepared(**inputs).float(), targets) * scale
-            # Gradients are averaged between processes; the step needs their sum.
+            # The exchange averages gradients over processes; the step needs their sum.
             accelerator.backward(loss * processes)
         total += loss.detach()
     norm = float(accelerator.clip_grad_norm_(prepared.parameters(), settings.max_grad_norm))
@@ -143,7 +143,7 @@ def _save(run: Training, progress: Progress) -> None:
 
 
 def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: Any) -> None:
-    """Do the steps of an epoch that are left."""
+    """Do the remaining steps of an epoch."""
     settings = run.settings
     batches = run.task.epoch(progress.epoch)
     run.model.train()
@@ -167,7 +167,7 @@ def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: An
 
 
 def _close_epoch(run: Training, progress: Progress) -> None:
-    """Validate, record the scores, and keep the weights when they are the best so far."""
+    """Validate, record the scores, and keep the weights if they are the best so far."""
     scores = run.task.validate()
     losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
     row = {
@@ -196,26 +196,27 @@ def train(
 ) -> Progress:
     """Train the model in place and leave it in evaluation mode at its best epoch, or the last without validation.
 
-    Epoch 0 is the model before any step, so that good initial weights are never lost to bad training.
+    Epoch 0 is the validation of the initial weights: bad training cannot replace better initial weights.
 
-    A step depends on the weights, the optimizer and its own number alone: batches and dropout are functions of (seed,
-    epoch, batch). Training killed at any step therefore resumes from the newest complete checkpoint and ends with the
-    same bytes. Several processes each compute their micro-batches of every step and hold the same weights.
+    A step is a function of the weights, the state of the optimizer and the step's number: batches and dropout are
+    functions of seed, epoch and index. Training killed at any step therefore resumes from the newest complete
+    checkpoint and ends with the same bytes. Each of several distributed processes computes its micro-batches of every
+    step, and all have the same weights.
 
     Args:
         run: The training.
-        initialise: Sets the initial weights of the head; called when there is no checkpoint to resume from.
+        initialise: Sets the initial weights of the head; called if there is no checkpoint to resume from.
         on_epoch: Called after each epoch with the progress so far.
 
     Raises:
-        UserError: if training diverges; the checkpoints before stay where they are.
+        UserError: if training diverges; earlier checkpoints are kept.
     """
     accelerator, checkpoints, settings = run.accelerator, run.checkpoints, run.settings
     progress = checkpoints.resume(run.model, run.optimizer, accelerator.scaler)
     resumed = progress is not None
     if not resumed and initialise is not None:
         initialise()
-    # Other processes take the weights of the first one here.
+    # The other ranks receive the weights of rank 0 here.
     prepared = accelerator.prepare(run.model)
     progress = progress or Progress()
     report = on_epoch or (lambda progress: None)

@@ -1,4 +1,4 @@
-"""AdamW over parameters with learning rates of their own."""
+"""AdamW with a peak learning rate for each parameter."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,11 @@ from torch import nn
 
 
 def make_adamw(rates: Iterable[tuple[nn.Parameter, float]], weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW (Loshchilov and Hutter 2019); matrices decay, biases and norms (tensors of one dimension) do not.
+    """Return AdamW (Loshchilov and Hutter 2019) without weight decay on biases and norms (tensors of one dimension).
 
     Args:
-        rates: Each parameter to train with its peak learning rate, which its group has as `peak_lr`.
-        weight_decay: Of the matrices.
+        rates: Each trainable parameter with its peak learning rate, stored as `peak_lr` of its group.
+        weight_decay: Weight decay of the matrices.
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for parameter, rate in rates:

@@ -1,4 +1,4 @@
-"""The learning rate over a run, a pure function of the step."""
+"""Learning rate schedules, pure functions of the step."""
 
 import math
 
@@ -6,14 +6,14 @@ import math
 def learning_rate_factor(step: int, steps: int, warmup_fraction: float, schedule: str) -> float:
     """Return the share of the peak learning rate at `step`, between 0 and 1.
 
-    All schedules climb linearly during the first ceil(steps x warmup_fraction) steps. Then `linear` falls in a line and
-    `cosine` in half a cosine (Loshchilov and Hutter 2017, "SGDR", without restarts), both to zero at `steps`;
-    `constant` stays.
+    All schedules rise linearly during the first ceil(steps x warmup_fraction) steps. Then `linear` falls linearly and
+    `cosine` along half a cosine (Loshchilov and Hutter 2017, "SGDR", without restarts), both to zero at `steps`;
+    `constant` stays at the peak.
 
     Args:
-        step: From 0.
+        step: Number of the step, from 0.
         steps: Number of steps of the run.
-        warmup_fraction: Share of the steps that climb.
+        warmup_fraction: Share of the steps during which the rate rises.
         schedule: `linear`, `cosine` or `constant`.
     """
     warmup = math.ceil(steps * warmup_fraction)

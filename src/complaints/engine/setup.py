@@ -1,4 +1,4 @@
-"""The set-up of every training and inference: device, precision, processes, backbone, initial weights, tokenizer."""
+"""Set-up of a training or inference: device, precision, distributed processes, backbone, initial weights, tokenizer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ from complaints.engine.distributed import make_accelerator
 
 @dataclass(frozen=True)
 class Setup:
-    """The hardware and the pretrained model that a stage computes with."""
+    """The hardware and the pretrained model of a stage."""
 
     accelerator: Accelerator
     precision: str
-    """`fp32`, `bf16` or `fp16`, as resolved on this hardware."""
+    """`fp32`, `bf16` or `fp16`: the parameter as resolved on this hardware."""
     backbone: Backbone
     initial: Backbone
     """The backbone with the folder of its initial weights."""
     tokenizer: Any
 
 
-def start(precision: str) -> tuple[Accelerator, str]:
-    """Return the link to this machine's device, and the precision that a `precision` parameter resolves to on it.
+def open_device(precision: str) -> tuple[Accelerator, str]:
+    """Return the link to this machine's device, and the parameter precision as resolved on it.
 
     Raises:
         UserError: as `resolve_precision` does.
@@ -48,14 +48,14 @@ def set_up(spec: str, precision: str, tokens: Path, weights: Path | None = None)
     Args:
         spec: The `backbone` parameter.
         precision: The `precision` parameter.
-        tokens: Folder of the entry's tokens, which the backbone's own tokenizer must have made.
+        tokens: Folder of the entry's tokens, made by the backbone's own tokenizer.
         weights: Folder of the initial weights, from a `pretrain` or `finetune` stage; None for the backbone's own.
 
     Raises:
-        UserError: if the precision does not fit the hardware, the backbone cannot be found, the weights are another
-            backbone's, or the tokens another tokenizer's.
+        UserError: if the precision does not fit the hardware, the backbone cannot be found, the weights belong to
+            another backbone, or the tokens come from another tokenizer.
     """
-    accelerator, resolved = start(precision)
+    accelerator, resolved = open_device(precision)
     backbone = resolve(spec)
     initial = initial_weights(weights, backbone) if weights is not None else backbone
     tokenizer = load_tokenizer(backbone.folder)
@@ -66,14 +66,14 @@ def set_up(spec: str, precision: str, tokens: Path, weights: Path | None = None)
 def run_config(
     setup: Setup, params: Section, data: Iterable[Path], packages: Iterable[str], code: Iterable[str]
 ) -> dict[str, Any]:
-    """Return everything that the result of a run depends on; a run resumes only from checkpoints of an equal one.
+    """Return the run config: everything that decides the result. Checkpoints of another config are never resumed.
 
     Args:
         setup: The set-up of the run.
-        params: Its parameters.
-        data: The files that it reads.
-        packages: Installed packages whose version matters.
-        code: Packages of `complaints` whose code matters.
+        params: Parameters of its stage.
+        data: Files that it reads.
+        packages: Installed packages whose versions decide the result.
+        code: Packages of `complaints` whose code decides the result.
     """
     return {
         "params": params.model_dump(mode="json"),

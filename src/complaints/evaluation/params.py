@@ -4,7 +4,7 @@ from complaints.core.config import Count, Listed, NotNegative, Section
 
 
 class EvaluateParams(Section):
-    """How predictions become the scoreboard."""
+    """The scoreboard's parameters."""
 
     adjustment_grid: Listed[NotNegative]
     worst_pairs: Count

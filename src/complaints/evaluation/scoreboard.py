@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from complaints.core.errors import UserError
-from complaints.core.files import read_json, read_parquet
+from complaints.core.files import read_json
+from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.scoring import metrics
 from complaints.scoring.logit_adjustment import adjust, choose_tau, log_prior

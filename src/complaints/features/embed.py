@@ -1,4 +1,4 @@
-"""Features of an encoder that is not trained: computed once, kept as arrays that DVC caches."""
+"""Features of an encoder with its initial weights, computed once per entry and stored as arrays."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from complaints.backbones.tokens import read_tokens
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT
-from complaints.engine.device import explaining
+from complaints.engine.device import one_line_device_errors
 from complaints.engine.inference import infer
 from complaints.engine.setup import set_up
 from complaints.features.params import EmbedParams
@@ -21,12 +21,12 @@ from complaints.modeling.attention import prepare_attention
 FEATURES_FILE = "features.json"
 
 
-@explaining("lower max_length")
+@one_line_device_errors("lower max_length")
 def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
     """Write the pooled states of an entry's encoder with its initial weights, float32 [rows, width], by split.
 
-    The training split serves the linear probe; the held-out splits are needed where the encoder is never trained.
-    FEATURES_FILE has the pooling and precision that were used, the rows and the width.
+    The linear probe needs the training split only; training the head alone needs the held-out splits too.
+    FEATURES_FILE records pooling, precision, rows and width.
 
     Args:
         params: The model's entry.
@@ -34,7 +34,8 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
         output: Folder to write, <split>.npy and FEATURES_FILE.
 
     Raises:
-        UserError: if the encoder cannot be loaded, the tokens are another tokenizer's, or memory or the disk is full.
+        UserError: if the encoder cannot be loaded, the tokens come from another tokenizer, or memory or the disk is
+            full.
     """
     setup = set_up(params.backbone, params.precision, tokens, Path(params.weights))
     pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
@@ -63,13 +64,13 @@ class Features:
         """Return a split's features, float32 [rows, width], memory-mapped.
 
         Raises:
-            UserError: if they are missing or have another number of rows.
+            UserError: if the file is missing or damaged, or has another number of rows.
         """
         path = self.folder / f"{split}.npy"
         try:
             features: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError):
-            raise UserError(f"{path} is missing or broken; run `dvc repro` to make it") from None
+            raise UserError(f"{path} is missing or damaged; run `dvc repro` to make it again") from None
         if len(features) != rows:
             raise UserError(
                 f"{path} has {len(features)} rows, the tokens have {rows}; run `dvc repro` to make it again"

@@ -1,4 +1,4 @@
-"""Parameters of the stage embed: the part of a model's entry that decides its features."""
+"""Parameters of the stage embed: the keys of a model's entry that decide its features."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ Train = Literal["full", "lora", "frozen", "head"]
 
 
 class HeadKindParams(Section):
-    """The keys of a head that decide whether features are needed, and which."""
+    """The keys of `head` that decide whether the entry needs features, and with which pooling."""
 
     kind: Literal["linear", "stock"]
     pooling: Literal["auto", "mean", "cls", "last"]
@@ -17,13 +17,13 @@ class HeadKindParams(Section):
 
 
 class TrainParams(Section):
-    """The key of `finetune` that decides whether features are needed."""
+    """The key of `finetune` that decides whether the entry needs features."""
 
     train: Train
 
 
 class EmbedParams(Section):
-    """The part of a model's entry that decides its `embed` stage."""
+    """The keys of a model's entry that decide its `embed` stage."""
 
     backbone: Text
     precision: Precision
@@ -33,10 +33,10 @@ class EmbedParams(Section):
 
     @property
     def trains_head_only(self) -> bool:
-        """Whether the encoder stays as it is, so that its features are all that training needs."""
+        """Whether training leaves the encoder unchanged, and therefore works on features."""
         return self.finetune.train in ("frozen", "head")
 
     @property
     def uses_features(self) -> bool:
-        """Whether the features of the untrained encoder are needed at all."""
+        """Whether the entry needs features of the encoder with its initial weights."""
         return self.trains_head_only or self.head.start == "probe"

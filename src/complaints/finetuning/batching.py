@@ -1,4 +1,4 @@
-"""The batches of a fine-tuning epoch, by number of rows or of tokens, and the normaliser of their loss."""
+"""Batches of a fine-tuning epoch, by number of rows or by token budget, and their loss normalisers."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def draw_batches(examples: Examples, params: FinetuneParams, seed: int, epoch: i
 
     Args:
         examples: The training rows.
-        params: Whether batches hold a number of rows or a budget of tokens, and how rows are sampled.
+        params: `batch_size`, `batch_tokens` and `sampling` are used.
         seed: Seed of the run.
         epoch: Number of the epoch, from 0.
         packed: Whether batches are computed without padding.
@@ -33,14 +33,14 @@ def count_steps(examples: Examples, params: FinetuneParams, seed: int, packed: b
 def loss_normaliser(weights: np.ndarray, index: int, by_tokens: bool) -> float:
     """Return the loss normaliser of a batch: the weighted sum of its rows' losses is divided by it.
 
-    For batches of a fixed number of rows it is the sum of the rows' weights: the loss of a step is a mean. With a token
-    budget, a batch of short rows holds many rows and one of long rows few; the mean of each would let a long row count
-    for several short ones. The normaliser is then the same for all batches of an epoch, their average weight: each row
-    counts by its weight, and the gradient is on the scale of a mean.
+    For batches of a fixed number of rows it is the sum of the rows' weights: the loss of a step is a mean. Token-budget
+    batches have many short rows or few long ones, and a mean over each batch would give a long row the weight of
+    several short ones. Their normaliser is therefore the same for all batches of an epoch, the batches' mean weight:
+    each row counts by its weight, and the gradient has the scale of a mean.
 
     Args:
         weights: Sum of the row weights of each batch, [batches].
         index: Index of the batch.
-        by_tokens: Whether batches are cut by a token budget.
+        by_tokens: Whether these are token-budget batches.
     """
     return float(weights.mean() if by_tokens else weights[index])

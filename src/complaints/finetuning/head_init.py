@@ -1,4 +1,4 @@
-"""Initial weights of a linear head, and the head alone as a model of features."""
+"""Head initialisation of a linear classifier, and its head as a model of features."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from complaints.finetuning.params import HeadParams
 from complaints.modeling.classifier import LinearClassifier
 
 NAME_SCALE = 20.0
-"""Logit of a text whose embedding equals that of a class name: the scale that sentence-transformers trains with."""
+"""Logit of a text whose embedding equals that of a class name: the scale of sentence-transformers' training."""
 
 
 class HeadOnly(nn.Module):
@@ -35,7 +35,7 @@ class HeadOnly(nn.Module):
 
 @dataclass(frozen=True)
 class HeadSources:
-    """The data that a head may be initialised from."""
+    """The data of head initialisation."""
 
     features: Features
     """Features of the encoder with its initial weights."""
@@ -50,8 +50,8 @@ class HeadSources:
 def init_from_names(model: LinearClassifier, sources: HeadSources, accelerator: Accelerator) -> None:
     """Set the head to the embeddings of the class names, so that logits are about NAME_SCALE x cosine similarity.
 
-    Rows are normalised, then divided by the names' mean norm, an estimate of the norm of texts' embeddings; a class
-    without a training complaint thereby starts as well as any other. Biases are zero.
+    Embeddings are normalised, then divided by their mean norm, an estimate of the norm of texts' embeddings. Classes
+    without training complaints are initialised like all others. Biases are zero.
     """
     rows = encode_texts(sources.tokenizer, sources.names, sources.max_length)
     model.eval()
@@ -66,17 +66,17 @@ def init_from_names(model: LinearClassifier, sources: HeadSources, accelerator: 
 def initialise_head(
     model: Any, params: HeadParams, sources: HeadSources, accelerator: Accelerator, objective: Objective
 ) -> None:
-    """Give a head the initial weights that `start` names; random ones it has already.
+    """Set the initial weights of a head by the parameter head.start; a random head stays as it is.
 
-    Of several processes the first one fits the linear probe, and the others take their weights from it.
+    Of distributed processes rank 0 fits the linear probe, and the training loop sends its weights to the others.
 
-    A probe's biases hold the prior of the training rows, which the objective may replace. Those of the names and of a
-    random head hold none.
+    The biases of a linear probe contain the log prior of the training rows and are shifted to that of the objective;
+    those from class names and of a random head contain none.
 
     Args:
-        model: A linear classifier, or any with random weights.
-        params: The head's parameters.
-        sources: The data to initialise from.
+        model: A classifier with a random head; a linear one unless `start` is `random`.
+        params: Parameters of the head.
+        sources: The data of the initialisation.
         accelerator: The link to device, precision and the other processes.
         objective: The training loss.
     """

@@ -1,4 +1,4 @@
-"""Layer-wise learning rates, which fall towards the input."""
+"""Layer-wise learning rates, lower towards the input."""
 
 import re
 from typing import Any
@@ -11,12 +11,12 @@ LAYER_NUMBER = re.compile(r"\.(\d+)\.")
 
 
 def layer_factors(model: nn.Module, decay: float) -> dict[str, float]:
-    """Return the factor of the learning rate of each parameter of `model`, by name.
+    """Return the factor of each parameter's learning rate, by name.
 
-    Layer-wise decay (Howard and Ruder 2018, "Universal Language Model Fine-tuning", section 3.2; ELECTRA and its
-    successors use it): 1 for the top layer, `decay` times the factor of the layer above for each layer below, and
-    `decay` times the factor of the first layer for the embeddings. The layer is the first number in a parameter's
-    name; parameters without one belong to the embeddings before the first layer, and to the top layer after it.
+    Layer-wise decay (Howard and Ruder 2018, "Universal Language Model Fine-tuning", section 3.2; used by ELECTRA and
+    its successors): 1 for the top layer, `decay` times the factor of the layer above for each layer below, and `decay`
+    times the factor of the lowest layer for the embeddings. The first number in a parameter's name is its layer;
+    parameters without a number belong to the embeddings before the lowest layer, and to the top layer after it.
 
     Raises:
         UserError: if the layers are not numbered from 0 to the last, as in ALBERT, whose layers share their weights.

@@ -1,4 +1,4 @@
-"""Linear probe: logistic regression on features of a frozen encoder, initial weights of a linear head."""
+"""Linear probe: logistic regression on the features of a frozen encoder, for a linear head's initial weights."""
 
 import numpy as np
 import torch
@@ -7,16 +7,16 @@ from torch import nn
 
 from complaints.core.errors import UserError
 
-# A dimension that hardly varies carries no information, and dividing by its deviation would amplify noise
-# (all-MiniLM-L6-v2 has a constant one).
 SMALLEST_DEVIATION = 1e-4
+"""Features with a smaller standard deviation get weight 0 (all-MiniLM-L6-v2 has a constant one): division by it would
+amplify noise."""
 
 
 def fit_probe(features: np.ndarray, labels: np.ndarray, classes: int, c: float) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a multinomial logistic regression on standardised features, and return it for the raw ones.
+    """Return a multinomial logistic regression, fitted on standardised features, for the raw features.
 
-    A fine-tuned model's head may be initialised from it: a random head first sends large, useless gradients through
-    good pretrained weights (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", LP-FT).
+    As initial weights of a head it protects the pretrained encoder: a random head sends large gradients through it in
+    the first steps (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", LP-FT).
 
     Args:
         features: float32 [rows, width].
@@ -31,9 +31,7 @@ def fit_probe(features: np.ndarray, labels: np.ndarray, classes: int, c: float) 
         UserError: if a feature is not finite.
     """
     if not np.isfinite(features).all():
-        raise UserError(
-            "the backbone computes features that are not finite; set precision: fp32 or take another backbone"
-        )
+        raise UserError("the backbone's features are not finite; set precision: fp32 or take another backbone")
     mean = features.mean(0, dtype=np.float64)
     deviation = features.std(0, dtype=np.float64)
     scale = np.where(deviation > SMALLEST_DEVIATION, 1 / np.maximum(deviation, SMALLEST_DEVIATION), 0.0)

@@ -1,4 +1,4 @@
-"""Losses and class weights for a long tail."""
+"""Losses and class weights for long-tailed class frequencies."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ from complaints.scoring.logit_adjustment import log_prior
 def class_weights(counts: np.ndarray, scheme: str, beta: float) -> np.ndarray:
     """Return a weight for each class, float64 [classes], whose mean over the training rows is 1.
 
-    Before scaling, a class of n rows weighs 1 (`none`), 1 / n (`inverse`), 1 / sqrt(n) (`sqrt_inverse`), or
+    Before scaling, the weight of a class of n rows is 1 (`none`), 1 / n (`inverse`), 1 / sqrt(n) (`sqrt_inverse`), or
     (1 - beta) / (1 - beta^n) (`effective`: the inverse of the effective number of samples, Cui et al. 2019,
-    "Class-Balanced Loss Based on Effective Number of Samples"; it nears 1 / n while n is far below 1 / (1 - beta), and
-    is level above).
+    "Class-Balanced Loss Based on Effective Number of Samples"; it is about 1 / n for n far below 1 / (1 - beta), and
+    constant far above).
 
     Args:
-        counts: Training rows of each class, int [classes]; a class without rows is weighed as one of a single row.
+        counts: Training rows of each class, int [classes]; a class without rows gets the weight of a single row.
         scheme: One of the four names.
-        beta: Of `effective`, between 0 and 1, both excluded.
+        beta: Parameter of `effective`, in (0, 1).
     """
     n = np.maximum(counts, 1).astype(np.float64)
     if scheme == "inverse":
@@ -37,21 +37,21 @@ def class_weights(counts: np.ndarray, scheme: str, beta: float) -> np.ndarray:
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    """Return -sum_c q_c log p_c of each row, [rows], with p the softmax of `logits` [rows, classes].
+    """Return the cross-entropy -sum_c q_c log p_c of each row, [rows], with p the softmax of `logits` [rows, classes].
 
-    q is 1 - smoothing on the label, plus smoothing / classes on every class (Szegedy et al. 2016, "Rethinking the
-    Inception Architecture", section 7).
+    The target q is 1 - smoothing on the label, plus smoothing / classes on every class (Szegedy et al. 2016,
+    "Rethinking the Inception Architecture", section 7).
     """
     return nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
 
 
 def focal(logits: torch.Tensor, labels: torch.Tensor, gamma: float) -> torch.Tensor:
-    """Return -(1 - p)^gamma log p of each row, [rows], with p the probability of its label.
+    """Return the focal loss -(1 - p)^gamma log p of each row, [rows], with p the probability of its label.
 
-    Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 4: rows that are right already cost little.
+    Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 4: rows with a high p have a small loss.
     """
     log_p = nn.functional.log_softmax(logits, dim=1)
-    # log(1 - p) is summed over the other classes: 1 - p itself is 0 where p rounds to 1, and 0^gamma has no gradient.
+    # log(1 - p) is computed from the other classes: where p rounds to 1, 1 - p is 0, and 0^gamma has no gradient.
     others = log_p.scatter(1, labels[:, None], -torch.inf)
     return -torch.exp(gamma * others.logsumexp(1)) * log_p.gather(1, labels[:, None]).squeeze(1)
 
@@ -59,30 +59,37 @@ def focal(logits: torch.Tensor, labels: torch.Tensor, gamma: float) -> torch.Ten
 def logit_adjusted(
     logits: torch.Tensor, labels: torch.Tensor, prior: torch.Tensor, tau: float, smoothing: float = 0.0
 ) -> torch.Tensor:
-    """Return the cross-entropy of logits + tau x log prior, [rows]; `prior` is that logarithm, [classes].
+    """Return the cross-entropy of logits + tau x log prior of each row, [rows].
 
-    Menon et al. 2021, "Long-tail learning via logit adjustment", equation 10. What the model itself says, without the
-    added term, are then the scores of balanced classes: its raw logits must not be adjusted a second time.
+    Menon et al. 2021, "Long-tail learning via logit adjustment", equation 10. The model's own logits are then those of
+    balanced classes, and post-hoc adjustment would adjust them a second time.
+
+    Args:
+        logits: [rows, classes].
+        labels: Class ids, int64 [rows].
+        prior: Log share of each class among the training rows, [classes].
+        tau: Strength of the adjustment.
+        smoothing: Label smoothing, as for `cross_entropy`.
     """
     return cross_entropy(logits + tau * prior, labels, smoothing)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The training loss of one model's entry in params.yaml, for one training set.
+    """The training loss of one entry of `models:`, for one training set.
 
     The loss of a step is the mean of its rows' losses, weighted by class: the sum of weight x loss over the rows,
-    divided by the loss normaliser (`batching.loss_normaliser`). Where a step is cut into micro-batches, each divides
-    its own sum by the normaliser of the batch, and the results add up.
+    divided by the loss normaliser (`batching.loss_normaliser`). Each micro-batch divides its own sum by the normaliser
+    of the batch; the results add up to the loss of the step.
     """
 
     params: LossParams
     weights: torch.Tensor
-    """Of each class, float32 [classes]."""
+    """Weight of each class, float32 [classes]."""
     prior: torch.Tensor
     """Log share of each class among the training rows, float32 [classes]."""
     mass: torch.Tensor
-    """Share of each class in the loss: of the rows that are drawn, each counted by its weight; float32 [classes]."""
+    """Share of each class in the loss, over sampled rows counted by their weights, float32 [classes]."""
     bias_shift: torch.Tensor
     """Correction of the biases of a head trained without weights, such as a linear probe; float32 [classes]."""
 
@@ -113,9 +120,10 @@ class Objective:
 def bias_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) -> np.ndarray:
     """Return the correction from an unweighted classifier's biases to those of an objective, float64 [classes].
 
-    The logits of an unweighted classifier hold the log prior of the training rows. Sampling and weights replace that
-    prior, and logit adjustment removes some of it (Menon et al. 2021, section 4). A head initialised from a linear
-    probe would otherwise spend its training on moving its biases there. Classes without rows get the least shift.
+    The logits of an unweighted classifier contain the log prior of the training rows. Sampling and weights replace that
+    prior, and logit adjustment removes some of it (Menon et al. 2021, section 4). Without the correction, a head
+    initialised from a linear probe would need its training to change its biases. Classes without rows get the smallest
+    shift.
 
     Args:
         counts: Training rows of each class, int [classes].

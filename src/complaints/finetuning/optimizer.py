@@ -1,4 +1,4 @@
-"""AdamW with learning rates for the head and for each layer of the encoder, and the usual ranges of these rates."""
+"""AdamW with learning rates of the head and of each layer of the encoder, and usual ranges of these rates."""
 
 import torch
 from torch import nn
@@ -14,11 +14,11 @@ USUAL_RATES: dict[str, dict[str, tuple[float, float]]] = {
     "head": {"head_learning_rate": (1e-5, 1.0)},
     "frozen": {},
 }
-"""The usual learning rates with AdamW for each value of `train`, both ends included."""
+"""Usual learning rates with AdamW for each value of finetune.train, both ends included."""
 
 
 def make_optimizer(model: nn.Module, params: OptimizerParams) -> torch.optim.AdamW:
-    """Return AdamW for the trainable parameters of a classifier, or of a head alone."""
+    """Return AdamW for the trainable parameters of a classifier or of a `HeadOnly`."""
     factors = layer_factors(model, params.layer_decay)
     rates = (
         (parameter, params.head_learning_rate if is_head(name) else params.learning_rate * factors[name])
@@ -29,7 +29,7 @@ def make_optimizer(model: nn.Module, params: OptimizerParams) -> torch.optim.Ada
 
 
 def unusual_rates(params: FinetuneParams) -> list[str]:
-    """Return a sentence for each learning rate outside the usual range for the way of training."""
+    """Return a sentence for each learning rate outside the usual range for this value of finetune.train."""
     found = []
     for name, (low, high) in USUAL_RATES[params.train].items():
         rate = getattr(params.optimizer, name)
@@ -44,8 +44,8 @@ def unusual_rates(params: FinetuneParams) -> list[str]:
 
 def divergence_advice(params: FinetuneParams) -> str:
     """Return the likely cause of a divergence and its remedy, the end of a message."""
-    rates = [f"{name} ({getattr(params.optimizer, name):g})" for name in USUAL_RATES[params.train]]
+    rates = [f"finetune.optimizer.{name} ({getattr(params.optimizer, name):g})" for name in USUAL_RATES[params.train]]
     return (
-        f"most likely from too high a learning rate; lower {' or '.join(rates)}, raise warmup_fraction, "
-        "or take fp32 as precision"
+        f"most likely from too high a learning rate; lower {' or '.join(rates)}, "
+        "raise finetune.optimizer.warmup_fraction, or set precision: fp32"
     )

@@ -1,4 +1,4 @@
-"""Parameters of the stage finetune: the part of a model's entry that decides its training."""
+"""Parameters of the stage finetune: the keys of a model's entry that decide its training."""
 
 from typing import Annotated, Literal, Self
 
@@ -22,7 +22,7 @@ class HeadParams(HeadKindParams):
 
 
 class LoraParams(Section):
-    """Low-rank adapters; `targets` None stands for every linear layer of the encoder."""
+    """Low-rank adapters; `targets` None means every linear layer of the encoder."""
 
     rank: Count
     alpha: Count
@@ -60,7 +60,7 @@ class LossParams(Section):
 
 
 class FinetuneParams(TrainParams):
-    """How a classifier is trained on its tokens or features."""
+    """Training of a classifier on tokens or features."""
 
     freeze_layers: Annotated[int, Field(ge=0)]
     lora: LoraParams
@@ -88,25 +88,24 @@ class FinetuneParams(TrainParams):
         if self.freeze_layers and self.train != "full":
             raise rule(
                 "freeze_layers",
-                f"is {self.freeze_layers}, but train: {self.train} leaves the whole encoder "
-                "as it is; set one of them back",
+                f"is {self.freeze_layers}, but train: {self.train} freezes all layers of the encoder; set it to 0",
             )
         if self.optimizer.layer_decay != 1 and self.train in ("frozen", "head"):
             raise rule(
                 "optimizer.layer_decay",
-                f"is {self.optimizer.layer_decay:g}, but train: {self.train} trains no "
-                "layer of the encoder; set it to 1.0",
+                f"is {self.optimizer.layer_decay:g}, but train: {self.train} trains no layer of the encoder; "
+                "set it to 1.0",
             )
         if self.batch_tokens is not None and self.train in ("frozen", "head"):
             raise rule(
                 "batch_tokens",
-                f"is {self.batch_tokens}, but train: {self.train} works on features, not tokens; set it to null",
+                f"is {self.batch_tokens}, but train: {self.train} trains on features, not tokens; set it to null",
             )
         return self
 
 
 class ModelParams(EmbedParams):
-    """The part of a model's entry that decides its `finetune` stage."""
+    """The keys of a model's entry that decide its `finetune` stage."""
 
     max_length: MaxLength
     seed: Seed
@@ -124,7 +123,7 @@ class ModelParams(EmbedParams):
                 "is 'frozen', whose head is the linear probe; set head.start: probe, or finetune.train: head to train "
                 "the head from other initial weights",
             )
-        # Widths are rounded up to multiples of 8, so the longest row may need 7 tokens more than max_length.
+        # Padded widths are rounded up to multiples of 8: the longest row may take 7 tokens more than max_length.
         if budget is not None and budget < self.max_length + 7:
             raise rule(
                 "finetune.batch_tokens",

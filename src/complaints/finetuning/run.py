@@ -1,4 +1,4 @@
-"""The stage finetune: one model from its tokens to its checkpoint, predictions and history."""
+"""Fine-tuning of one model, from its tokens to its checkpoint, predictions and history."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.engine import loop
 from complaints.engine.batches import Examples, FeatureSet
 from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
-from complaints.engine.device import explaining
+from complaints.engine.device import one_line_device_errors
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.inference import infer
 from complaints.engine.setup import run_config, set_up
@@ -45,19 +45,19 @@ EPOCH_COLUMNS = ("epoch", "step", "train_loss", "validation_loss", "validation_a
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files that fine-tuning reads, beside the backbone and its initial weights."""
+    """The input files of fine-tuning, besides the backbone and its initial weights."""
 
     tokens: Path
-    """Folder with tokens by split, and meta.json."""
+    """Folder with the tokens by split, and meta.json."""
     features: Path
-    """Folder with features by split, where the head needs them."""
+    """Folder with the features by split; without arrays for entries that need none."""
     labels: Path
     """JSON list of the class names, in the order of their ids."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files that fine-tuning writes."""
+    """The output files of fine-tuning."""
 
     model: Path
     """Folder of the checkpoint."""
@@ -67,7 +67,7 @@ class Outputs:
 
 
 def _write_history(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    """Write dictionaries with these keys as CSV, atomically; None becomes an empty field."""
+    """Write rows with these keys as CSV, atomically; None becomes an empty field."""
     with replacing_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
@@ -103,7 +103,7 @@ def _settings(params: ModelParams) -> loop.LoopSettings:
     head_only = params.trains_head_only
     return loop.LoopSettings(
         seed=params.seed,
-        # The head of a frozen model is the linear probe: epoch 0.
+        # A frozen model's head is the linear probe of epoch 0.
         epochs=0 if recipe.train == "frozen" else recipe.epochs,
         patience=recipe.patience,
         accumulation=recipe.accumulation,
@@ -112,7 +112,7 @@ def _settings(params: ModelParams) -> loop.LoopSettings:
         schedule=optimizer.schedule,
         max_grad_norm=optimizer.max_grad_norm,
         checkpoint_steps=recipe.checkpoint_steps,
-        # By chance a random head may name more classes than early training does; it is nothing to fall back on.
+        # A random head may by chance have a higher macro-F1 than the first epochs, but it is never a useful result.
         initial_counts=params.head.start != "random",
     )
 
@@ -130,7 +130,7 @@ def make_training(
     Args:
         accelerator: The link to device, precision and the other processes.
         model: A classifier of tokens, or a head of features, on the device.
-        data: The rows to train and validate on.
+        data: The training and validation rows.
         params: The model's entry.
         objective: The training loss.
         checkpoints: The checkpoints of the run.
@@ -148,27 +148,33 @@ def make_training(
     )
 
 
-@explaining("raise accumulation (the same step in smaller micro-batches), or lower batch_tokens or max_length")
+def _feature_sets(features: Features, splits: Mapping[str, TokenSet]) -> Mapping[str, Examples]:
+    return {split: FeatureSet(features.read(split, len(rows)), rows.labels) for split, rows in splits.items()}
+
+
+@one_line_device_errors(
+    "raise finetune.accumulation (smaller micro-batches, same step), or lower finetune.batch_tokens or max_length"
+)
 def finetune(
     params: ModelParams, inputs: Inputs, outputs: Outputs, scratch: Path, on_epoch: Callable[[Progress], None]
 ) -> dict[str, Any]:
     """Train one model and write its checkpoint, predictions and history.
 
-    Of several processes that train together the first one writes and reports.
+    Of distributed processes rank 0 writes and reports.
 
     Args:
         params: The model's entry in params.yaml.
         inputs: The files to read.
         outputs: The files to write.
-        scratch: Folder for the run's checkpoints, which are kept until all outputs are complete.
-        on_epoch: Called after each epoch, on the first process.
+        scratch: Folder of checkpoints; those of the run are removed after all outputs are complete.
+        on_epoch: Called on rank 0 after each epoch.
 
     Returns:
         The record in training.json.
 
     Raises:
-        UserError: if the backbone cannot be loaded, the tokens are another tokenizer's, training diverges, or memory or
-            the disk is full.
+        UserError: if the backbone cannot be loaded, the tokens come from another tokenizer, training diverges, or
+            memory or the disk is full.
     """
     setup = set_up(params.backbone, params.precision, inputs.tokens, Path(params.weights))
     accelerator, tokenizer, recipe = setup.accelerator, setup.tokenizer, params.finetune
@@ -185,13 +191,10 @@ def finetune(
     first = accelerator.is_main_process
     checkpoints = Checkpoints(scratch, json_digest(config), writes=first)
 
-    splits: dict[str, TokenSet] = {split: read_tokens(inputs.tokens / f"{split}.parquet") for split in SPLITS}
+    splits = {split: read_tokens(inputs.tokens / f"{split}.parquet") for split in SPLITS}
     features = Features(inputs.features)
-    examples: Mapping[str, Examples] = splits
-    learner: nn.Module = model
-    if params.trains_head_only:
-        examples = {split: FeatureSet(features.read(split, len(rows)), rows.labels) for split, rows in splits.items()}
-        learner = HeadOnly(model)
+    examples = _feature_sets(features, splits) if params.trains_head_only else splits
+    learner = HeadOnly(model) if params.trains_head_only else model
     data = Data(examples["train"], examples["validation"], tokenizer.pad_token_id, len(labels), packed)
     sources = HeadSources(features, splits["train"].labels, tokenizer, labels, params.max_length)
     objective = make_objective(recipe, data.train.labels, data.classes, accelerator.device)

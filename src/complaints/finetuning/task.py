@@ -1,4 +1,4 @@
-"""Classification as a task of the training loop: its batches, its loss, its validation."""
+"""Classification as a task of the training loop: batches, loss, validation."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ from complaints.scoring.metrics import accuracy, class_scores, macro_f1
 
 @dataclass(frozen=True)
 class Data:
-    """The rows that a model is trained and validated on."""
+    """The training and validation rows of a model."""
 
     train: Examples
     validation: Examples
     pad_id: int
-    """Token id that fills short rows."""
+    """Token id of padding."""
     classes: int
     packed: bool = False
     """Whether the model computes without padding."""
@@ -40,7 +40,7 @@ class ClassificationTask:
     objective: Objective
 
     def epoch(self, epoch: int) -> "ClassificationEpoch":
-        """Return the batches of an epoch, a pure function of the seed and the epoch."""
+        """Return the batches of an epoch, a function of the seed and the epoch."""
         batches = draw_batches(self.data.train, self.params, self.seed, epoch, self.data.packed)
         return ClassificationEpoch(self, batches, self.objective.batch_weights(self.data.train.labels, batches))
 
@@ -49,7 +49,7 @@ class ClassificationTask:
         return self.objective(outputs, targets)
 
     def validate(self) -> dict[str, float]:
-        """Return loss, accuracy and macro-F1 on the validation split; macro-F1 is the score too."""
+        """Return loss, accuracy and macro-F1 on the validation split; the score is macro-F1."""
         self.model.eval()
         logits = infer(self.accelerator, self.model, self.data.validation, self.data.pad_id, "validate")
         truth = self.data.validation.labels
@@ -93,7 +93,7 @@ class ClassificationBatch:
         return len(self.rows)
 
     def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """Return the model's arguments and the class ids, int64 [rows], of the rows at these positions."""
+        """Return the model's arguments and the class ids, int64 [rows], for the rows at these positions."""
         data, params, device = self.task.data, self.task.params, self.task.accelerator.device
         rows = self.rows[positions]
         multiple = 1 if params.batch_tokens is None and not params.compile else WIDTH_MULTIPLE

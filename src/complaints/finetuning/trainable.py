@@ -1,4 +1,4 @@
-"""Trainable parameters of a model: all, those of its upper layers, or low-rank adapters and the head."""
+"""Trainable parameters of a classifier: all, those of its upper layers, low-rank adapters, the head."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ ADAPTER_FOLDER = "adapter"
 
 
 def layers_of(encoder: Any) -> nn.ModuleList | None:
-    """Return an encoder's layers, lowest first; None where they share their weights (ALBERT)."""
+    """Return an encoder's layers, lowest first, or None if they share their weights (ALBERT)."""
     for module in encoder.modules():
         if isinstance(module, nn.ModuleList) and len(module) == encoder.config.num_hidden_layers:
             return module
@@ -29,19 +29,19 @@ def freeze_layers(encoder: Any, count: int) -> None:
     """Freeze the embeddings and the `count` lowest layers.
 
     Raises:
-        UserError: if the encoder has fewer layers, or layers share their weights.
+        UserError: if the encoder has fewer layers, or its layers share their weights.
     """
     layers = layers_of(encoder)
     if layers is None or count > len(layers):
         found = "layers that share their weights" if layers is None else f"{len(layers)} layers"
-        raise UserError(f"finetune.freeze_layers: {count} cannot be frozen, the encoder has {found}")
+        raise UserError(f"finetune.freeze_layers: {count} cannot be frozen, the encoder has {found}; lower it")
     embeddings = [module for name, module in encoder.named_children() if "embed" in name]
     for module in [*embeddings, *layers[:count]]:
         module.requires_grad_(False)
 
 
 def _linear_layers(encoder: nn.Module) -> list[str]:
-    """Return the names of an encoder's linear layers without the pooler, which is not used."""
+    """Return the names of an encoder's linear layers without the unused pooler."""
     return [
         name
         for name, module in encoder.named_modules()
@@ -50,12 +50,12 @@ def _linear_layers(encoder: nn.Module) -> list[str]:
 
 
 def add_adapters(encoder: Any, params: LoraParams) -> Any:
-    """Put low-rank adapters into `encoder`, in place, and freeze everything else in it (LoRA, Hu et al. 2022).
+    """Add low-rank adapters to `encoder`, in place, and freeze its other parameters (LoRA, Hu et al. 2022).
 
-    The second matrix of an adapter is zero at first, so the model computes what it did before.
+    The second matrix of an adapter is initially zero, so the outputs of the model do not change.
 
     Returns:
-        peft's view of the encoder.
+        The encoder as peft wraps it.
 
     Raises:
         UserError: if `targets` names a layer that is missing or cannot be adapted.
@@ -76,13 +76,13 @@ def add_adapters(encoder: Any, params: LoraParams) -> Any:
 
 @dataclass(frozen=True)
 class Adapter:
-    """Adapters that were merged into an encoder, to be loaded over its initial weights."""
+    """Adapters that were merged into an encoder, for use with its initial weights."""
 
     config: dict[str, Any]
     tensors: dict[str, torch.Tensor]
 
     def save(self, folder: Path) -> None:
-        """Write them as `peft.PeftModel.from_pretrained` reads them."""
+        """Write the adapters in the form of `peft.PeftModel.from_pretrained`."""
         folder.mkdir()
         write_json(folder / "adapter_config.json", self.config)
         save_file(self.tensors, folder / "adapter_model.safetensors")
@@ -93,7 +93,7 @@ def merge_adapters(adapted: Any, base: str) -> Adapter:
 
     Args:
         adapted: The result of `add_adapters`.
-        base: Name of the weights under the adapters.
+        base: Name of the initial weights.
     """
     from peft import get_peft_model_state_dict
 
@@ -101,13 +101,13 @@ def merge_adapters(adapted: Any, base: str) -> Adapter:
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
     config = adapted.peft_config["default"].to_dict()
     config |= {"base_model_name_or_path": base, "inference_mode": True}
-    config["target_modules"] = sorted(config["target_modules"])  # a set, whose order differs between processes
+    config["target_modules"] = sorted(config["target_modules"])  # the order of a set differs between processes
     adapted.merge_and_unload()
     return Adapter(config, tensors)
 
 
 def choose_trainable(model: Classifier, params: FinetuneParams) -> Any | None:
-    """Make only the parameters trainable that `train` and `freeze_layers` select.
+    """Freeze all parameters that finetune.train and finetune.freeze_layers do not select.
 
     Returns:
         The result of `add_adapters`, or None without adapters.
@@ -122,7 +122,7 @@ def choose_trainable(model: Classifier, params: FinetuneParams) -> Any | None:
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Return the number of parameters of the model (`total`) and of those that training changes (`trainable`)."""
+    """Return the number of parameters of the model (`total`) and of its trainable ones (`trainable`)."""
     return {
         "total": sum(parameter.numel() for parameter in model.parameters()),
         "trainable": sum(parameter.numel() for parameter in trainable_parameters(model).values()),

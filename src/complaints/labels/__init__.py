@@ -1,1 +1,1 @@
-"""Stage merge_labels: raw labels turned into classes by a label map."""
+"""Stage merge_labels: classes from raw labels, by a label map."""

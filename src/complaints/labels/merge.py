@@ -1,4 +1,4 @@
-"""Raw labels turned into the classes of the task, in two passes over the complaints."""
+"""Mapping of raw labels to the classes of the task, in two passes over the complaints."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,30 +21,33 @@ BELOW_MIN_COUNT = "class below min_count"
 
 @dataclass(frozen=True)
 class RawCounts:
-    """How many complaints there are, how many cannot be used, and how many each pair of raw label and product has."""
+    """Numbers of complaints before labels are merged."""
 
     rows: int
     blank: int
+    """Complaints with a blank text."""
     unlabeled: int
+    """Complaints with a text but without a label."""
     pairs: dict[tuple[str, str | None], int]
+    """Usable complaints by raw label and product, None for no product."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """What `choose` returns: class names in order of their ids, the id of each raw label that has one, and two reports.
-
-    `report` is reports/labels.json; `products` counts the complaints of each class by product, after the map's renames
-    of products, None for no product.
-    """
+    """The classes of the task."""
 
     names: list[str]
+    """Class names in the order of their ids."""
     ids: dict[str, int]
+    """Class id of each raw label that is kept."""
     products: list[dict[str | None, int]]
+    """Complaints of each class by product, after the label map's renames; None for no product."""
     report: dict[str, Any]
+    """The report of merged and dropped labels, with counts."""
 
 
 def count(batches: Iterable[pa.RecordBatch]) -> RawCounts:
-    """Count complaints with the columns text, label and product of RAW_SCHEMA."""
+    """Return the numbers of complaints, given batches with the columns text, label and product of RAW_SCHEMA."""
     rows = blank = unlabeled = 0
     pairs: Counter[tuple[str, str | None]] = Counter()
     for batch in batches:
@@ -62,13 +65,16 @@ def count(batches: Iterable[pa.RecordBatch]) -> RawCounts:
 
 
 def choose(counts: RawCounts, label_map: LabelMap, min_count: int, only_listed: bool) -> Classes:
-    """Decide the classes: raw labels are merged, then classes that are not listed or below `min_count` are left out.
+    """Return the classes after raw labels are merged, and classes not listed or below `min_count` are dropped.
 
-    White space around a label does not count; nothing else of a label is touched. Class ids follow the code-point order
-    of the class names.
+    Args:
+        counts: Numbers of complaints by raw label. Labels come without surrounding white space, otherwise unchanged.
+        label_map: The merges, the listed classes and the renames of products.
+        min_count: The fewest complaints of a class.
+        only_listed: Whether to drop classes that the label map does not list.
 
     Raises:
-        UserError: if fewer than two classes are left.
+        UserError: if fewer than two classes remain.
     """
     raw: Counter[str] = Counter()
     products: dict[str, Counter[str | None]] = {}
@@ -81,20 +87,20 @@ def choose(counts: RawCounts, label_map: LabelMap, min_count: int, only_listed: 
     not_listed = {name for name in merged if name not in listed} if only_listed else set()
     names = sorted(name for name, rows in merged.items() if rows >= min_count and name not in not_listed)
     dropped = {name: rows for name, rows in merged.items() if rows < min_count and name not in not_listed}
-    left_out = {
+    dropped_rows = {
         BLANK_TEXT: counts.blank,
         NO_LABEL: counts.unlabeled,
         **({NOT_LISTED: sum(merged[name] for name in not_listed)} if only_listed else {}),
         BELOW_MIN_COUNT: sum(dropped.values()),
     }
     if len(names) < 2:
-        raise UserError(_nothing_left(counts.rows, left_out, merged, min_count))
+        raise UserError(_too_few_classes(counts.rows, dropped_rows, merged, min_count))
     numbers = {name: index for index, name in enumerate(names)}
     targets = {label: label_map.merges.get(label, label) for label in raw}
     report = {
         "rows_read": counts.rows,
         "rows_kept": sum(merged[name] for name in names),
-        "rows_dropped": left_out,
+        "rows_dropped": dropped_rows,
         "raw_labels": len(raw),
         "merged_labels": len(merged),
         "classes": len(names),
@@ -112,9 +118,14 @@ def choose(counts: RawCounts, label_map: LabelMap, min_count: int, only_listed: 
 
 
 def labeled(batches: Iterable[pa.RecordBatch], ids: Mapping[str, int]) -> Iterator[pa.RecordBatch]:
-    """Yield the complaints of RAW_SCHEMA that have a text and a label with an id, as LABELED_SCHEMA, in their order."""
+    """Yield the complaints with a text and a class, in LABELED_SCHEMA and in their order.
+
+    Args:
+        batches: Complaints in RAW_SCHEMA.
+        ids: Class id of each raw label that is kept.
+    """
     names = pa.array(list(ids), pa.string())
-    # A raw label without an id has no place in `names`, so that its rows get null and fall out below.
+    # A raw label without an id is not in `names`, so its rows get null and the filter below drops them.
     numbers = pa.array(list(ids.values()), pa.int32())
     for batch in batches:
         label_ids = numbers.take(pc.index_in(trimmed_labels(batch["label"]), value_set=names))
@@ -123,12 +134,12 @@ def labeled(batches: Iterable[pa.RecordBatch], ids: Mapping[str, int]) -> Iterat
         yield pa.record_batch(columns).filter(kept).cast(LABELED_SCHEMA)
 
 
-def _nothing_left(rows: int, left_out: dict[str, int], merged: dict[str, int], min_count: int) -> str:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+def _too_few_classes(rows: int, dropped: dict[str, int], merged: dict[str, int], min_count: int) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
     large = sum(count >= min_count for count in merged.values())
-    message = f"of {rows} complaints {large or 'no'} class is left, and at least two are needed (left out: {reasons})"
-    if left_out.get(NOT_LISTED):
-        return f"{message}; list their classes in merge_labels.map or set merge_labels.only_listed to false"
+    message = f"{rows} complaints have {large or 'no'} class, and at least two are needed (dropped: {reasons})"
+    if dropped.get(NOT_LISTED):
+        return f"{message}; list their classes in the label map, or set merge_labels.only_listed to false"
     if merged and large < len(merged):
         return f"{message}; the largest class has {max(merged.values())}: lower merge_labels.min_count = {min_count}"
-    return f"{message}; check which columns fetch.file.columns takes the text and the label from"
+    return f"{message}; check the columns of text and label in fetch.file.columns"

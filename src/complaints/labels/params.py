@@ -4,7 +4,7 @@ from complaints.core.config import Count, Section, Text
 
 
 class MergeLabelsParams(Section):
-    """The label map, and the classes that are kept."""
+    """Path of the label map, whether it limits the classes, and the fewest complaints of a class."""
 
     map: Text
     only_listed: bool

@@ -1,4 +1,4 @@
-"""Issues under the products they are complained about with, and predictions scored at the level of products."""
+"""Hierarchy of classes under products: the complaints of each class by product, and its main product."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,13 @@ from typing import Any
 def hierarchy(
     names: Sequence[str], products: Sequence[Mapping[str | None, int]], renamed: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return data/interim/hierarchy.json: for each class, in order of its id, its main product and rows by product.
+    """Return the hierarchy as JSON values: each class's main product and its complaints by product.
 
-    `renamed` maps a product to the name that it is counted under in `products`; it goes into the file, so that products
-    of single complaints can be renamed likewise. The main product is the one with the most complaints, of equals the
-    first by name; it is None, and `rows` empty, for a class none of whose complaints names a product.
+    Args:
+        names: Class names in the order of their ids.
+        products: Complaints of each class by product, None for no product.
+        renamed: Old to new product names, already applied to `products`. The hierarchy contains them so that the
+            products of single complaints can be renamed too.
     """
     known = [{product: rows for product, rows in own.items() if product is not None} for own in products]
     return {
@@ -24,5 +26,5 @@ def hierarchy(
 
 
 def main_product(rows: Mapping[str, int]) -> str | None:
-    """Return the product with the most complaints, of equals the first by name, None where there is none."""
+    """Return the product with the most complaints, the first by name among equals; None if `rows` is empty."""
     return min(rows, key=lambda product: (-rows[product], product), default=None)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet
+from complaints.core.parquet import read_parquet
 from complaints.lineage.lock import Entry, Stage, hash_path, is_code, is_inside
 
 MANIFEST = paths.MANIFEST.as_posix()

@@ -1,1 +1,1 @@
-"""The network: a pretrained encoder under a classification head, and its attention."""
+"""The network: a pretrained encoder with a classification head, and its attention."""

@@ -1,4 +1,4 @@
-"""The model: a pretrained encoder under a classification head, saved so that plain transformers loads it."""
+"""Classifiers: a pretrained encoder with a classification head, saved in a form that plain transformers loads."""
 
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,13 @@ HEAD_FILE = "head.safetensors"
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Reduce token states [rows, tokens, width] to one float32 vector a row [rows, width].
+    """Return one vector per row, float32 [rows, width], from token states.
 
-    `mean` averages over real tokens (Reimers and Gurevych 2019); `cls` takes the first token, `last` the last real one.
+    Args:
+        states: [rows, tokens, width].
+        mask: 1 for real tokens, 0 for padding, int [rows, tokens].
+        pooling: `mean` over real tokens (Reimers and Gurevych 2019), `cls` for the first token, or `last` for the last
+            real one.
     """
     if pooling == "cls":
         return states[:, 0].float()
@@ -29,7 +33,7 @@ def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor
 
 
 class Head(nn.Linear):
-    """A linear layer in float32 whatever the encoder's precision: it costs little, and probabilities hang on it."""
+    """A linear layer in float32 in every precision: probabilities depend on it, and it costs little time."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits, float32 [rows, classes]."""
@@ -41,14 +45,14 @@ class LinearClassifier(nn.Module):
     """An encoder, a pooling and one linear layer."""
 
     def __init__(self, encoder: Any, pooling: str, classes: int) -> None:
-        """Put a random linear layer with `classes` outputs on `encoder`."""
+        """Add a random linear layer with `classes` outputs to `encoder`."""
         super().__init__()
         self.encoder: Any = encoder
         self.pooling = pooling
         self.head = Head(encoder.config.hidden_size, classes)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-        # The stock pooler of BERT-like encoders is not used, and must not be pulled towards zero by weight decay.
+        # The stock pooler of BERT-like encoders is not used; weight decay would shrink it.
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler.requires_grad_(False)
 
@@ -62,14 +66,14 @@ class LinearClassifier(nn.Module):
         return self.head(self.features(input_ids, attention_mask))
 
     def save(self, folder: Path) -> None:
-        """Write the encoder for `AutoModel`, and the head beside it."""
+        """Write the encoder for `AutoModel`, and the head as HEAD_FILE."""
         self.encoder.save_pretrained(folder)
         head = {"weight": self.head.weight.detach().float(), "bias": self.head.bias.detach().float()}
         save_file({name: tensor.cpu().contiguous() for name, tensor in head.items()}, folder / HEAD_FILE)
 
 
 class StockClassifier(nn.Module):
-    """The sequence classifier that transformers has for the backbone."""
+    """The sequence classifier of transformers for the backbone."""
 
     def __init__(self, model: Any) -> None:
         """Wrap a model of `AutoModelForSequenceClassification`."""
@@ -78,13 +82,13 @@ class StockClassifier(nn.Module):
 
     @property
     def encoder(self) -> Any:
-        """The pretrained part, under the head."""
+        """The pretrained model without the head."""
         return self.model.base_model
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits [rows, classes]."""
         if hasattr(self.model, "score"):
-            # transformers' decoders take the last token whose id is not the padding id, which a text may hold too.
+            # transformers' decoders pool at the last token whose id is not the padding id, which texts may contain.
             states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             return self.model.score(pool(states, attention_mask, "last"))
         return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
@@ -97,22 +101,23 @@ class StockClassifier(nn.Module):
 Classifier = LinearClassifier | StockClassifier
 
 
-# Dropout on attention weights keeps torch from its fused attention: at 168 tokens a training step of MiniLM takes 1.6
-# times as long on a processor, and twice the memory. Newer encoders (ModernBERT) are trained without it.
 NO_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+"""Keys of a configuration that are set to zero. With dropout on attention weights torch cannot use its fused attention:
+at 168 tokens a training step of MiniLM takes 1.6 times as long on a processor, and twice the memory. Newer encoders
+(ModernBERT) are trained without it."""
 
 
-def load_pretrained(folder: Path, kind: Any, names: dict[str, Any] | None = None, **options: Any) -> Any:
+def load_pretrained(folder: Path, auto_class: Any, names: dict[str, Any] | None = None, **options: Any) -> Any:
     """Return the model in `folder`, in float32.
 
     Args:
-        folder: Holds config.json and safetensors.
-        kind: One of transformers' Auto classes.
-        names: What to set in the configuration.
-        options: More for `from_pretrained`.
+        folder: Folder with config.json and safetensors.
+        auto_class: One of transformers' Auto classes.
+        names: Keys of the configuration to change.
+        options: Further arguments of `from_pretrained`.
 
     Raises:
-        UserError: if transformers cannot load it.
+        UserError: if transformers cannot load the model.
     """
     from transformers import AutoConfig
     from transformers.utils import logging
@@ -124,8 +129,8 @@ def load_pretrained(folder: Path, kind: Any, names: dict[str, Any] | None = None
             if hasattr(config, name):
                 setattr(config, name, 0.0)
         if is_decoder(config.model_type):
-            config.use_cache = False  # it would keep every layer's keys and values for a next token
-        return kind.from_pretrained(
+            config.use_cache = False  # keys and values are kept for generating text only
+        return auto_class.from_pretrained(
             folder, config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **options
         )
     except (OSError, ValueError, KeyError) as error:
@@ -133,7 +138,13 @@ def load_pretrained(folder: Path, kind: Any, names: dict[str, Any] | None = None
 
 
 def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Classifier:
-    """Return a classifier over `labels` on pretrained weights, in float32, with a random head.
+    """Return a classifier with pretrained weights and a random head, in float32.
+
+    Args:
+        backbone: The backbone with the folder of its initial weights.
+        head: `linear` or `stock`.
+        pooling: `mean`, `cls` or `last`; not used by a stock head.
+        labels: The class names, by id.
 
     Raises:
         UserError: if transformers cannot load the backbone.
@@ -147,19 +158,19 @@ def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Cla
 
 
 def is_head(name: str) -> bool:
-    """Tell whether a parameter belongs to the head rather than to the pretrained encoder.
+    """Return whether a parameter belongs to the head, by its name.
 
-    Stock heads are called `classifier`, `score` or (ModernBERT, RoBERTa's inner layers) stand outside the
-    base model; their names begin with one of these.
+    Stock heads are modules next to the base model; their names are `classifier`, `score`, `head` (ModernBERT) or
+    `pre_classifier` (DistilBERT).
     """
     return name.removeprefix("model.").split(".")[0] in {"head", "classifier", "score", "pre_classifier"}
 
 
 def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_length: int) -> None:
-    """Write weights, tokenizer and the settings that inference needs, without any pickle."""
+    """Write weights, tokenizer and the settings for inference, without pickle."""
     model.encoder.config.pad_token_id = tokenizer.pad_token_id
     model.save(folder)
-    # Every call sets these as it needs them; left in place, the last call's would stand in the file.
+    # Every call sets truncation and padding; without this reset, the file would contain those of the last call.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
@@ -168,15 +179,15 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
 
 
 def load(folder: Path) -> tuple[Classifier, list[str], int]:
-    """Load what `save` wrote; return the model in evaluation mode, its labels by id, and its longest input.
+    """Return the model of a checkpoint in evaluation mode, its labels by id, and its longest input in tokens.
 
     Raises:
-        UserError: if the folder is not such a checkpoint.
+        UserError: if the folder is not a checkpoint that `save` wrote.
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
     if not (folder / CLASSIFIER_FILE).is_file():
-        raise UserError(f"{folder} is no fine-tuned checkpoint (it has no {CLASSIFIER_FILE})")
+        raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")
     settings = read_json(folder / CLASSIFIER_FILE)
     model: Classifier
     if settings["head"] == "stock":

@@ -1,4 +1,4 @@
-"""The stage pretrain: masked-language-model training of a backbone on the training texts."""
+"""Masked-language-model training of a backbone on the training texts: masks, batches, loss, output."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from complaints.core.files import read_json, replacing_folder, write_json, writi
 from complaints.engine import loop
 from complaints.engine.batches import epoch_batches, padded
 from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
-from complaints.engine.device import explaining
+from complaints.engine.device import one_line_device_errors
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.optimizer import make_adamw
 from complaints.engine.setup import run_config, set_up
@@ -39,19 +39,19 @@ RECORDED = ("backbone_sha256", "device", "precision", "processes", "versions")
 def mask_tokens(
     inputs: dict[str, torch.Tensor], tokenizer: Any, share: float, seed: list[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose tokens to predict and hide them, by the rule of Devlin et al. (2019).
+    """Choose tokens to predict and mask them, by the rule of Devlin et al. (2019).
 
     Of the chosen tokens, 80 % become the mask token, 10 % a random token and 10 % stay. Special tokens and padding are
-    never chosen; at least one other token of a batch is. The draw depends on the arguments alone.
+    never chosen. At least one token is chosen if there are others. The draw depends on the arguments alone.
 
     Args:
         inputs: `input_ids` and `attention_mask`, [rows, tokens].
-        tokenizer: Its mask token, special tokens and vocabulary size are used.
+        tokenizer: The backbone's tokenizer; its mask token, special tokens and vocabulary size are used.
         share: Share of the tokens to choose.
         seed: Seed of the run, epoch and index of the batch.
 
     Returns:
-        The ids with the chosen tokens hidden, and whether a token is chosen, bool, both [rows, tokens].
+        The ids with the chosen tokens masked, int64, and whether a token is chosen, bool, both [rows, tokens].
     """
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
     ids = inputs["input_ids"].cpu().numpy().copy()
@@ -68,9 +68,9 @@ def mask_tokens(
 
 
 class MaskedLanguageModel(nn.Module):
-    """The masked-language model of transformers, with its head computed at the chosen tokens only.
+    """A masked language model of transformers, whose output layer computes the chosen tokens only.
 
-    The head's last layer is as wide as the vocabulary; at the tokens to predict (15 %) it costs a seventh.
+    The output layer is as wide as the vocabulary; for 15 % of the tokens it costs a seventh.
     """
 
     def __init__(self, model: Any) -> None:
@@ -97,7 +97,7 @@ class MaskingTask:
     seed: int
 
     def epoch(self, epoch: int) -> "MaskedEpoch":
-        """Return the batches of an epoch; they and their masks are functions of the seed, the epoch and the index."""
+        """Return the batches of an epoch; a batch and its mask are functions of the seed, the epoch and the index."""
         return MaskedEpoch(self, epoch, epoch_batches(self.data.lengths, self.params.batch_size, self.seed, epoch))
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -105,7 +105,7 @@ class MaskingTask:
         return nn.functional.cross_entropy(outputs, targets, reduction="sum")
 
     def validate(self) -> None:
-        """Return None: the weights after the last epoch are kept."""
+        """Return None: the result is the weights after the last epoch."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class MaskedEpoch:
         task = self.task
         inputs = padded(task.data, self.batches[index], task.tokenizer.pad_token_id, task.accelerator.device)
         seed = [task.seed, self.epoch, index]
-        # The mask is drawn for the complete batch, so it does not depend on how micro-batches cut it.
+        # The mask is drawn for the complete batch, so it does not depend on the cut into micro-batches.
         masked_ids, chosen = mask_tokens(inputs, task.tokenizer, task.params.mask_share, seed)
         return MaskedBatch(inputs["input_ids"], masked_ids, inputs["attention_mask"], chosen)
 
@@ -134,7 +134,7 @@ class MaskedBatch:
 
     ids: torch.Tensor
     masked_ids: torch.Tensor
-    """The ids with the chosen tokens hidden."""
+    """The ids with the chosen tokens masked."""
     attention_mask: torch.Tensor
     chosen: torch.Tensor
     """Whether a token is to be predicted."""
@@ -153,7 +153,7 @@ class MaskedBatch:
         return self.normaliser
 
     def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """Return the model's arguments and the ids to predict, int64 [tokens], of the rows at these positions."""
+        """Return the model's arguments and the ids to predict, int64 [tokens], for the rows at these positions."""
         rows = torch.from_numpy(positions).to(self.ids.device)
         chosen = self.chosen[rows]
         inputs = {"input_ids": self.masked_ids[rows], "attention_mask": self.attention_mask[rows], "chosen": chosen}
@@ -169,10 +169,10 @@ def make_training(
         task: The data and its masks.
         model: The model, on the device.
         checkpoints: The checkpoints of the run.
-        vocabulary: Number of tokens that the model chooses from.
+        vocabulary: Number of tokens in the model's vocabulary.
     """
-    accelerator, params = task.accelerator, task.params
-    rates = ((parameter, params.learning_rate) for parameter in model.parameters() if parameter.requires_grad)
+    accelerator, params, rate = task.accelerator, task.params, task.params.learning_rate
+    rates = ((parameter, rate) for parameter in model.parameters() if parameter.requires_grad)
     return loop.Training(
         accelerator=accelerator,
         model=model,
@@ -183,7 +183,7 @@ def make_training(
             epochs=params.epochs,
             patience=None,
             accumulation=params.accumulation,
-            peak_learning_rate=params.learning_rate,
+            peak_learning_rate=rate,
             warmup_fraction=WARMUP_FRACTION,
             schedule="linear",
             max_grad_norm=MAX_GRAD_NORM,
@@ -191,7 +191,8 @@ def make_training(
         ),
         check=DivergenceCheck(
             uniform_loss=math.log(vocabulary),
-            advice="most likely from too high a learning rate; lower pretrain.learning_rate, or take fp32 as precision",
+            advice=f"most likely from too high a learning rate; lower pretrain.learning_rate ({rate:g}), "
+            "or set precision: fp32",
             scaled=accelerator.scaler is not None,
         ),
         checkpoints=checkpoints,
@@ -200,28 +201,28 @@ def make_training(
 
 
 def _epochs(progress: Progress) -> list[dict[str, Any]]:
-    """Return the record's row of each epoch: its number, the steps so far and the mean training loss."""
+    """Return the record of each epoch: its number, the steps so far and the mean training loss."""
     return [{"epoch": row["epoch"], "step": row["step"], "loss": row["train_loss"]} for row in progress.epochs[1:]]
 
 
-@explaining("raise pretrain.accumulation, or lower pretrain.batch_size or max_length")
+@one_line_device_errors("raise pretrain.accumulation, or lower pretrain.batch_size or max_length")
 def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) -> dict[str, Any]:
     """Train the backbone on the training tokens and write encoder, tokenizer and record.
 
-    A backbone without a head that predicts tokens gets a random one; it is not kept. Of several processes that train
-    together the first one writes.
+    A backbone without a masked-language-model head gets a random one; the head is not part of the output. Of
+    distributed processes rank 0 writes.
 
     Args:
         params: The model's entry.
         tokens: Folder of its tokens.
         output: Folder to write.
-        scratch: Folder for the run's checkpoints, which are kept until the output is complete.
+        scratch: Folder of checkpoints; those of the run are removed after the output is complete.
 
     Returns:
         The record in pretraining.json.
 
     Raises:
-        UserError: if the backbone is a decoder or has no mask token, the tokens are another tokenizer's, training
+        UserError: if the backbone is a decoder or has no mask token, the tokens come from another tokenizer, training
             diverges, or memory or the disk is full.
     """
     from transformers import AutoModelForMaskedLM
@@ -229,7 +230,10 @@ def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) 
     setup = set_up(params.backbone, params.precision, tokens)
     tokenizer, accelerator = setup.tokenizer, setup.accelerator
     if tokenizer.mask_token is None or is_decoder(read_json(setup.backbone.folder / "config.json")["model_type"]):
-        raise UserError(f"pretrain.epochs: {params.backbone} has no mask token to be trained with; set it to 0")
+        raise UserError(
+            f"pretrain.epochs is {params.pretrain.epochs}, but {params.backbone} has no mask token to train with; "
+            "set it to 0"
+        )
     train_file = tokens / "train.parquet"
     config = run_config(setup, params, [train_file], VERSIONED, CODE)
     first = accelerator.is_main_process

@@ -1,4 +1,4 @@
-"""Parameters of the stage pretrain: the part of a model's entry that decides its masked-language-model training."""
+"""Parameters of the stage pretrain: the keys of a model's entry that decide its masked-language-model training."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ class MaskingParams(Section):
 
 
 class PretrainParams(Section):
-    """The part of a model's entry that decides its `pretrain` stage."""
+    """The keys of a model's entry that decide its `pretrain` stage."""
 
     backbone: Text
     precision: Precision

@@ -8,7 +8,14 @@ from complaints.scoring.metrics import class_scores, macro_f1
 
 
 def log_prior(label_ids: np.ndarray, classes: int) -> np.ndarray:
-    """Return the log share of each class among training labels, float64 [classes], with add-one smoothing."""
+    """Return the log frequency of each class in training, float64 [classes], with add-one smoothing.
+
+    Smoothing keeps a class without training rows finite.
+
+    Args:
+        label_ids: Class ids of the training rows, int [rows], in [0, classes).
+        classes: Size of the label vocabulary.
+    """
     counts = np.bincount(label_ids, minlength=classes) + 1
     return np.log(counts / counts.sum())
 
@@ -16,16 +23,20 @@ def log_prior(label_ids: np.ndarray, classes: int) -> np.ndarray:
 def adjust(logits: np.ndarray, prior: np.ndarray, tau: float) -> np.ndarray:
     """Return logits [rows, classes] minus `tau` times the log prior [classes].
 
-    Post-hoc logit adjustment of Menon et al. 2021, "Long-tail learning via logit adjustment": tau = 1 turns
-    posterior scores into those of balanced classes, tau = 0 changes nothing.
+    Menon et al. 2021, "Long-tail learning via logit adjustment": tau = 1 turns posterior scores into scores under
+    balanced classes, tau = 0 changes nothing.
     """
     return logits - tau * prior
 
 
 def choose_tau(logits: np.ndarray, true: np.ndarray, prior: np.ndarray, grid: Sequence[float]) -> float:
-    """Return the tau of `grid` whose adjusted logits have the best macro-F1; of equals the smallest.
+    """Return the tau of `grid` whose adjusted logits have the best macro-F1, the smallest among equals.
 
-    Give it validation rows only. Logits are [rows, classes], `true` is int [rows], `prior` as from `log_prior`.
+    Args:
+        logits: Logits of validation rows, [rows, classes]; test rows would leak.
+        true: Their class ids, int [rows].
+        prior: Result of `log_prior`, [classes].
+        grid: Candidates for tau.
     """
 
     def value(tau: float) -> float:

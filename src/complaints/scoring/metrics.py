@@ -1,4 +1,4 @@
-"""Scores of predicted classes against true ones, their standard errors, and logit adjustment."""
+"""Classification metrics and their standard errors."""
 
 from dataclasses import dataclass
 
@@ -6,31 +6,32 @@ import numpy as np
 
 RESAMPLES = 200
 SEED = 13
+"""Of the bootstrap."""
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores of each of C classes, every array of shape [C]; a ratio whose denominator is zero is 0."""
+    """Scores per class, all arrays [classes]; a ratio with denominator zero is 0."""
 
     precision: np.ndarray
     recall: np.ndarray
     f1: np.ndarray
     support: np.ndarray
-    """Rows whose true class this is (int64)."""
+    """int64: rows of each true class."""
     predicted: np.ndarray
-    """Rows predicted to be of this class (int64)."""
+    """int64: rows of each predicted class."""
 
 
 def class_scores(true: np.ndarray, predicted: np.ndarray, classes: int) -> ClassScores:
-    """Return the scores per class of `predicted` class ids against `true` ones, both int [rows] in [0, classes).
+    """Return the scores per class of predicted against true class ids, both int [rows] in [0, classes).
 
     Raises:
-        ValueError: if the two differ in length, are empty, or hold an id outside [0, classes).
+        ValueError: if the two differ in length, are empty, or contain an id outside [0, classes).
     """
     if len(true) != len(predicted) or len(true) == 0:
-        raise ValueError(f"{len(true)} true and {len(predicted)} predicted classes; both must be equally many, above 0")
+        raise ValueError(f"{len(true)} true and {len(predicted)} predicted classes; must be equal and above 0")
     if min(true.min(), predicted.min()) < 0 or max(true.max(), predicted.max()) >= classes:
-        raise ValueError(f"a class id lies outside [0, {classes})")
+        raise ValueError(f"a class id is outside [0, {classes})")
     hits = np.bincount(true[true == predicted], minlength=classes)
     support = np.bincount(true, minlength=classes)
     chosen = np.bincount(predicted, minlength=classes)
@@ -44,62 +45,66 @@ def class_scores(true: np.ndarray, predicted: np.ndarray, classes: int) -> Class
 
 
 def _f1(hits: np.ndarray, support: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (support + predicted), 0 where nothing is true or predicted."""
+    """Return F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (support + predicted), 0 for classes that do not occur."""
     return 2 * hits / np.maximum(support + chosen, 1)
 
 
 def accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the share of rows, both int [rows], whose predicted class is the true one."""
+    """Return the share of rows whose predicted class equals the true one, both int [rows]."""
     return float(np.mean(true == predicted))
 
 
 def macro_f1(scores: ClassScores) -> float:
-    """Return the mean F1 over the classes that occur among the true or the predicted ones.
+    """Return the mean F1 over the classes that occur among true or predicted ones.
 
-    That is `sklearn.metrics.f1_score(average="macro", zero_division=0)`, the convention of the published figures:
-    a class of the vocabulary that a split neither holds nor is predicted for does not count; a class that is
-    predicted but absent counts with 0.
+    This equals `sklearn.metrics.f1_score(average="macro", zero_division=0)`, the convention of the published figures:
+    a class that is neither true nor predicted in any row is left out; a class that is only predicted counts as 0.
     """
     return float(scores.f1[(scores.support > 0) | (scores.predicted > 0)].mean())
 
 
 def weighted_f1(scores: ClassScores) -> float:
-    """Return the mean F1 weighted by support: `sklearn.metrics.f1_score(average="weighted", zero_division=0)`."""
+    """Return the mean F1 weighted by support, `sklearn.metrics.f1_score(average="weighted", zero_division=0)`."""
     return float(np.average(scores.f1, weights=scores.support))
 
 
 def zero_f1_classes(scores: ClassScores) -> int:
-    """Return how many of the classes with at least one true row have F1 = 0.
+    """Return the number of classes with at least one true row and F1 = 0.
 
-    Classes without a true row (`absent_classes` counts them) cannot be found by any model and are left out.
+    Classes without a true row are counted by `absent_classes`: no model can score above 0 on them.
     """
     return int(np.sum((scores.support > 0) & (scores.f1 == 0)))
 
 
 def absent_classes(scores: ClassScores) -> int:
-    """Return how many classes of the vocabulary have no true row."""
+    """Return the number of classes of the vocabulary without a true row."""
     return int(np.sum(scores.support == 0))
 
 
 def rescued_classes(scores: ClassScores, reference: ClassScores) -> int:
-    """Return how many classes have F1 > 0 where `reference`, on the same rows, has F1 = 0."""
+    """Return the number of classes with F1 > 0 here and F1 = 0 under `reference`, both on the same rows."""
     return int(np.sum((scores.f1 > 0) & (reference.f1 == 0)))
 
 
 def accuracy_error(share: float, rows: int) -> float:
     """Return the standard error of an accuracy p over n rows: half the width of its Wilson score interval at z = 1.
 
-    The formula is sqrt(p (1 - p) / n + 1 / (4 n^2)) / (1 + 1 / n) (Wilson 1927). Other than sqrt(p (1 - p) / n), it is
+    The formula is sqrt(p (1 - p) / n + 1 / (4 n^2)) / (1 + 1 / n) (Wilson 1927). Unlike sqrt(p (1 - p) / n), it is
     above 0 for p = 0 and p = 1.
     """
     return float(np.sqrt(share * (1 - share) / rows + 1 / (4 * rows**2)) / (1 + 1 / rows))
 
 
 def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> float:
-    """Return the standard error of macro-F1 by bootstrap over rows: its deviation over 200 seeded resamples.
+    """Return the standard error of macro-F1: its standard deviation over RESAMPLES seeded bootstrap samples of rows.
 
-    Macro-F1 depends on the rows only through the counts of the (true, predicted) pairs, so drawing n rows with
-    replacement is one multinomial draw over the pairs that occur.
+    Macro-F1 depends on the rows only through the counts of (true, predicted) pairs, so drawing n rows with replacement
+    is one multinomial draw over the pairs that occur.
+
+    Args:
+        true: True class ids, int [rows].
+        predicted: Predicted class ids, int [rows].
+        classes: Size of the label vocabulary.
     """
     pairs, counts = np.unique(true.astype(np.int64) * classes + predicted, return_counts=True)
     rows, columns = np.divmod(pairs, classes)
@@ -110,5 +115,5 @@ def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> flo
     right = rows == columns
     hits = drawn[:, right] @ (rows[right, None] == np.arange(classes))
     occurs = (support > 0) | (chosen > 0)
-    # Classes that do not occur have F1 = 0 and add nothing to the sum.
+    # F1 of a class that does not occur is 0, so the sum needs no mask.
     return float(np.std(_f1(hits, support, chosen).sum(axis=1) / occurs.sum(axis=1), ddof=1))

@@ -1,4 +1,4 @@
-"""Predictions on disk: `row_id, split, logits`, in the order of the split files."""
+"""Predictions on disk: columns `row_id, split, logits`, rows in the order of the split files."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
-from complaints.core.files import read_parquet, write_parquet
+from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import HELD_OUT
 
 
@@ -15,9 +15,12 @@ def write_predictions(path: str | Path, row_ids: dict[str, list[str]], logits: d
     """Write the logits of the held-out splits.
 
     Args:
-        path: The Parquet file to replace.
-        row_ids: The row ids of each held-out split, in the order of its file.
-        logits: For each held-out split, float32 [rows, classes]; softmax over classes gives probabilities.
+        path: The Parquet file to write or replace.
+        row_ids: Row ids of each held-out split, in the order of its file.
+        logits: Logits of each held-out split, float32 [rows, classes]; their softmax is a probability.
+
+    Raises:
+        ValueError: if logits and row ids of a split differ in number.
     """
     classes = logits[HELD_OUT[0]].shape[1]
     schema = pa.schema(
@@ -43,17 +46,17 @@ def write_predictions(path: str | Path, row_ids: dict[str, list[str]], logits: d
 
 
 def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]]:
-    """Return for each held-out split its row ids and logits, float32 [rows, classes].
+    """Return the row ids and the logits, float32 [rows, classes], of each held-out split.
 
     Raises:
-        UserError: if the file is missing, broken, or its rows have no logits or unequally many.
+        UserError: if the file is missing, broken or empty, or its rows differ in their number of logits.
     """
     table = read_parquet(path)
     column = table["logits"].combine_chunks()
-    # Parquet knows no lists of fixed size: every row's length is checked here instead.
+    # Parquet has no fixed-size lists, so the number of logits is checked here.
     sizes = pc.unique(pc.list_value_length(column)).to_pylist()
     if len(sizes) != 1:
-        raise UserError(f"{path} has rows of {sizes} logits, not all of one length; run `dvc repro` to make it again")
+        raise UserError(f"{path} has rows of {sizes} logits instead of one number; run `dvc repro` to rebuild it")
     classes = sizes[0]
     logits = column.flatten().to_numpy().reshape(-1, classes)
     splits = np.asarray(table["split"].to_pylist())

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, replacing_file, write_json, write_parquet
+from complaints.core.files import file_digest, replacing_file, write_json
+from complaints.core.parquet import write_parquet
 from complaints.core.schema import RAW_SCHEMA
 from complaints.sources.cfpb.join import Report
 from complaints.sources.cfpb.join import read_batches as read_cfpb
@@ -21,7 +22,7 @@ from complaints.sources.params import CfpbParams, FetchParams, FileParams, Sampl
 from complaints.sources.readers.batches import read_batches
 from complaints.sources.readers.lines import check_file
 from complaints.sources.synthetic.corpus import make_corpus
-from complaints.text.label_names import even_out
+from complaints.text.label_names import normalize_label_names
 from complaints.text.pii import KINDS, mask_batches
 
 
@@ -126,7 +127,7 @@ def _with_normalized_labels(batches: Iterable[pa.RecordBatch], counts: Counter[s
     position = RAW_SCHEMA.get_field_index("label")
     for batch in batches:
         labels = batch.column(position)
-        normalized = even_out(labels)
+        normalized = normalize_label_names(labels)
         respelled = pc.sum(pc.not_equal(labels, normalized)).as_py() or 0
         counts["labels_evened"] += respelled + normalized.null_count - labels.null_count
         yield batch.set_column(position, RAW_SCHEMA.field(position), normalized)

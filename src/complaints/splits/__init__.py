@@ -1,1 +1,1 @@
-"""Stage split: train, validation and test without near duplicates across them."""
+"""Stage split: train, validation and test, without near duplicates across them by default."""

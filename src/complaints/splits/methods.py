@@ -1,4 +1,4 @@
-"""Complaints divided into train, validation and test, so that no text is tested on that was trained on."""
+"""Methods of splitting complaints into train, validation and test; `grouped` keeps duplicates out of other splits."""
 
 import hashlib
 from collections import defaultdict
@@ -11,57 +11,57 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
-from complaints.core.files import parquet_batches
+from complaints.core.parquet import parquet_batches
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
-from complaints.dedup.clusters import Clusters, CopyFinder
+from complaints.dedup.clusters import Clusters, DuplicateFinder
 from complaints.splits.params import SplitParams
 
 TRAIN, VALIDATION, TEST = range(3)
-"""Places in SPLITS, by which the arrays of this module name a split."""
+"""Indices into SPLITS; arrays of this module hold them as split codes."""
 
-COLUMN_HINT = "set split.method to grouped to let this stage divide the complaints"
+GROUPED_HINT = "set split.method to grouped to let this stage split the complaints"
 
 
 @dataclass(frozen=True)
-class Rows:
-    """All that a division rests on, in the order of the file; texts count by what they are copies of."""
+class LabeledRows:
+    """Columns of LABELED_SCHEMA that a split depends on, in file order, with clusters of duplicates for the texts."""
 
     row_ids: pa.ChunkedArray
     label_ids: np.ndarray
-    """int32 [rows], places in the list of class names."""
+    """int32 [rows]: class ids."""
     dates: pa.ChunkedArray
     source_splits: pa.ChunkedArray
     clusters: Clusters
     order: np.ndarray
-    """int64 [rows], from the oldest to the newest, by date and then id; rows without a date come last."""
+    """int64 [rows]: row indices from oldest to newest, by date and then id; rows without a date come last."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Where each row goes, and the clusters (by their representative row) that the seed would have sent elsewhere."""
+    """Split of each row, and the clusters (by representative row) in train that the seed assigned to another split."""
 
     codes: np.ndarray
-    """int8 [rows], places in SPLITS."""
+    """int8 [rows]: indices into SPLITS."""
     kept: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    """Clusters kept in train because they hold the oldest complaint of a class."""
-    joined: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    """Clusters put into train because a newer complaint joined parts that belonged to different splits."""
+    """int64: clusters kept in train because they hold the oldest complaint of a class."""
+    merged: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    """int64: clusters moved to train because a newer complaint merged clusters of different splits."""
 
 
-def read_rows(path: str | Path) -> Rows:
-    """Read complaints of LABELED_SCHEMA and find the copies among them, holding no more than a batch of texts.
+def read_rows(path: str | Path) -> LabeledRows:
+    """Read complaints of LABELED_SCHEMA and cluster their duplicates, with one batch of texts in memory at a time.
 
     Raises:
         UserError: if the file is missing or broken.
     """
-    finder = CopyFinder()
+    finder = DuplicateFinder()
     batches = []
     for batch in parquet_batches(path):
         finder.add(batch["text"], batch["row_id"])
         batches.append(batch.select(["row_id", "label_id", "date", "source_split"]))
     table = pa.Table.from_batches(batches)
     order = oldest_first(table["date"], table["row_id"])
-    return Rows(
+    return LabeledRows(
         row_ids=table["row_id"],
         label_ids=table["label_id"].to_numpy(),
         dates=table["date"],
@@ -72,14 +72,14 @@ def read_rows(path: str | Path) -> Rows:
 
 
 def oldest_first(dates: pa.ChunkedArray, row_ids: pa.ChunkedArray) -> np.ndarray:
-    """Return the rows from oldest to newest, int64 [rows]: by date, then id, a shorter id (a smaller number) first."""
+    """Return row indices from oldest to newest, int64 [rows]: by date, then id, shorter ids (smaller numbers) first."""
     keys = pa.table({"date": dates, "length": pc.binary_length(row_ids), "id": row_ids})
     sort_keys = [(name, "ascending") for name in keys.column_names]
     return pc.sort_indices(keys, sort_keys=sort_keys).to_numpy().astype(np.int64)
 
 
 def draw(names: Sequence[str], seed: int) -> np.ndarray:
-    """Return a number in [0, 1) for each name, float64 [names]; a function of name and seed alone."""
+    """Return a number in [0, 1) for each name, float64 [names], as a function of name and seed alone."""
     key = str(seed).encode()
     digests = b"".join(hashlib.blake2b(name.encode(), key=key, digest_size=8).digest() for name in names)
     return np.frombuffer(digests, ">u8") / 2.0**64
@@ -90,83 +90,84 @@ def group_names(clusters: Clusters, rows: np.ndarray) -> list[str]:
     return [f"{key:016x}" for key in clusters.keys[clusters.near[rows]].tolist()]
 
 
-def grouped(rows: Rows, p: SplitParams) -> Assignment:
-    """Send each cluster of near-copies where its name and the seed say, so that none straddles.
+def grouped(rows: LabeledRows, p: SplitParams) -> Assignment:
+    """Assign each cluster of near duplicates to one split, by its name and the seed.
 
-    Two kinds of clusters go to train whatever their names say, and are listed: those with the oldest complaint of a
-    class, so that no class is without training rows, and those whose parts belonged to different splits until a newer
-    complaint joined them. So newer complaints never move an older one out of train, and move none that is not listed.
+    Two kinds of clusters go to train regardless, and are listed: clusters with the oldest complaint of a class, so that
+    every class has training rows, and clusters of different splits that a newer complaint merged. Therefore newer
+    complaints never move an older one out of train, and the clusters that they move into train are listed.
     """
     return _by_cluster(rows, np.arange(len(rows.label_ids)), p.test_fraction, p)
 
 
-def _by_cluster(rows: Rows, chosen: np.ndarray, test_fraction: float, p: SplitParams) -> Assignment:
-    """Divide the `chosen` rows (places, ascending) as `grouped` says; all others get code TRAIN."""
+def _by_cluster(rows: LabeledRows, chosen: np.ndarray, test_fraction: float, p: SplitParams) -> Assignment:
+    """Split the `chosen` rows (indices, ascending) as `grouped` does; all other rows get code TRAIN."""
     near = rows.clusters.near
-    parts = np.unique(np.concatenate([near[chosen], np.array(rows.clusters.joins, np.int64).ravel()]))
-    drawn = draw([f"{key:016x}" for key in rows.clusters.keys[parts].tolist()], p.seed)
+    roots = np.unique(np.concatenate([near[chosen], np.array(rows.clusters.merges, np.int64).ravel()]))
+    drawn = draw([f"{key:016x}" for key in rows.clusters.keys[roots].tolist()], p.seed)
     held_out = test_fraction + (1 - test_fraction) * p.validation_fraction
     code_of = np.full(len(near), TRAIN, np.int8)
-    code_of[parts] = np.where(drawn < test_fraction, TEST, np.where(drawn < held_out, VALIDATION, TRAIN))
+    code_of[roots] = np.where(drawn < test_fraction, TEST, np.where(drawn < held_out, VALIDATION, TRAIN))
 
     codes_of_cluster: dict[int, set[int]] = defaultdict(set)
-    for older, younger in rows.clusters.joins:
+    for older, younger in rows.clusters.merges:
         codes_of_cluster[int(near[older])] |= {int(code_of[older]), int(code_of[younger])}
-    joined = np.array(sorted(root for root, codes in codes_of_cluster.items() if len(codes) > 1), np.int64)
+    merged = np.array(sorted(root for root, codes in codes_of_cluster.items() if len(codes) > 1), np.int64)
     by_age = rows.order[np.isin(rows.order, chosen)]
     _, first = np.unique(rows.label_ids[by_age], return_index=True)
     oldest = np.unique(near[by_age[first]])
     kept = oldest[code_of[oldest] != TRAIN]
-    code_of[joined] = TRAIN
+    code_of[merged] = TRAIN
     code_of[kept] = TRAIN
 
     codes = np.full(len(near), TRAIN, np.int8)
     codes[chosen] = code_of[near[chosen]]
-    return Assignment(codes, kept, joined)
+    return Assignment(codes, kept, merged)
 
 
-def canonical(rows: Rows, p: SplitParams) -> Assignment:
-    """Keep the source's own split; where it brings no validation rows, clusters of its train rows are drawn for it.
+def canonical(rows: LabeledRows, p: SplitParams) -> Assignment:
+    """Keep the source's own split; if it has no validation rows, draw clusters of its train rows for validation.
 
     Raises:
-        UserError: if the source has no split, or only some of its rows have one.
+        UserError: if a row has no split from the source.
     """
     missing = rows.source_splits.null_count
     if missing:
-        problem = "the complaints have no split of their source"
+        problem = "no complaint has a split from the source"
         if missing < len(rows.source_splits):
-            problem = f"{missing} of {len(rows.source_splits)} complaints have no split of their source, the others do"
-        raise UserError(f"split.method is canonical, but {problem}; fill fetch.file.columns.split, or {COLUMN_HINT}")
+            problem = f"{missing} of {len(rows.source_splits)} complaints have no split from the source"
+        raise UserError(f"split.method is canonical, but {problem}; fill fetch.file.columns.split, or {GROUPED_HINT}")
     codes = pc.index_in(rows.source_splits, value_set=pa.array(SPLITS)).to_numpy().astype(np.int8)
     if np.any(codes == VALIDATION):
         return Assignment(codes)
     train = np.flatnonzero(codes == TRAIN)
     drawn = _by_cluster(rows, train, 0.0, p)
     codes[train] = drawn.codes[train]
-    return Assignment(codes, drawn.kept, drawn.joined)
+    return Assignment(codes, drawn.kept, drawn.merged)
 
 
-def stratified(rows: Rows, p: SplitParams) -> Assignment:
-    """Draw rows at random within each class, each split its share, whatever they are copies of.
+def stratified(rows: LabeledRows, p: SplitParams) -> Assignment:
+    """Draw rows at random within each class, without regard to duplicates.
 
-    A class gives test its share rounded half up, then validation, but always keeps a row in train.
+    Test gets its fraction of each class, rounded half up, then validation its fraction of the rest; every class keeps
+    at least one row in train.
     """
     drawn = draw(rows.row_ids.to_pylist(), p.seed)
     by_class = np.lexsort((drawn, rows.label_ids))
     sizes = np.bincount(rows.label_ids)
     starts = np.cumsum(sizes) - sizes
     label_ids = rows.label_ids[by_class]
-    place = np.arange(len(by_class)) - starts[label_ids]
+    position = np.arange(len(by_class)) - starts[label_ids]
     tests = np.minimum(np.floor(p.test_fraction * sizes + 0.5), np.maximum(sizes - 1, 0))
     validations = np.minimum(np.floor(p.validation_fraction * (sizes - tests) + 0.5), np.maximum(sizes - tests - 1, 0))
     held_out = (tests + validations)[label_ids]
     codes = np.empty(len(by_class), np.int8)
-    codes[by_class] = np.where(place < tests[label_ids], TEST, np.where(place < held_out, VALIDATION, TRAIN))
+    codes[by_class] = np.where(position < tests[label_ids], TEST, np.where(position < held_out, VALIDATION, TRAIN))
     return Assignment(codes)
 
 
-def temporal(rows: Rows, p: SplitParams) -> Assignment:
-    """Train on the past: the last days are test, the days before them validation; no day is divided.
+def temporal(rows: LabeledRows, p: SplitParams) -> Assignment:
+    """Assign the last days to test, the days before them to validation, the rest to train; no day is divided.
 
     Raises:
         UserError: if a complaint has no date.
@@ -174,7 +175,7 @@ def temporal(rows: Rows, p: SplitParams) -> Assignment:
     if rows.dates.null_count:
         raise UserError(
             f"split.method is temporal, but {rows.dates.null_count} of {len(rows.dates)} complaints have no date; "
-            f"name the column under fetch.file.columns.date, or {COLUMN_HINT}"
+            f"name the column under fetch.file.columns.date, or {GROUPED_HINT}"
         )
     days = rows.dates.cast(pa.int32()).to_numpy()
     codes = np.full(len(days), TRAIN, np.int8)
@@ -185,15 +186,15 @@ def temporal(rows: Rows, p: SplitParams) -> Assignment:
 
 
 def _last_days(days: np.ndarray, fraction: float) -> np.ndarray:
-    """Return the places of the rows of the last days, as many whole days as come closest to `fraction` of the rows."""
+    """Return the indices, int64, of the rows of the last days, which together come closest to `fraction` of all."""
     if not len(days):
         return np.empty(0, np.int64)
     distinct, counts = np.unique(days, return_counts=True)
-    from_here = counts[::-1].cumsum()[::-1]
-    return np.flatnonzero(days >= distinct[np.argmin(np.abs(from_here - fraction * len(days)))])
+    rows_since = counts[::-1].cumsum()[::-1]
+    return np.flatnonzero(days >= distinct[np.argmin(np.abs(rows_since - fraction * len(days)))])
 
 
-METHODS: dict[str, Callable[[Rows, SplitParams], Assignment]] = {
+METHODS: dict[str, Callable[[LabeledRows, SplitParams], Assignment]] = {
     "grouped": grouped,
     "canonical": canonical,
     "stratified": stratified,
@@ -201,21 +202,26 @@ METHODS: dict[str, Callable[[Rows, SplitParams], Assignment]] = {
 }
 
 
-def seen_in_train(copy_of: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Tell which held-out rows have a copy in train: bool [rows], given each row's representative and its split."""
-    trained = np.zeros(len(copy_of), bool)
-    trained[copy_of[codes == TRAIN]] = True
-    return trained[copy_of] & (codes != TRAIN)
+def duplicated_in_train(representatives: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return whether each row is held out and has a duplicate in train, bool [rows].
+
+    Args:
+        representatives: `exact` or `near` of `Clusters`, int64 [rows].
+        codes: Indices into SPLITS, int8 [rows].
+    """
+    is_trained = np.zeros(len(representatives), bool)
+    is_trained[representatives[codes == TRAIN]] = True
+    return is_trained[representatives] & (codes != TRAIN)
 
 
-def split_batches(path: str | Path, rows: Rows, codes: np.ndarray, code: int) -> Iterator[pa.RecordBatch]:
-    """Yield the complaints of `path` that go to the split `code`, in SPLIT_SCHEMA and in the order of the file."""
-    seen = seen_in_train(rows.clusters.near, codes)
+def split_batches(path: str | Path, rows: LabeledRows, codes: np.ndarray, code: int) -> Iterator[pa.RecordBatch]:
+    """Yield the complaints of `path` in the split `code`, in SPLIT_SCHEMA and in file order."""
+    in_train = duplicated_in_train(rows.clusters.near, codes)
     start = 0
     for batch in parquet_batches(path):
         here = np.flatnonzero(codes[start : start + batch.num_rows] == code)
         columns = {name: batch[name].take(pa.array(here)) for name in SPLIT_SCHEMA.names if name in batch.schema.names}
         columns["group"] = pa.array(group_names(rows.clusters, here + start), pa.string())
-        columns["seen"] = pa.array(seen[here + start])
+        columns["seen"] = pa.array(in_train[here + start])
         yield pa.RecordBatch.from_arrays([columns[name] for name in SPLIT_SCHEMA.names], schema=SPLIT_SCHEMA)
         start += batch.num_rows

@@ -10,7 +10,7 @@ Fraction = Annotated[float, Field(gt=0, le=0.9)]
 
 
 class SplitParams(Section):
-    """The method and the sizes of the splits."""
+    """Method of splitting, the fractions of test and of validation among the rest, and the expected sizes."""
 
     method: Literal["grouped", "canonical", "stratified", "temporal"]
     test_fraction: Fraction

@@ -1,4 +1,4 @@
-"""What a division into train, validation and test is like: sizes, leakage, label shares, classes that are missing."""
+"""Report on a split: sizes, duplicates, leakage, label shares, missing classes; and checks of the split."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,24 +7,32 @@ import numpy as np
 
 from complaints.core.errors import UserError
 from complaints.core.schema import SPLITS
-from complaints.splits.methods import COLUMN_HINT, TEST, TRAIN, Assignment, Rows, group_names, seen_in_train
+from complaints.splits.methods import (
+    GROUPED_HINT,
+    TEST,
+    TRAIN,
+    Assignment,
+    LabeledRows,
+    duplicated_in_train,
+    group_names,
+)
 
-CHANCE = 0.001
-"""A class missing from the source's test split is an error where a random split would lack it less often than this."""
+MISSING_PROBABILITY = 0.001
+"""A class missing from the source's test split is an error if a random split would miss it with a lower probability."""
 
 CLASSES = "classes"
-"""The key of split.expected that does not name a split."""
+"""Key of split.expected for the number of classes; its other keys are splits."""
 
 
-def summarise(rows: Rows, assignment: Assignment, names: Sequence[str], method: str) -> dict[str, Any]:
-    """Return reports/split.json.
+def summarise(rows: LabeledRows, assignment: Assignment, names: Sequence[str], method: str) -> dict[str, Any]:
+    """Return the split report.
 
-    A held-out row is seen if train has a copy of its text, exact (after normalising) or near (of its cluster).
+    Its keys `seen_exact` and `seen_near` count the held-out rows with an exact or near duplicate in train.
     """
     codes, near, exact = assignment.codes, rows.clusters.near, rows.clusters.exact
     sizes = np.bincount(near)
     counts = np.stack([np.bincount(rows.label_ids[codes == code], minlength=len(names)) for code in range(len(SPLITS))])
-    seen = {"exact": seen_in_train(exact, codes), "near": seen_in_train(near, codes)}
+    in_train = {"exact": duplicated_in_train(exact, codes), "near": duplicated_in_train(near, codes)}
     report: dict[str, Any] = {
         "method": method,
         "copies": {
@@ -35,7 +43,7 @@ def summarise(rows: Rows, assignment: Assignment, names: Sequence[str], method: 
         },
         "missing_classes": {name: _missing(counts[code], names) for code, name in enumerate(SPLITS)},
         "kept_in_train": group_names(rows.clusters, assignment.kept),
-        "joined_in_train": group_names(rows.clusters, assignment.joined),
+        "joined_in_train": group_names(rows.clusters, assignment.merged),
         # A list, not a mapping: DVC would show every number of a mapping as a metric.
         "label_shares": [
             {"class": name, **{split: _share(counts[code, i], counts[code].sum()) for code, split in enumerate(SPLITS)}}
@@ -51,44 +59,47 @@ def summarise(rows: Rows, assignment: Assignment, names: Sequence[str], method: 
             "clusters": len(np.unique(near[here])),
         }
         if code != TRAIN:
-            for kind, is_seen in seen.items():
-                report[split][f"seen_{kind}"] = int(np.sum(is_seen & here))
-                report[split][f"seen_{kind}_share"] = _share(np.sum(is_seen & here), np.sum(here))
+            for kind, has_duplicate in in_train.items():
+                report[split][f"seen_{kind}"] = int(np.sum(has_duplicate & here))
+                report[split][f"seen_{kind}_share"] = _share(np.sum(has_duplicate & here), np.sum(here))
     return report
 
 
-def check(rows: Rows, assignment: Assignment, names: Sequence[str], method: str) -> None:
-    """Refuse a division that nothing can be learned from or measured on.
+def check(rows: LabeledRows, assignment: Assignment, names: Sequence[str], method: str) -> None:
+    """Check that a model can be trained and tested on the split.
 
     Raises:
-        UserError: if a split is empty; if the source's own split has no training row for a class, or lacks a class in
-            test that chance would not leave out.
+        UserError: if a split is empty; if the source's own split has no training row of a class, or no test row of a
+            class that a random split would rarely miss.
     """
     codes = assignment.codes
     for code, split in enumerate(SPLITS):
         if not np.any(codes == code):
-            hint = COLUMN_HINT if method == "canonical" else "give more complaints, or change the fractions under split"
-            raise UserError(f"none of the {len(codes)} complaints falls into {split}; {hint}")
+            hint = GROUPED_HINT if method == "canonical" else "add complaints, or change the fractions under split"
+            raise UserError(f"none of the {len(codes)} complaints is in {split}; {hint}")
     if method != "canonical":
         return
-    way_out = f"raise merge_labels.min_count to drop such classes, merge them in the label map, or {COLUMN_HINT}"
+    remedy = f"raise merge_labels.min_count to drop such classes, merge them in the label map, or {GROUPED_HINT}"
     untrained = _missing(np.bincount(rows.label_ids[codes == TRAIN], minlength=len(names)), names)
     if untrained:
-        raise UserError(f"no complaint in train for {_listed(untrained)} (the source's split leaves it out); {way_out}")
-    # In a long tail, chance alone leaves a few classes without test rows.
+        raise UserError(f"the source's split has no complaint of {_listed(untrained)} in train; {remedy}")
+    # In a long tail, a random split too misses a few classes in test.
     clusters = np.unique(np.stack([rows.label_ids, rows.clusters.near]), axis=1)[0]
-    unlikely = np.mean(codes != TEST) ** np.bincount(clusters, minlength=len(names)) < CHANCE
+    unlikely = np.mean(codes != TEST) ** np.bincount(clusters, minlength=len(names)) < MISSING_PROBABILITY
     tested = np.bincount(rows.label_ids[codes == TEST], minlength=len(names)) > 0
     untested = [name for name, wrong in zip(names, unlikely & ~tested, strict=True) if wrong]
     if untested:
-        raise UserError(f"no complaint in test for {_listed(untested)}, too many complaints for chance; {way_out}")
+        raise UserError(
+            f"the source's split has no complaint of {_listed(untested)} in test, which a random split would rarely "
+            f"miss; {remedy}"
+        )
 
 
 def check_expected(report: dict[str, Any], expected: dict[str, int], classes: int) -> None:
-    """Hold the division against split.expected: the rows of each split that it names, and the number of classes.
+    """Compare the split with split.expected: rows by split, and the number of classes.
 
     Raises:
-        UserError: naming all numbers that differ.
+        UserError: for an unknown key, or naming all numbers that differ.
     """
     found = {CLASSES: classes} | {split: report[split]["rows"] for split in SPLITS}
     unknown = sorted(set(expected) - set(found))
@@ -96,22 +107,22 @@ def check_expected(report: dict[str, Any], expected: dict[str, int], classes: in
         raise UserError(f"params: split.expected has the key {unknown[0]!r}; known keys: {', '.join(found)}")
     wrong = [f"{key} {found[key]:,} instead of {value:,}" for key, value in expected.items() if found[key] != value]
     if wrong:
-        raise UserError(f"this is not the data set that split.expected describes: {', '.join(wrong)}")
+        raise UserError(f"the data set differs from split.expected in params.yaml: {', '.join(wrong)}")
 
 
 def warnings(report: dict[str, Any]) -> list[str]:
-    """Return one line about classes that a split lacks and one about held-out rows that train has copies of."""
+    """Return warnings, one line each, about classes missing from a split and test rows with a duplicate in train."""
     lines = []
-    parts = [f"{_listed(names)} in {split}" for split, names in report["missing_classes"].items() if names]
-    if parts:
-        lines.append(f"no complaint of {'; none of '.join(parts)}")
+    missing = [f"{_listed(names)} in {split}" for split, names in report["missing_classes"].items() if names]
+    if missing:
+        lines.append(f"no complaint of {'; none of '.join(missing)}")
     if share := report["test"]["seen_near_share"]:
-        lines.append(f"{share:.1%} of the test rows have an exact or near copy in train")
+        lines.append(f"{share:.1%} of the test rows have an exact or near duplicate in train")
     return lines
 
 
-def _share(part: float, whole: float) -> float:
-    return round(float(part) / float(whole), 4) if whole else 0.0
+def _share(count: float, total: float) -> float:
+    return round(float(count) / float(total), 4) if total else 0.0
 
 
 def _missing(counts: np.ndarray, names: Sequence[str]) -> list[str]:

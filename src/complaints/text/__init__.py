@@ -1,1 +1,1 @@
-"""Label names and personal data in texts."""
+"""Label names, and personally identifiable information (PII) in texts."""

@@ -13,7 +13,7 @@ from support.paths import ROOT
 
 from complaints import params, profiles
 from complaints.core.config import read_yaml
-from complaints.core.files import parquet_batches, write_parquet
+from complaints.core.parquet import parquet_batches, write_parquet
 from complaints.core.schema import LABELED_SCHEMA, SPLITS
 from complaints.labels import merge
 from complaints.labels.label_map import load_map

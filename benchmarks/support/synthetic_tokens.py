@@ -1,10 +1,10 @@
-"""Token ids with the lengths of the canonical complaints, for the benchmarks of speed."""
+"""Synthetic token ids with the lengths of the canonical complaints, for the speed benchmarks."""
 
 import numpy as np
 
 from complaints.backbones.tokens import TokenSet
 
-# A log-normal distribution with the median of the canonical set's token counts, 63, of which 87.5 % are within 128.
+# A log-normal distribution with the median of the canonical token counts, 63, of which 87.5 % are at most 128.
 MEDIAN = 63
 SIGMA = 0.616
 SHORTEST = 5
@@ -13,13 +13,13 @@ MARKERS = 20
 
 
 def draw_tokens(rows: int, vocabulary: int, max_length: int, seed: int) -> TokenSet:
-    """Return rows of random ids whose class, drawn with a long tail, shows in some of their tokens.
+    """Return rows of random ids; a long-tailed class label determines some ids of each row.
 
     Args:
         rows: Number of rows.
-        vocabulary: Ids are below this.
-        max_length: Longer rows are cut.
-        seed: Of all draws.
+        vocabulary: Exclusive upper bound of ids.
+        max_length: Longer rows are truncated.
+        seed: Seed of all draws.
     """
     random = np.random.default_rng(seed)
     drawn = np.exp(random.normal(np.log(MEDIAN), SIGMA, rows))

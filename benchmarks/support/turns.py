@@ -1,4 +1,4 @@
-"""Processes that are measured in turns, so that whatever else a machine does hits all alike."""
+"""Processes measured in turns, so that other load on the machine affects all of them alike."""
 
 import multiprocessing
 import os
@@ -13,32 +13,32 @@ SLICE_SECONDS = 3.0
 
 
 class Clock:
-    """The process's own end of a measurement."""
+    """Clock of a measured process, as the process itself sees it."""
 
     def __init__(self, connection: Connection) -> None:
         """Report over `connection`."""
         self.connection = connection
 
-    def begin(self) -> None:
-        """Stand still until it is this process's turn; time counts from here."""
+    def start(self) -> None:
+        """Start the time; the process sleeps until its first turn."""
         self.connection.send("ready")
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Stop the time."""
         self.connection.send("done")
 
 
 @dataclass
-class Runner:
-    """A process, and for how long it has run."""
+class MeasuredProcess:
+    """A process and the seconds for which it has run."""
 
     process: Any
     connection: Connection
     seconds: float = 0.0
 
-    def go_on(self) -> bool:
-        """Let the process run for one slice, or to its end if that comes first, and tell whether it did."""
+    def resume(self) -> bool:
+        """Let the process run for one slice or until its clock stops; return whether the clock stopped."""
         start = time.perf_counter()
         os.kill(self.process.pid, signal.SIGCONT)
         done = self.connection.poll(SLICE_SECONDS)
@@ -51,28 +51,28 @@ class Runner:
 
 
 def take_turns(work: Callable[..., Any], arguments: dict[str, tuple[Any, ...]]) -> dict[str, tuple[float, Any]]:
-    """Run `work(clock, *arguments)` in one process for each name; return its seconds and what it returned.
+    """Run `work(clock, *arguments)` in one process per name; return seconds and result by name.
 
     Args:
-        work: A function of a module; it calls the clock's `begin` before and `end` after what is to be measured.
-        arguments: What to call it with, by name.
+        work: A function of a module. It calls `clock.start()` before and `clock.stop()` after the measured code.
+        arguments: Arguments of `work` by name.
     """
     context = multiprocessing.get_context("spawn")
-    waiting: dict[str, Runner] = {}
+    running: dict[str, MeasuredProcess] = {}
     for name, values in arguments.items():
         here, there = context.Pipe()
         process = context.Process(target=_run, args=(there, work, values), daemon=True)
         process.start()
         there.close()
         here.recv()
-        waiting[name] = Runner(process, here)
+        running[name] = MeasuredProcess(process, here)
     results = {}
-    while waiting:
-        for name, runner in list(waiting.items()):
-            if runner.go_on():
-                results[name] = (runner.seconds, runner.connection.recv())
-                runner.process.join()
-                del waiting[name]
+    while running:
+        for name, measured in list(running.items()):
+            if measured.resume():
+                results[name] = (measured.seconds, measured.connection.recv())
+                measured.process.join()
+                del running[name]
     return {name: results[name] for name in arguments}
 
 
