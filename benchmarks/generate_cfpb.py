@@ -3,7 +3,7 @@
     python benchmarks/generate_cfpb.py FOLDER --narratives 1000000 [--without-narrative 250000] [--parts 21] [--seed 13]
 
 FOLDER gets complaints.csv.zip, CCDB_Export_<n>_benchmark.zip, and cfpb.yaml, a description for `fetch.source: cfpb`.
-`benchmarks/support/cfpb_files.py` documents the content, all of it invented. Memory does not grow with the number of
+`benchmarks/harness/cfpb_files.py` documents the content, all of it invented. Memory does not grow with the number of
 complaints.
 """
 
@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from support.cfpb_files import Sizes, generate
+from harness.cfpb_files import Sizes, generate
 
 
 def main() -> None:

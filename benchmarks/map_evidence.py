@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from harness.label_evidence import collect_evidence, read_batches
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-from support.label_evidence import collect_evidence, read_batches
 
 from complaints.audit.label_evidence import Evidence, name_similarity
 from complaints.core.errors import UserError

@@ -11,7 +11,7 @@ seconds. `engine.device.resolve_precision` relies on the result.
 import platform
 
 import torch
-from support.turns import Clock, take_turns
+from harness.turns import Clock, take_turns
 
 from complaints.backbones.resolve import resolve
 from complaints.engine.device import keep_freed_memory, resolve_precision

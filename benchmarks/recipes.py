@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from support.recipe_runs import ROOT, SHORT, Workspace, is_done, make_workspace, prepare, read_recipes, train
-from support.usual_recipe import usual_recipe
+from harness.recipe_runs import ROOT, SHORT, Workspace, is_done, make_workspace, prepare, read_recipes, train
+from harness.usual_recipe import usual_recipe
 
 from complaints import params
 from complaints.baseline import tfidf

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from support.label_evidence import collect_evidence
+from harness.label_evidence import collect_evidence
 
 from complaints.audit import map_defects, renames
 from complaints.audit.label_evidence import Evidence

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from support.synthetic_tokens import CLASSES, draw_tokens
-from support.turns import Clock, take_turns
-from support.unsaved import train_unsaved
+from harness.synthetic_tokens import CLASSES, draw_tokens
+from harness.turns import Clock, take_turns
+from harness.unsaved import train_unsaved
 from torch import nn
 from transformers import AutoModel, ModernBertConfig, Trainer, TrainingArguments, get_linear_schedule_with_warmup
 

@@ -6,9 +6,9 @@ Trains ModernBERT-base with random weights for three epochs on 57,846 rows of to
 data set, through this project's loop, with validation on 6,430 rows before the first epoch and after each. Batches are
 padded to 128 tokens, padded to the longest of rows of similar length, or not padded; layers are eager or compiled.
 Prints seconds, real tokens per second, the share of an H200's measured peak, and peak memory. Needs torch,
-transformers, accelerate, pyarrow, tqdm and ruamel.yaml in any version; instead of an installation of this project,
-PYTHONPATH=src is enough. --small trains a tiny model on a few rows, to try the command without a GPU. --write writes
-the table to benchmarks/speed_gpu.md.
+transformers, accelerate, scikit-learn, pydantic, pyarrow, tqdm and ruamel.yaml in any version; instead of an
+installation of this project, PYTHONPATH=src is enough. --small trains a tiny model on a few rows, to try the command
+without a GPU. --write writes the table to benchmarks/speed_gpu.md.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from typing import Any
 
 import torch
 import transformers
-from support.synthetic_tokens import CLASSES, draw_tokens
-from support.unsaved import train_unsaved
+from harness.synthetic_tokens import CLASSES, draw_tokens
+from harness.unsaved import train_unsaved
 from torch import nn
 from transformers import AutoModel, ModernBertConfig
 
@@ -120,15 +120,15 @@ def measure(size: Size, batching: str, compiled: bool) -> dict[str, float]:
     precision = resolve_precision("auto", device)
     accelerator = distributed.make_accelerator(device, precision)
     torch.manual_seed(0)
-    config = ModernBertConfig(**size.config)
-    model = classifier.LinearClassifier(AutoModel.from_config(config), "mean", CLASSES).to(accelerator.device)
+    architecture = ModernBertConfig(**size.config)
+    model = classifier.LinearClassifier(AutoModel.from_config(architecture), "mean", CLASSES).to(accelerator.device)
     entry = settings(size, batching, compiled)
     packed = prepare_attention(model.encoder, entry.finetune.packing, compiled, precision)
     learner: nn.Module = PaddedToMaxLength(model) if batching == BATCHES[2] else model
 
     def data(rows: int, validation_rows: int) -> Data:
-        train = draw_tokens(rows, config.vocab_size, MAX_LENGTH, seed=0)
-        validation = draw_tokens(validation_rows, config.vocab_size, MAX_LENGTH, seed=1)
+        train = draw_tokens(rows, architecture.vocab_size, MAX_LENGTH, seed=0)
+        validation = draw_tokens(validation_rows, architecture.vocab_size, MAX_LENGTH, seed=1)
         return Data(train, validation, pad_id=0, classes=CLASSES, packed=packed)
 
     def run(epoch_data: Data, recipe: ModelParams) -> float:

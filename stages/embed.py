@@ -15,11 +15,11 @@ from complaints.features.params import EmbedParams
 def main() -> None:
     """Write the features of the model named on the command line."""
     name = sys.argv[1]
-    p = config.load_entry(name, EmbedParams)
-    if p.uses_features:
+    params = config.load_entry(name, EmbedParams)
+    if params.uses_features:
         from complaints.features import embed  # imports torch, which takes seconds
 
-        embed.write_features(p, paths.TOKENS / name, paths.FEATURES / name)
+        embed.write_features(params, paths.TOKENS / name, paths.FEATURES / name)
         return
     with replacing_folder(paths.FEATURES / name) as folder:
         write_json(folder / "features.json", {"rows": {}})

@@ -22,11 +22,11 @@ from complaints.tracking.stages import log_history, log_stage, start_run
 def main() -> None:
     """Fine-tune the model named on the command line."""
     name = sys.argv[1]
-    p = config.load_entry(name, ModelParams)
+    params = config.load_entry(name, ModelParams)
     settings = config.load("tracking", TrackingParams)
     # Of distributed processes rank 0 reports.
     run = start_run(settings) if stage.is_first() else None
-    for warning in unusual_rates(p.finetune) if stage.is_first() else ():
+    for warning in unusual_rates(params.finetune) if stage.is_first() else ():
         print(f"warning: models.{name}.{warning}", file=sys.stderr)
 
     def report(progress: Progress) -> None:
@@ -44,7 +44,7 @@ def main() -> None:
         predictions=paths.PREDICTIONS / f"{name}.parquet",
         history=paths.HISTORIES / name,
     )
-    finetune(p, inputs, outputs, paths.SCRATCH / "finetune" / name, report)
+    finetune(params, inputs, outputs, paths.SCRATCH / "finetune" / name, report)
     if stage.is_first():
         log_stage(settings, run)
 

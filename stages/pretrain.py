@@ -20,16 +20,16 @@ from complaints.pretraining.params import PretrainParams
 def main() -> None:
     """Pretrain for the model named on the command line."""
     name = sys.argv[1]
-    p = config.load_entry(name, PretrainParams)
+    params = config.load_entry(name, PretrainParams)
     output = paths.PRETRAINED / name
-    if p.pretrain.epochs:
+    if params.pretrain.epochs:
         from complaints.pretraining import mlm  # imports torch, which takes seconds
 
-        mlm.pretrain(p, paths.TOKENS / name, output, paths.SCRATCH / "pretrain" / name)
+        mlm.pretrain(params, paths.TOKENS / name, output, paths.SCRATCH / "pretrain" / name)
     elif stage.is_first():
-        backbone = resolve(p.backbone)
+        backbone = resolve(params.backbone)
         with replacing_folder(output) as folder:
-            record = {"backbone": p.backbone, "backbone_sha256": backbone.digest, "epochs": []}
+            record = {"backbone": params.backbone, "backbone_sha256": backbone.digest, "epochs": []}
             write_json(folder / PRETRAINING_FILE, record)
 
 

@@ -21,21 +21,21 @@ from complaints.core.schema import SPLITS
 def main() -> None:
     """Tokenize the three splits for the model named on the command line."""
     name = sys.argv[1]
-    model = config.load_entry(name, TokenizerParams)
-    backbone = resolve(model.backbone)
-    pretrained.check_length(backbone, model.max_length)
+    params = config.load_entry(name, TokenizerParams)
+    backbone = resolve(params.backbone)
+    pretrained.check_length(backbone, params.max_length)
     tokenizer = load_tokenizer(backbone.folder)
     pretrained.check_vocabulary(backbone, tokenizer)
     with replacing_folder(paths.TOKENS / name) as folder:
         counts = {
             split: tokens.tokenize_split(
-                tokenizer, paths.SPLITS / f"{split}.parquet", folder / f"{split}.parquet", model.max_length
+                tokenizer, paths.SPLITS / f"{split}.parquet", folder / f"{split}.parquet", params.max_length
             )
             for split in SPLITS
         }
         meta = {
-            "backbone": model.backbone,
-            "max_length": model.max_length,
+            "backbone": params.backbone,
+            "max_length": params.max_length,
             "tokenizer_sha256": tokenizer_digest(tokenizer),
             "splits": counts,
         }

@@ -1,21 +1,24 @@
 """Fixtures and settings of all tests."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from support.project import Project, copy_project
+from support.small_disk import SmallDisk
 
 from complaints.backbones.resolve import Backbone
 
-# The same examples in every run, and no time limit on one: machines that run tests are busy.
+# Every run has the same examples, and examples have no time limit: test machines are busy.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Project:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project after one `dvc repro` of the tiny profile, committed; not to be changed by a test."""
     project = copy_project(tmp_path_factory.mktemp("built") / "project")
     project.complaints("profile", "tiny")
@@ -42,8 +45,28 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
 
 
 @pytest.fixture
+def backbone_without_dropout(tmp_path: Path) -> Backbone:
+    """A tiny encoder without dropout, whose steps do not depend on the cut of a batch into micro-batches."""
+    from support.tiny_models import save_modernbert
+    from support.tiny_task import backbone_in
+
+    return backbone_in(save_modernbert(tmp_path / "modernbert"))
+
+
+@pytest.fixture
+def small_disk(workspace: Path, request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
+    """A file system for a folder of the workspace; the test's parameter is the folder and its size in kilobytes."""
+    folder, kilobytes = request.param
+    disk = SmallDisk(workspace / folder)
+    if shutil.which("mount") is None or not disk.mount(kilobytes):
+        pytest.skip("this user may not mount a file system")
+    yield disk
+    disk.unmount()
+
+
+@pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone) -> Path:
-    """A folder to work in, with the splits of a small task and their tokens for the model `net`."""
+    """A temporary working directory with the splits of a small task and their tokens for the model `net`."""
     from support.tiny_task import tokenize, write_splits
 
     monkeypatch.chdir(tmp_path)
@@ -70,7 +93,7 @@ def mini(made_mini: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_mini(mini: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The copy as working directory, without the caller's settings of DVC and MLflow."""
+    """The copy as the working directory, without the caller's settings of DVC and MLflow."""
     for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(mini)

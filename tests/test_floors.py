@@ -1,4 +1,4 @@
-"""Packages form floors: each imports only from floors below its own, so that a change's reach can be read off."""
+"""Packages form floors: each imports only from floors below its own, which limits the effects of a change."""
 
 import ast
 from pathlib import Path
@@ -33,7 +33,7 @@ def _top(file: Path) -> str:
 
 
 def _imports(file: Path) -> set[str]:
-    """Return the names directly under `complaints` that a file imports, wherever the statement stands."""
+    """Return the names directly under `complaints` that a file imports, at module level or within functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "complaints":
@@ -45,12 +45,12 @@ def _imports(file: Path) -> set[str]:
     return found
 
 
-def test_every_package_has_a_floor():
+def test_every_package_has_a_floor() -> None:
     there = {path.stem for path in PACKAGE.iterdir() if path.name not in {"__init__.py", "__pycache__"}}
     assert there == set(FLOOR_OF)
 
 
-def test_no_module_imports_from_its_own_floor_or_above():
+def test_no_module_imports_from_its_own_floor_or_above() -> None:
     wrong = [
         f"{file.relative_to(PACKAGE)} imports {name}"
         for file in PACKAGE.rglob("*.py")
@@ -61,12 +61,12 @@ def test_no_module_imports_from_its_own_floor_or_above():
     assert wrong == []
 
 
-def test_at_most_ten_modules_lie_outside_of_packages():
+def test_at_most_ten_modules_are_outside_of_packages() -> None:
     assert len(list(PACKAGE.glob("*.py"))) <= 10
 
 
-def test_what_has_nothing_to_do_does_not_import_torch():
-    """`pretrain` and `embed` have nothing to do for most models, and torch takes seconds to import."""
+def test_stages_without_work_do_not_import_torch() -> None:
+    """The stages pretrain and embed have no work for most models, and torch takes seconds to import."""
     light = [*(PACKAGE / "backbones").glob("*.py"), *(PACKAGE / "core").glob("*.py"), *PACKAGE.rglob("params.py")]
     for file in light:
         tops = {

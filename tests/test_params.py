@@ -1,7 +1,8 @@
-"""params.yaml is read as it is written, and what is impossible is refused by name."""
+"""params.yaml: valid values are read exactly, invalid ones are refused by name; profiles and entries edit it."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.utils.hydra import apply_overrides
@@ -85,7 +86,7 @@ def put(tree: dict, key: str, value: object) -> None:
         ("audit", [], "audit must be a mapping"),
     ],
 )
-def test_impossible_value_is_refused_by_name(tree, key, value, message):
+def test_invalid_value_is_refused_by_name(tree: dict[str, Any], key: str, value: Any, message: str) -> None:
     put(tree, key, value)
     with pytest.raises(UserError) as error:
         params.parse(tree)
@@ -93,7 +94,7 @@ def test_impossible_value_is_refused_by_name(tree, key, value, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_window_of_dates_that_ends_before_it_begins_is_refused(tree):
+def test_a_window_of_dates_that_ends_before_it_begins_is_refused(tree: dict[str, Any]) -> None:
     put(tree, "fetch.cfpb.date_from", "2022-01-01")
     put(tree, "fetch.cfpb.date_to", "2022-01-01")
     assert params.parse(tree).fetch.cfpb.date_from == "2022-01-01"
@@ -102,14 +103,14 @@ def test_a_window_of_dates_that_ends_before_it_begins_is_refused(tree):
         params.parse(tree)
 
 
-def test_missing_key_is_named(tree):
+def test_missing_key_is_named(tree: dict[str, Any]) -> None:
     del tree["split"]["seed"]
     del tree["split"]["method"]
     with pytest.raises(UserError, match=r"split lacks method, seed$"):
         params.parse(tree)
 
 
-def test_an_entry_with_the_keys_that_look_sufficient_is_told_all_that_it_lacks(tree):
+def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
     with pytest.raises(UserError, match=r"models\.third lacks precision, seed, pretrain, weights, head, max_length$"):
         params.parse(tree)
@@ -127,7 +128,9 @@ def test_an_entry_with_the_keys_that_look_sufficient_is_told_all_that_it_lacks(t
         ({"loss": "logit_adjusted", "sampling": "sqrt"}, "finetune.sampling is 'sqrt': the classes are balanced more"),
     ],
 )
-def test_choices_that_do_not_go_together_are_refused(tree, changes, message):
+def test_choices_that_do_not_go_together_are_refused(
+    tree: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
     for key, value in changes.items():
         put(tree, f"models.minilm.{(params.MOVED | {'head': 'head.kind'}).get(key, key)}", value)
     with pytest.raises(UserError) as error:
@@ -136,15 +139,33 @@ def test_choices_that_do_not_go_together_are_refused(tree, changes, message):
     assert "\n" not in str(error.value)
 
 
+def test_token_budget_for_features_is_refused() -> None:
+    tree = read_yaml(ROOT / "params.yaml")
+    tree["models"]["minilm"]["finetune"] |= {"batch_tokens": 4096, "train": "head"}
+    with pytest.raises(UserError, match="batch_tokens is 4096, but train: head trains on features"):
+        params.parse(tree)
+
+
+def test_token_budget_below_the_longest_input_is_refused() -> None:
+    tree = read_yaml(ROOT / "params.yaml")
+    tree["models"]["minilm"]["finetune"]["batch_tokens"] = 134
+    with pytest.raises(
+        UserError, match=r"models\.minilm\.finetune\.batch_tokens is 134; it must hold at least one text"
+    ):
+        params.parse(tree)
+    tree["models"]["minilm"]["finetune"]["batch_tokens"] = 135
+    assert params.parse(tree).models["minilm"].finetune.batch_tokens == 135
+
+
 @pytest.mark.parametrize("name", ["tfidf", "majority", "pretrained", "a b", "a/b", "x-adjusted", "1x"])
-def test_model_name_that_would_collide_or_break_a_path_is_refused(tree, name):
+def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
     with pytest.raises(UserError, match=r"it must begin with a letter"):
         params.parse(tree)
 
 
-def test_exponents_are_numbers(tmp_path, monkeypatch):
-    """PyYAML would read 5e-5 as text, and dvc exp run -S writes 1e-05."""
+def test_exponents_are_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML reads 5e-5 as text, and `dvc exp run -S` writes 1e-05."""
     text = (ROOT / "params.yaml").read_text().replace("learning_rate: 1.0e-4", "learning_rate: 5e-5")
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -160,13 +181,13 @@ def test_exponents_are_numbers(tmp_path, monkeypatch):
         ("a: 1\nb: 2021-01-01", "line 2: 2021-01-01 is a date.*quotes"),
     ],
 )
-def test_broken_yaml_names_the_line(tmp_path, text, message):
+def test_broken_yaml_names_the_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(UserError, match=message):
         read_yaml(tmp_path / "params.yaml")
 
 
-def test_missing_file_and_unknown_model_are_one_line(tmp_path, monkeypatch):
+def test_missing_file_and_unknown_model_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"params\.yaml is missing"):
         params.load()
@@ -177,28 +198,28 @@ def test_missing_file_and_unknown_model_are_one_line(tmp_path, monkeypatch):
 
 class TestProfiles:
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path, monkeypatch):
+    def _folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "profiles").mkdir()
         for file in [ROOT / "params.yaml", *(ROOT / "profiles").glob("*.yaml")]:
             (tmp_path / file.relative_to(ROOT)).write_text(file.read_text())
 
     @pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb"])
-    def test_profile_there_and_back_leaves_the_file_as_it_was(self, name):
+    def test_default_profile_undoes_every_other_profile(self, name: str) -> None:
         before = Path("params.yaml").read_text()
         assert profiles.apply(name)
         assert Path("params.yaml").read_text() != before
         profiles.apply("sample")
         assert Path("params.yaml").read_text() == before
 
-    def test_profile_changes_its_keys_and_keeps_every_comment(self):
+    def test_profile_changes_its_keys_and_keeps_every_comment(self) -> None:
         before = Path("params.yaml").read_text().splitlines()
         profiles.apply("tiny")
         after = Path("params.yaml").read_text().splitlines()
         assert [line for line in before if "#" in line] == [line for line in after if "#" in line]
         assert params.load().fetch.sample.rows == profiles.read("tiny")["fetch.sample.rows"]
 
-    def test_profile_adds_and_removes_models_with_their_predictions(self):
+    def test_profile_adds_and_removes_models_with_their_predictions(self) -> None:
         profiles.apply("canonical")
         assert set(params.load().models) == {"minilm", "modernbert"}
         for name in ("tfidf", "minilm", "modernbert"):
@@ -208,13 +229,13 @@ class TestProfiles:
         assert set(params.load().models) == {"minilm"}
         assert sorted(path.stem for path in Path("predictions").iterdir()) == ["minilm", "tfidf"]
 
-    def test_what_one_changed_oneself_stays(self):
+    def test_profile_keeps_the_users_own_changes(self) -> None:
         text = Path("params.yaml").read_text().replace("worst_pairs: 25", "worst_pairs: 7")
         Path("params.yaml").write_text(text)
         profiles.apply("tiny")
         assert params.load().evaluate.worst_pairs == 7
 
-    def test_unknown_or_impossible_profile_changes_nothing(self):
+    def test_unknown_or_invalid_profile_changes_nothing(self) -> None:
         before = Path("params.yaml").read_text()
         with pytest.raises(UserError, match="no profile 'tinny' in profiles/; did you mean tiny"):
             profiles.apply("tinny")
@@ -224,13 +245,13 @@ class TestProfiles:
                 profiles.apply("bad")
         assert Path("params.yaml").read_text() == before
 
-    def test_mapping_that_is_one_value_is_set_whole_and_no_comment_is_lost(self):
+    def test_mapping_that_is_one_value_is_replaced_and_every_comment_stays(self) -> None:
         profiles.apply("canonical")
         expected = {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
         assert params.load().split.expected == expected
         assert "# TF-IDF and logistic regression." in Path("params.yaml").read_text()
 
-    def test_an_entry_like_another_takes_all_other_keys_from_it_and_its_comments(self):
+    def test_entry_like_another_copies_its_other_keys_and_comments(self) -> None:
         put_in_file("label_smoothing: 0.0", "label_smoothing: 0.2")
         profiles.apply("canonical")
         tree = read_yaml("params.yaml")["models"]
@@ -241,14 +262,14 @@ class TestProfiles:
         assert Path("params.yaml").read_text().count("# Peak learning rate of the encoder.") == 2
 
     @pytest.mark.parametrize("name", ["tiny", "file", "canonical"])
-    def test_flags_do_in_dvc_what_the_profile_does(self, name):
+    def test_flags_have_the_effect_of_the_profile_in_dvc(self, name: str) -> None:
         flags = profiles.as_flags(name)[1::2]
         Path("experiment.yaml").write_text(Path("params.yaml").read_text())
         apply_overrides("experiment.yaml", flags)
         profiles.apply(name)
         assert read_yaml("experiment.yaml") == read_yaml("params.yaml")
 
-    def test_flags_say_the_same_for_dvc(self):
+    def test_flags_have_the_syntax_of_dvc(self) -> None:
         flags = profiles.as_flags("tiny")
         assert flags[:2] == ["-S", f"fetch.sample.rows={profiles.read('tiny')['fetch.sample.rows']}"]
         flags = profiles.as_flags("canonical")
@@ -273,12 +294,14 @@ class TestForm:
         return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
 
     @pytest.mark.parametrize("key", ["split.seed", "audit.token_sample", "models.minilm.finetune.lora.rank"])
-    def test_an_experiment_changes_the_line_of_its_key_and_no_other(self, tmp_path, monkeypatch, key):
+    def test_an_experiment_changes_the_line_of_its_key_and_no_other(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+    ) -> None:
         monkeypatch.chdir(tmp_path)
         changed = self.changed_lines(f"{key}=7")
         assert [new.split("#")[0].strip() for _, new in changed] == [f"{key.split('.')[-1]}: 7"]
 
-    def test_a_list_may_be_set_without_the_loss_of_a_comment(self, tmp_path, monkeypatch):
+    def test_setting_a_list_keeps_every_comment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         text = (ROOT / "params.yaml").read_text()
         Path("params.yaml").write_text(text)
@@ -292,11 +315,11 @@ class TestForm:
 
 class TestEntries:
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path, monkeypatch):
+    def _folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
 
-    def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_as_it_was(self):
+    def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_as_it_was(self) -> None:
         before = Path("params.yaml").read_text()
         entries.add("probe", "minilm", ["finetune.train=frozen", "head.start=probe", "seed=14"])
         added = params.load().models
@@ -326,14 +349,16 @@ class TestEntries:
             ("a", "minilm", ["finetune.epochs=[1"], "is not a YAML value"),
         ],
     )
-    def test_an_entry_that_is_not_valid_changes_nothing(self, name, like, assignments, message):
+    def test_an_entry_that_is_not_valid_changes_nothing(
+        self, name: str, like: str, assignments: list[str], message: str
+    ) -> None:
         before = Path("params.yaml").read_text()
         with pytest.raises(UserError) as error:
             entries.add(name, like, assignments)
         assert message in str(error.value)
         assert Path("params.yaml").read_text() == before
 
-    def test_an_entry_whose_weights_another_takes_is_not_removed(self):
+    def test_entry_whose_weights_another_entry_needs_is_not_removed(self) -> None:
         entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])
         with pytest.raises(UserError, match=r"models\.head\.weights is models/minilm"):
             entries.remove("minilm")
@@ -341,7 +366,7 @@ class TestEntries:
             entries.remove("bert")
 
 
-def test_a_flat_entry_is_refused_with_the_place_of_each_key(tree):
+def test_flat_entry_is_refused_with_the_group_of_each_key(tree: dict[str, Any]) -> None:
     entry = tree["models"]["minilm"]
     flat = {key: entry[key] for key in ("backbone", "max_length", "precision", "seed", "weights", "pretrain")}
     flat |= {"head": "linear", "head_start": "names", "epochs": 2, "learning_rate": 1e-4, "loss_tau": 1.0}
@@ -355,7 +380,7 @@ def test_a_flat_entry_is_refused_with_the_place_of_each_key(tree):
     assert "learning_rate to finetune.optimizer.learning_rate, loss_tau to finetune.loss.tau" in message
 
 
-def test_every_key_that_moved_leads_to_a_key_that_is_there(tree):
+def test_every_moved_key_exists_in_its_group(tree: dict[str, Any]) -> None:
     for new in params.MOVED.values():
         node = tree["models"]["minilm"]
         for key in new.split("."):
@@ -372,7 +397,9 @@ def test_every_key_that_moved_leads_to_a_key_that_is_there(tree):
         ("  seed: 13  # Seed of the division.\n", "", "split:"),
     ],
 )
-def test_an_error_names_the_line_of_the_key(tmp_path, monkeypatch, old, new, line):
+def test_an_error_names_the_line_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, line: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "params.yaml").read_text()
     assert text.count(old) == 1
@@ -382,7 +409,7 @@ def test_an_error_names_the_line_of_the_key(tmp_path, monkeypatch, old, new, lin
         params.load()
 
 
-def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it():
+def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it() -> None:
     committed = json.loads((ROOT / params.SCHEMA_FILE).read_text())
     assert committed == json.loads(config.schema(params.Params)), "run `complaints check --write-schema`"
     assert (ROOT / "params.yaml").read_text().startswith(f"# yaml-language-server: $schema={params.SCHEMA_FILE}\n")

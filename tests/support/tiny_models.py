@@ -17,7 +17,7 @@ SPECIAL = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_i
 
 
 def save_tokenizer(folder: Path, words: list[str] = WORDS) -> None:
-    """Save an encoder's tokenizer, which puts [CLS] and [SEP] around a text."""
+    """Save an encoder's tokenizer, which adds [CLS] before and [SEP] after a text."""
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
@@ -26,7 +26,7 @@ def save_tokenizer(folder: Path, words: list[str] = WORDS) -> None:
 
 
 def save_decoder_tokenizer(folder: Path, **names: str) -> None:
-    """Save a tokenizer that adds no token to a text and knows none to pad with, but those in `names`."""
+    """Save a tokenizer that adds no special tokens to a text; its special tokens are those in `names`."""
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
@@ -73,7 +73,7 @@ def save_distilbert(folder: Path) -> Path:
 
 
 def save_qwen2(folder: Path) -> Path:
-    # transformers insists on this class's own rules for a Qwen2, whatever tokenizer.json says; these words are spelt.
+    # transformers always uses this class's own rules for a Qwen2, not tokenizer.json; words become letters.
     vocabulary = {letter: i for i, letter in enumerate(["<|endoftext|>", "Ġ", *string.ascii_lowercase])}
     Qwen2Tokenizer(vocabulary, []).save_pretrained(folder)
     return _save_decoder(folder, "Qwen2", vocab_size=len(vocabulary), bos_token_id=None, eos_token_id=0)

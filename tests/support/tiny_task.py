@@ -1,9 +1,11 @@
-"""A task of three classes that one word decides, and a tiny model that learns it in a second."""
+"""A task of three classes, each with its own word, and a tiny model that learns it in a second."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -19,6 +21,7 @@ from complaints.features.embed import write_features
 from complaints.finetuning.params import ModelParams
 from complaints.finetuning.run import Inputs, Outputs, finetune
 from complaints.params import MOVED
+from complaints.scoring.predictions import read_predictions
 from support.paths import ROOT
 
 LABELS = ["Card trouble", "Loan trouble", "Late fee"]
@@ -30,10 +33,7 @@ def backbone_in(folder: Path) -> Backbone:
 
 
 def with_changes(params: ModelParams, **changes: Any) -> ModelParams:
-    """Return a copy of an entry with some keys changed, each named by its last part (in `pretrain`: not at all).
-
-    `head` is head.kind, `head_start` is head.start, `loss` is finetune.loss.name and `loss_tau` finetune.loss.tau.
-    """
+    """Return a copy of an entry with some keys changed, each by its former flat name (`complaints.params.MOVED`)."""
     return config.changed(
         params, {(MOVED | {"head": "head.kind"}).get(key, key): value for key, value in changes.items()}
     )
@@ -50,7 +50,7 @@ def model_params(backbone: Backbone, **changes: Any) -> ModelParams:
     small: dict[str, Any] = {"max_length": 16, "epochs": 3, "batch_size": 8, "patience": 3, "checkpoint_steps": 4}
     small |= {"learning_rate": 1e-3, "head_learning_rate": 0.01, "head_start": "probe"}
     small |= {"weights": "models/pretrained/net", "backbone": backbone.spec}
-    small["precision"] = "fp32"  # a process can compute in one precision only
+    small["precision"] = "fp32"  # a process has one precision: that of its first accelerator
     return default_params(**small | changes)
 
 
@@ -70,6 +70,7 @@ def write_splits() -> None:
 
 
 def tokenize(name: str, backbone: Backbone) -> None:
+    """Do the work of the stage `tokenize`."""
     tokenizer = load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     counts = {
@@ -80,13 +81,14 @@ def tokenize(name: str, backbone: Backbone) -> None:
 
 
 def digests(name: str = "net") -> dict[str, str]:
+    """Return the digest of every output file of the stage `finetune`."""
     files = [file for file in Path("models", name).rglob("*") if file.is_file()]
     files += [Path(f"predictions/{name}.parquet"), *Path("reports/training", name).iterdir()]
     return {str(file): file_digest(file) for file in sorted(files)}
 
 
 def embed(name: str, params: ModelParams) -> None:
-    """Do what the stages `pretrain`, with nothing to do, and `embed` do."""
+    """Do the work of the stages `pretrain`, with zero epochs, and `embed`."""
     own = Path("models/pretrained") / name / "pretraining.json"
     if not own.is_file():
         write_json(own, {"backbone": params.backbone})
@@ -95,30 +97,37 @@ def embed(name: str, params: ModelParams) -> None:
 
 
 def files_of(name: str) -> tuple[Inputs, Outputs]:
-    """Return the files of the stage `finetune`."""
+    """Return the input and output files of the stage `finetune`."""
     inputs = Inputs(paths.TOKENS / name, paths.FEATURES / name, paths.LABELS)
     outputs = Outputs(paths.MODELS / name, paths.PREDICTIONS / f"{name}.parquet", paths.HISTORIES / name)
     return inputs, outputs
 
 
 def run(params: ModelParams, name: str = "net") -> dict[str, Any]:
-    """Do what the stages from `pretrain` to `finetune` do; return the record of the training."""
+    """Do the work of the stages from `pretrain` to `finetune`; return the record of the training."""
     embed(name, params)
     return finetune(params, *files_of(name), paths.SCRATCH / "finetune" / name, lambda progress: None)
 
 
+def train_and_read(params: ModelParams) -> tuple[np.ndarray, np.ndarray]:
+    """Train and return the loss of each step and the logits of the test rows."""
+    run(params)
+    losses = pd.read_csv("reports/training/net/steps.csv")["loss"].to_numpy()
+    return losses, read_predictions("predictions/net.parquet")["test"][1]
+
+
 class Killed(Exception):
-    """Stands for the end of the process."""
+    """The simulated end of a process."""
 
 
-def finetune_until(step: int, monkeypatch, params: ModelParams) -> None:
-    """Train and die right after step `step`."""
-    whole_step = loop._train_step
+def kill_after(step: int, monkeypatch: pytest.MonkeyPatch, training: Callable[[], Any]) -> None:
+    """Call `training`, and end it with Killed after its step `step`."""
+    train_step = loop._train_step
     count = 0
 
-    def counted(*arguments):
+    def counted(*arguments: Any) -> Any:
         nonlocal count
-        result = whole_step(*arguments)
+        result = train_step(*arguments)
         count += 1
         if count == step:
             raise Killed
@@ -127,4 +136,14 @@ def finetune_until(step: int, monkeypatch, params: ModelParams) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_train_step", counted)
         with pytest.raises(Killed):
-            run(params)
+            training()
+
+
+def finetune_until(step: int, monkeypatch: pytest.MonkeyPatch, params: ModelParams) -> None:
+    """Fine-tune and end after step `step`."""
+    kill_after(step, monkeypatch, lambda: run(params))
+
+
+def newest_checkpoint(name: str = "net") -> Path:
+    """Return the folder of the newest checkpoint of a fine-tuning."""
+    return max((paths.SCRATCH / "finetune" / name).glob("*/step-*"))

@@ -134,7 +134,7 @@ def _train_step(
 
 def _stop_on(problem: str | None, checkpoints: Checkpoints) -> None:
     if problem:
-        raise UserError(f"{problem}; the checkpoints before it stay in {checkpoints.folder}")
+        raise UserError(f"{problem}; earlier checkpoints stay in {checkpoints.folder}")
 
 
 def _save(run: Training, progress: Progress) -> None:

@@ -20,7 +20,7 @@ MOST_PAIRS = 200
 """A figure shows at most this many confusions, for the same reason."""
 
 MOST_POINT_LABELS = 8
-"""Of the points of a learning curve, at most this many have their value written at them."""
+"""The largest number of points of a learning curve that have their value written at them."""
 
 LABEL_HEIGHT = 0.11
 """Height of such a label, in units of the scores' axis from 0 to 1."""

@@ -114,7 +114,7 @@ class ModelParams(EmbedParams):
 
     @model_validator(mode="after")
     def _groups_go_together(self) -> Self:
-        train, budget = self.finetune.train, self.finetune.batch_tokens
+        train, batch_tokens = self.finetune.train, self.finetune.batch_tokens
         if self.head.kind == "stock" and self.trains_head_only:
             raise rule("finetune.train", f"is {train!r}, which needs head.kind: linear")
         if train == "frozen" and self.head.start != "probe":
@@ -124,9 +124,9 @@ class ModelParams(EmbedParams):
                 "the head from other initial weights",
             )
         # Padded widths are rounded up to multiples of 8: the longest row may take 7 tokens more than max_length.
-        if budget is not None and budget < self.max_length + 7:
+        if batch_tokens is not None and batch_tokens < self.max_length + 7:
             raise rule(
                 "finetune.batch_tokens",
-                f"is {budget}; it must hold at least one text, max_length + 7 = {self.max_length + 7} tokens",
+                f"is {batch_tokens}; it must hold at least one text, max_length + 7 = {self.max_length + 7} tokens",
             )
         return self

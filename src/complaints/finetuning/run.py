@@ -206,7 +206,7 @@ def finetune(
     )
     base = params.backbone if setup.initial == setup.backbone else params.weights
     adapter = trainable.merge_adapters(adapted, base) if adapted is not None else None
-    logits = {s: infer(accelerator, learner, examples[s], data.pad_id, f"predict {s}") for s in HELD_OUT}
+    logits = {split: infer(accelerator, learner, examples[split], data.pad_id, split) for split in HELD_OUT}
     record = {
         "backbone": params.backbone,
         **{key: config[key] for key in RECORDED},

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 200
+"""Number of bootstrap resamples."""
 SEED = 13
-"""Of the bootstrap."""
+"""Seed of the bootstrap."""
 
 
 @dataclass(frozen=True)

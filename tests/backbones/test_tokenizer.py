@@ -1,0 +1,43 @@
+"""Tokenizers of every backbone, and the check that tokens come from the same one."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.tiny_models import (
+    WORDS,
+    save_bert,
+    save_decoder_tokenizer,
+    save_llama,
+    save_tokenizer,
+)
+from support.tiny_task import backbone_in, model_params, run
+
+from complaints.backbones.resolve import Backbone
+from complaints.backbones.tokenizer import encode, load_tokenizer
+from complaints.core.errors import UserError
+
+
+def test_tokenizer_without_padding_token_pads_with_the_end_token_and_adds_no_embedding(tmp_path: Path) -> None:
+    folder = save_llama(tmp_path)
+    assert json.loads((folder / "tokenizer_config.json").read_text()).get("pad_token") is None
+    tokenizer = load_tokenizer(folder)
+    assert (tokenizer.pad_token, tokenizer.pad_token_id, tokenizer.padding_side) == ("[SEP]", 3, "right")
+    assert len(tokenizer) == json.loads((folder / "config.json").read_text())["vocab_size"]
+    save_decoder_tokenizer(folder, unk_token="[UNK]")
+    assert load_tokenizer(folder).pad_token == "[UNK]"
+    save_decoder_tokenizer(folder)
+    with pytest.raises(UserError, match="has no token to pad with"):
+        load_tokenizer(folder)
+
+
+def test_blank_text_is_one_padding_token_without_special_tokens(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(save_llama(tmp_path))
+    assert encode(tokenizer, [" ", "bank fee"], 8)["input_ids"] == [[3], [6, 7]]
+
+
+def test_tokens_of_another_tokenizer_are_refused(workspace: Path, backbone: Backbone, tmp_path: Path) -> None:
+    other = save_bert(tmp_path / "other")
+    save_tokenizer(other, [*WORDS[:5], *reversed(WORDS[5:])])
+    with pytest.raises(UserError, match="was made by another tokenizer"):
+        run(model_params(backbone_in(other)))
