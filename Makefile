@@ -1,4 +1,4 @@
-# `make help` lists what there is. Everything runs in .venv, made on first use from the pinned requirements.
+# `make help` lists the commands. Everything runs in .venv, which is built on first use from the pinned requirements.
 PYTHON ?= python3
 PROFILE ?=
 VENV := .venv
@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup repro test test-slow lint ui
+.PHONY: help setup repro test test-slow lint pages ui
 .DEFAULT_GOAL := help
 
 help:  ## List these commands
@@ -21,7 +21,7 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
 
-setup: $(READY)  ## Make the virtual environment
+setup: $(READY)  ## Build the virtual environment
 
 repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFILE=tiny|sample|file|cfpb|canonical)
 	@if [ -n "$(PROFILE)" ]; then complaints profile $(PROFILE); fi
@@ -33,13 +33,17 @@ repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFI
 test: $(READY)  ## Run the tests that take seconds
 	@python -m pytest -m "not slow"
 
-test-slow: $(READY)  ## Run the others: whole pipelines, trainings that are killed, servers
+test-slow: $(READY)  ## Run the others: complete pipelines, killed trainings, servers
 	@python -m pytest -m slow
 
 lint: $(READY)  ## Check style and types
 	@ruff check .
 	@ruff format --check .
 	@mypy
+
+pages: $(READY)  ## Rewrite the tables and the picture of docs/ from the files that they repeat
+	@python docs/tables.py
+	@python docs/draw_pipeline.py
 
 ui: $(READY)  ## Open MLflow's page on the logged runs, at http://127.0.0.1:5000
 	@complaints ui
