@@ -55,7 +55,7 @@ def test_two_builds_from_scratch_agree_byte_for_byte(built: Project, tmp_path: P
 def test_killed_training_resumes_and_ends_with_the_same_checkpoint(project: Project) -> None:
     lock = project.lock()
     project.run("dvc", "gc", "--workspace", "--force", check=False)
-    project.set_param("    seed: 13\n    # Steps between", "    seed: 14\n    # Steps between")
+    project.set_param("    seed: 13\n    # Folder of", "    seed: 14\n    # Folder of")
     interrupted = project.start_repro()
     checkpoints = project.root / "scratch/finetune/minilm"
     deadline = time.monotonic() + 120

@@ -23,7 +23,7 @@ def sync_in_a_new_process(in_mini: Path) -> dict[str, Any]:
         from pathlib import Path
         from complaints.tracking.params import TrackingParams
         from complaints.tracking.stages import sync
-        logged = sync(Path("."), TrackingParams(True, "mini"))
+        logged = sync(Path("."), TrackingParams(enabled=True, experiment="mini"))
         print(json.dumps({"logged": sorted(logged), "imported": sorted({"mlflow", "dvc"} & set(sys.modules))}))
     """
     done = subprocess.run(
