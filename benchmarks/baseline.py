@@ -30,7 +30,8 @@ from complaints.core.errors import UserError
 from complaints.core.files import write_text
 from complaints.core.parquet import read_parquet
 from complaints.scoring import metrics
-from complaints.scoring.logit_adjustment import adjust, log_prior
+from complaints.scoring.class_prior import log_prior
+from complaints.scoring.logit_adjustment import adjust
 
 REPORT = Path(__file__).with_suffix(".md")
 MIN_COUNT = 5

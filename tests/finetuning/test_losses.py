@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 from support.tiny_task import default_params
 
 from complaints.finetuning import losses
-from complaints.scoring.logit_adjustment import log_prior
+from complaints.scoring.class_prior import log_prior
 
 CPU = torch.device("cpu")
 COUNTS = st.lists(st.integers(1, 5000), min_size=2, max_size=30).map(np.array)

@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from complaints.scoring.logit_adjustment import adjust, choose_tau, log_prior
-
-
-def test_prior_is_smoothed_so_that_every_class_has_a_positive_probability() -> None:
-    np.testing.assert_allclose(np.exp(log_prior(np.array([0, 0, 1]), 3)), [3 / 6, 2 / 6, 1 / 6])
+from complaints.scoring.logit_adjustment import adjust, choose_tau
 
 
 def test_adjustment_with_tau_one_divides_by_the_prior() -> None:

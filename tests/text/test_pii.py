@@ -49,7 +49,7 @@ HARMLESS = [
     "account 9111111111111110 passes it, but no issuer begins with a 9",
     "order 41111111111111111111111111 is too long",
     "4111 1111 1111 1111 1111 1111 has too many groups",
-    "41 11 11 11 11 11 11 11 is no way to write a card",
+    "41 11 11 11 11 11 11 11 is not a card",
     "account 2125550142, loan number 2125550142 and case no 2125550142",
     "I called about account 2125550142 and about loan # 2125550142",
     "1-800-555-0142, 888.555.0142 and (877) 555-0142 are free of charge",

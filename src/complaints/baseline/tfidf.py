@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from complaints.baseline.params import BaselineParams
 from complaints.core.errors import UserError
-from complaints.scoring.logit_adjustment import log_prior
+from complaints.scoring.class_prior import log_prior
 
 # Stop words of scikit-learn that carry meaning in a complaint about money.
 KEPT_WORDS = {"amount", "bill", "call", "computer", "cry", "fire", "interest", "move", "serious", "system"}

@@ -36,7 +36,7 @@ def normalize_text(text: str) -> str:
 def text_key(normal: str, row_id: str) -> int:
     """Return the 64-bit key of a text, which its exact duplicates share, given its normal form.
 
-    A normal form of marks and punctuation alone is no evidence of duplication; its key is a hash of `row_id` instead.
+    Equal normal forms of only marks and punctuation do not prove duplication, so their key is a hash of `row_id`.
     Among four million texts, the probability of any collision is below one in a million.
     """
     # A normal form has no line break, so the two kinds of key have distinct sources.

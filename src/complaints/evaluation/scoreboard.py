@@ -13,7 +13,8 @@ from complaints.core.files import read_json
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.scoring import metrics
-from complaints.scoring.logit_adjustment import adjust, choose_tau, log_prior
+from complaints.scoring.class_prior import log_prior
+from complaints.scoring.logit_adjustment import adjust, choose_tau
 from complaints.scoring.predictions import read_predictions
 
 FLOOR = "majority"

@@ -8,7 +8,7 @@ from torch import nn
 
 from complaints.finetuning.params import FinetuneParams, LossParams
 from complaints.finetuning.sampling import class_shares
-from complaints.scoring.logit_adjustment import log_prior
+from complaints.scoring.class_prior import log_prior
 
 
 def class_weights(counts: np.ndarray, scheme: str, beta: float) -> np.ndarray:

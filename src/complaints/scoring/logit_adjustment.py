@@ -7,19 +7,6 @@ import numpy as np
 from complaints.scoring.metrics import class_scores, macro_f1
 
 
-def log_prior(label_ids: np.ndarray, classes: int) -> np.ndarray:
-    """Return the log frequency of each class in training, float64 [classes], with add-one smoothing.
-
-    Smoothing keeps a class without training rows finite.
-
-    Args:
-        label_ids: Class ids of the training rows, int [rows], in [0, classes).
-        classes: Size of the label vocabulary.
-    """
-    counts = np.bincount(label_ids, minlength=classes) + 1
-    return np.log(counts / counts.sum())
-
-
 def adjust(logits: np.ndarray, prior: np.ndarray, tau: float) -> np.ndarray:
     """Return logits [rows, classes] minus `tau` times the log prior [classes].
 

@@ -1,0 +1,16 @@
+"""Class prior: the smoothed frequencies of classes in training."""
+
+import numpy as np
+
+
+def log_prior(label_ids: np.ndarray, classes: int) -> np.ndarray:
+    """Return the log frequency of each class in training, float64 [classes], with add-one smoothing.
+
+    Smoothing keeps a class without training rows finite.
+
+    Args:
+        label_ids: Class ids of the training rows, int [rows], in [0, classes).
+        classes: Size of the label vocabulary.
+    """
+    counts = np.bincount(label_ids, minlength=classes) + 1
+    return np.log(counts / counts.sum())
