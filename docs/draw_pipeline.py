@@ -31,7 +31,7 @@ def _paths(entries: list[Any]) -> list[str]:
 
 
 def _overlap(read: str, written: str) -> bool:
-    """Return whether one path is the other or lies in it."""
+    """Return whether one path is the other or is inside it."""
     return PurePath(read).is_relative_to(written) or PurePath(written).is_relative_to(read)
 
 

@@ -87,11 +87,10 @@ def test_commands_of_the_project_exist(page: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in HISTORY])
-def test_files_of_commands_exist(page: str) -> None:
-    for command in _commands(page, "python"):
-        for word in shlex.split(command):
-            if re.fullmatch(r"(docs|tests|benchmarks|stages)/[\w/.]*", word):
-                assert (ROOT / word).exists(), command
+def test_files_of_the_code_exist(page: str) -> None:
+    example = re.compile("demo|calibrat|NAME")  # stand for files that a reader writes
+    for path in re.findall(r"[ `(]((?:benchmarks|docs|profiles|src|stages|tests)/[\w/.-]*\w)", read(page)):
+        assert (ROOT / path).exists() or example.search(path), path
 
 
 @pytest.mark.parametrize("page", PAGES)
