@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, trace, track, profile, show and ui."""
+"""Command line `complaints`: predict, trace, track, profile, check, model, show and ui."""
 
 import argparse
 import json
