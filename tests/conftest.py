@@ -98,3 +98,19 @@ def in_mini(mini: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.chdir(mini)
     return mini
+
+
+@pytest.fixture
+def drawn_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that matplotlib is asked to draw, in order."""
+    from matplotlib.text import Text
+
+    texts: list[str] = []
+    set_text = Text.set_text
+
+    def collect(self: Text, s: object) -> None:
+        texts.append(str(s))
+        set_text(self, s)
+
+    monkeypatch.setattr(Text, "set_text", collect)
+    return texts

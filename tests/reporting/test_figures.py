@@ -3,30 +3,14 @@
 from pathlib import Path
 
 import matplotlib
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.text import Text
 from PIL import Image
 
 from complaints.reporting.figures import MOST_CHARACTERS, Bar, BarList, bar_list, panel, shorten
 
 LONG = "w" * 4000
 BARS = BarList("title", ("n",), [Bar("short", 0.5, ["1"]), Bar(f"{LONG}\n→ {LONG}", 1.0, ["2"])], {0.0: "0", 1.0: "1"})
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the texts that matplotlib is asked for."""
-    texts: list[str] = []
-    set_text = Text.set_text
-
-    def collect(self: Text, s: object) -> None:
-        texts.append(str(s))
-        set_text(self, s)
-
-    monkeypatch.setattr(Text, "set_text", collect)
-    return texts
 
 
 @given(st.text(max_size=300), st.integers(1, 200))
@@ -36,10 +20,12 @@ def test_a_shortened_text_has_at_most_the_given_length(text: str, most: int) -> 
     assert short == text if len(text) <= most else short.endswith("…") and text.startswith(short[:-1])
 
 
-def test_a_bar_list_with_long_labels_asks_matplotlib_for_short_texts_only(tmp_path: Path, drawn: list[str]) -> None:
+def test_a_bar_list_with_long_labels_asks_matplotlib_for_short_texts_only(
+    tmp_path: Path, drawn_texts: list[str]
+) -> None:
     bar_list(tmp_path / "a.png", BARS)
     # Two labels, their line breaks, and the arrow between them.
-    assert MOST_CHARACTERS < max(map(len, drawn)) <= 2 * MOST_CHARACTERS + 10
+    assert MOST_CHARACTERS < max(map(len, drawn_texts)) <= 2 * MOST_CHARACTERS + 10
     assert Image.open(tmp_path / "a.png").height < 400
 
 

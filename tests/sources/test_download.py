@@ -1,38 +1,20 @@
 """Downloads are complete or absent, are resumed after an interruption, and are not repeated."""
 
 import gzip
-import random
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.archive_server import Fault, File, Ranges, Site, serve
+from support.archive_server import BODY, PATH, Fault, File, Ranges, Site, serve
 
 from complaints.core.errors import UserError
-from complaints.sources import download as module
 from complaints.sources.download import ATTEMPTS, CHUNK_BYTES, download, file_name, kept_path
 
-BODY = random.Random(5).randbytes(300_000)
-
-
-PATH = "/ccdb/complaints.bin"
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.0)
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serve() as site:
-        site.files[PATH] = File(BODY)
-        yield site
+pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 def drops(*amounts: int) -> list[Fault]:

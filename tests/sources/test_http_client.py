@@ -1,32 +1,16 @@
 """Downloads follow redirects, use the proxy of the environment, and verify certificates."""
 
-import random
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.archive_server import File, Site, serve
+from support.archive_server import BODY, PATH, File, Site, serve
 
 from complaints.core.errors import UserError
-from complaints.sources import download as module
 from complaints.sources.download import CHUNK_BYTES, download, kept_path
 
-BODY = random.Random(5).randbytes(300_000)
-PATH = "/ccdb/complaints.bin"
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.0)
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serve() as site:
-        site.files[PATH] = File(BODY)
-        yield site
+pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 def refusal(address: str, folder: Path) -> str:

@@ -1,6 +1,7 @@
 """A loopback server of files, with ranges, ETags, redirects, and faults on demand."""
 
 import hashlib
+import random
 import re
 import socket
 import ssl
@@ -14,6 +15,10 @@ from typing import Literal
 
 Ranges = Literal["honest", "none", "careless", "short"]
 Fault = tuple[Literal["status", "drop", "announce"], int]
+
+PATH = "/ccdb/complaints.bin"
+BODY = random.Random(5).randbytes(300_000)
+"""A file of a server, and its path there."""
 
 
 @dataclass
