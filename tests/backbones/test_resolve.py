@@ -97,6 +97,7 @@ def test_hub_backbone_is_downloaded_at_its_commit(tmp_path: Path) -> None:
     assert missing.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     answer = _resolve(f"hub:lab/tiny@{COMMIT}", "http://127.0.0.1:9", tmp_path / "cache").stdout
     assert answer.startswith("UserError: backbone hub:lab/tiny@")

@@ -136,6 +136,7 @@ def test_training_without_padding_has_the_losses_of_training_with_padding(
     np.testing.assert_allclose(logits, padded_logits, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_compiled_model_has_the_same_losses_and_saves_the_same_names(
     workspace: Path, backbone_without_dropout: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

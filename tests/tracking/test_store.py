@@ -122,6 +122,7 @@ def run_advice(warning: str, beginning: str) -> None:
     subprocess.run(program, env=mini_pipeline.environment(**{name: value}), check=True, input="y\n", text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("advice", ["experiments restore", "gc"])
 def test_a_deleted_experiment_is_reported_with_commands_that_help(
     in_mini: Path, capsys: pytest.CaptureFixture[str], advice: str

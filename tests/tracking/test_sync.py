@@ -111,6 +111,7 @@ def test_a_run_that_a_user_deleted_is_logged_again(in_mini: Path) -> None:
     assert sync(in_mini, ON) == ["finetune@a"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a%2Fb", "my%20data", "x?y", "has space", "ü", "it's", "h#h"])
 def test_a_project_folder_may_have_any_name(
     made_mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capsys: pytest.CaptureFixture[str]
