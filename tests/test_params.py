@@ -239,10 +239,12 @@ class TestProfiles:
         before = Path("params.yaml").read_text()
         with pytest.raises(UserError, match="no profile 'tinny' in profiles/; did you mean tiny"):
             profiles.apply("tinny")
-        for text in ("split: {seed: -1}", "splits: {seed: 1}", "fetch: {sample: {row: 3}}"):
+        for text in ("split: {seed: -1}", "splits: {seed: 1}", "fetch: {sample: {row: 3}}", "- a"):
             Path("profiles/bad.yaml").write_text(text)
-            with pytest.raises(UserError):
-                profiles.apply("bad")
+            for act in (profiles.apply, profiles.as_flags):
+                with pytest.raises(UserError) as error:
+                    act("bad")
+                assert ", line" not in str(error.value)  # the fault is not in a line of params.yaml
         assert Path("params.yaml").read_text() == before
 
     def test_mapping_that_is_one_value_is_replaced_and_every_comment_stays(self) -> None:
@@ -341,8 +343,13 @@ class TestEntries:
         [
             ("minilm", "minilm", [], "has models.minilm already"),
             ("a", "bert", [], "has no models.bert to copy; its models are minilm"),
-            ("a b", "minilm", [], "it must begin with a letter"),
-            ("tfidf", "minilm", [], "it must begin with a letter"),
+            ("a b", "minilm", [], "the name must begin with a letter"),
+            ("tfidf", "minilm", [], "the name must begin with a letter"),
+            ("a.b", "minilm", [], "the name must begin with a letter"),
+            ("", "minilm", [], "the name must begin with a letter"),
+            ("a", "minilm", ["learning_rate=1"], "it is finetune.optimizer.learning_rate now"),
+            ("a", "minilm", ["weights=models/nobody"], "it must be models/pretrained/<entry> or models/<entry>"),
+            ("a", "minilm", ["weights=models/a"], "leads back to the entry itself"),
             ("a", "minilm", ["epochs=3"], "models.minilm has no key epochs"),
             ("a", "minilm", ["finetune.epochs=0"], "models.a.finetune.epochs is 0"),
             ("a", "minilm", ["finetune.epochs"], "write key=value"),
@@ -357,6 +364,34 @@ class TestEntries:
             entries.add(name, like, assignments)
         assert message in str(error.value)
         assert Path("params.yaml").read_text() == before
+
+    def test_weights_of_another_model_are_copied_and_those_of_the_own_pretraining_are_not(self) -> None:
+        entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])
+        entries.add("again", "head", ["seed=14"])
+        models = params.load().models
+        assert (models["again"].weights, models["head"].weights) == ("models/minilm", "models/minilm")
+
+    @pytest.mark.parametrize("header", ["  minilm:  # the first one", "  minilm:   "])
+    def test_comment_after_the_name_of_an_entry_does_not_matter(self, header: str) -> None:
+        put_in_file("  minilm:\n", f"{header}\n")
+        entries.add("second", "minilm", [])
+        assert list(params.load().models) == ["minilm", "second"]
+        entries.remove("second")
+        assert list(params.load().models) == ["minilm"]
+
+    def test_entry_in_braces_is_refused_with_the_form_to_write(self) -> None:
+        tree = read_yaml("params.yaml")
+        text = Path("params.yaml").read_text()
+        first, last = text.index("models:\n"), text.index("evaluate:\n")
+        Path("params.yaml").write_text(f"{text[:first]}models: {json.dumps(tree['models'])}\n{text[last:]}")
+        with pytest.raises(UserError, match="write `models:` and `  minilm:` on lines of their own"):
+            entries.add("second", "minilm", [])
+
+    def test_weights_that_lead_back_to_the_entry_are_refused(self) -> None:
+        entries.add("second", "minilm", ["weights=models/minilm"])
+        put_in_file("    weights: models/pretrained/minilm", "    weights: models/second")
+        with pytest.raises(UserError, match=r"line \d+: models\.minilm\.weights leads back to the entry itself"):
+            params.load()
 
     def test_entry_whose_weights_another_entry_needs_is_not_removed(self) -> None:
         entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])

@@ -1,15 +1,16 @@
 """All parameters of params.yaml; a stage loads its own section only, with core/config.py."""
 
 import re
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
 from complaints.baseline.params import BaselineParams
-from complaints.core import config
-from complaints.core.config import PARAMS_FILE, Section, Text
+from complaints.core import config, paths
+from complaints.core.config import PARAMS_FILE, Section, Text, rule
 from complaints.core.errors import UserError
 from complaints.evaluation.params import EvaluateParams
 from complaints.finetuning.params import ModelParams
@@ -44,14 +45,19 @@ class ModelEntry(ModelParams, PretrainParams):
     """One entry of `models:` with all of its keys."""
 
 
+def name_problem(name: str) -> str | None:
+    """Return what the name of a model must be, as the end of a sentence; None if it is allowed."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) and name not in RESERVED_NAMES and not name.endswith("-adjusted"):
+        return None
+    return (
+        "begin with a letter, continue with letters, digits, '_' and '-', not end in -adjusted, and not be "
+        + " or ".join(sorted(RESERVED_NAMES))
+    )
+
+
 def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name in RESERVED_NAMES or name.endswith("-adjusted"):
-        raise PydanticCustomError(
-            "name",
-            "Input should begin with a letter, continue with letters, digits, '_' and '-', not end in -adjusted, and "
-            "not be {reserved}",
-            {"reserved": " or ".join(sorted(RESERVED_NAMES))},
-        )
+    if problem := name_problem(name):
+        raise PydanticCustomError("name", "Input should {problem}", {"problem": problem})
     return name
 
 
@@ -68,22 +74,46 @@ class Params(Section):
     tracking: TrackingParams
     launcher: Text
 
+    @model_validator(mode="after")
+    def _initial_weights_come_from_other_entries(self) -> Self:
+        sources = {(paths.MODELS / name).as_posix(): name for name in self.models}
+        known = sources.keys() | {(paths.PRETRAINED / name).as_posix() for name in self.models}
+        for name, entry in self.models.items():
+            key = f"models.{name}.weights"
+            if entry.weights not in known:
+                folders = f"{paths.PRETRAINED}/<entry> or {paths.MODELS}/<entry> of an entry in {PARAMS_FILE}"
+                raise rule(key, f"is {entry.weights!r}; it must be {folders}")
+            chain = {name}
+            while (source := sources.get(entry.weights)) is not None:
+                if source in chain:
+                    raise rule(key, f"leads back to the entry itself; take {paths.PRETRAINED}/{name}")
+                chain.add(source)
+                entry = self.models[source]
+        return self
 
-def parse(tree: Any) -> Params:
+
+def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
     """Return all of params.yaml, checked, from plain dicts and lists.
 
+    Args:
+        tree: The content of the file.
+        path: The file that errors name and look up lines in.
+
     Raises:
-        UserError: as `core.config.check` does, or if a model's entry is not grouped.
+        UserError: as `core.config.check` does, or if a key of a model's entry is not in its group.
     """
     models = tree.get("models") if isinstance(tree, dict) else None
     for name, entry in (models if isinstance(models, dict) else {}).items():
-        if isinstance(entry, dict) and isinstance(entry.get("head"), str):
-            moves = {"head": "head.kind"} | {key: new for key, new in MOVED.items() if key in entry}
+        if not isinstance(entry, dict):
+            continue
+        moves = {"head": "head.kind"} if isinstance(entry.get("head"), str) else {}
+        moves |= {key: new for key, new in MOVED.items() if key in entry}
+        if moves:
             raise UserError(
-                f"{PARAMS_FILE}: the keys of models.{name} are grouped now; move "
+                f"{path}: the keys of models.{name} are grouped now; move "
                 + ", ".join(f"{old} to {new}" for old, new in moves.items())
             )
-    return config.check(Params, tree)
+    return config.check(Params, tree, path)
 
 
 def load() -> Params:

@@ -56,7 +56,10 @@ class ParamsDocument:
             node = document
             for section in sections:
                 if not isinstance(node.get(section), dict):
-                    raise UserError(f"{PARAMS_FILE} has no section {section} for the key {key}")
+                    raise UserError(
+                        f"{PARAMS_FILE} has no section {section} for the key {key}; add it, or restore the committed "
+                        f"file with `git checkout {PARAMS_FILE}`"
+                    )
                 node = node[section]
             if isinstance(value, dict) and isinstance(node.get(last), dict):
                 node[last].clear()
@@ -70,10 +73,14 @@ class ParamsDocument:
     def _block(self, name: str) -> tuple[int, int]:
         """Return the index of the first line of the entry `name` of `models:`, and the index after its last."""
         lines = self.text.splitlines()
-        models = lines.index("models:")
-        first = next((i for i in range(models + 1, len(lines)) if lines[i] == f"  {name}:"), None)
+        header = re.compile(rf"  {re.escape(name)}:\s*(#.*)?")
+        models = next((i for i, line in enumerate(lines) if re.fullmatch(r"models:\s*(#.*)?", line)), len(lines))
+        first = next((i for i in range(models + 1, len(lines)) if header.fullmatch(lines[i])), None)
         if first is None:
-            raise UserError(f"{PARAMS_FILE}: models.{name} must begin on a line of its own, with its keys below it")
+            raise UserError(
+                f"{PARAMS_FILE}: write `models:` and `  {name}:` on lines of their own, without braces or anchors, "
+                "and their keys below them"
+            )
         inside = [i for i in range(first + 1, len(lines)) if re.match(r" {4}|$", lines[i])]
         last = first
         for i in inside:
@@ -87,7 +94,8 @@ class ParamsDocument:
     def add_entry(self, name: str, like: str, values: dict[str, Any]) -> None:
         """Add the entry `name` to `models:`, a copy of the entry `like` with other values.
 
-        Unless `values` has `weights`, the initial weights are those of the new entry's own `pretrain` stage.
+        Where `like` begins with the weights of its own `pretrain` stage, so does the new entry, unless `values` say
+        otherwise.
 
         Args:
             name: The new entry.
@@ -95,9 +103,11 @@ class ParamsDocument:
             values: New values by dotted key within the entry.
 
         Raises:
-            UserError: if `like` is missing, `name` exists, or a key is unknown.
+            UserError: if `like` is missing, `name` exists or is not allowed, or a key is unknown.
         """
         models = self.tree()["models"]
+        if problem := params.name_problem(name):
+            raise UserError(f"models.{name} cannot be added: the name must {problem}")
         if name in models:
             raise UserError(f"{PARAMS_FILE} has models.{name} already; change it there, or remove it first")
         if like not in models:
@@ -107,9 +117,12 @@ class ParamsDocument:
         _, after = self._block(list(models)[-1])
         lines[after:after] = [f"  {name}:", *lines[first + 1 : end]]
         self.text = "\n".join(lines) + "\n"
-        own = {"weights": (paths.PRETRAINED / name).as_posix()}
+        pretrained = models[like]["weights"] == (paths.PRETRAINED / like).as_posix()
+        own = {"weights": (paths.PRETRAINED / name).as_posix()} if pretrained else {}
         known = flatten(models[like])
         for key in values:
+            if key in params.MOVED:
+                raise UserError(f"models.{like} has no key {key}; it is {params.MOVED[key]} now")
             if key not in known and not any(other.startswith(f"{key}.") for other in known):
                 raise UserError(f"models.{like} has no key {key}; its keys are {', '.join(known)}")
         self.set({f"models.{name}.{key}": value for key, value in (own | values).items()})
@@ -134,7 +147,7 @@ class ParamsDocument:
             UserError: if the result is not valid; params.yaml then stays unchanged.
         """
         after = self.tree()
-        params.parse(after)
+        params.parse(after, f"the changed {PARAMS_FILE}")
         with replacing_file(PARAMS_FILE) as temporary:
             Path(temporary).write_text(self.text, encoding="utf-8", newline="\n")
         old, new = flatten(self.before), flatten(after)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from complaints import params
 from complaints.core import paths
-from complaints.core.config import read_yaml
+from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.errors import UserError
 from complaints.params_document import ParamsDocument, flatten
 
@@ -35,7 +36,11 @@ def read(name: str) -> dict[str, Any]:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the profiles are {', '.join(known)}"
         raise UserError(f"no profile {name!r} in {FOLDER}/; {hint}")
-    return flatten(read_yaml(FOLDER / f"{name}.yaml") or {}, VALUE_MAPPINGS)
+    path = FOLDER / f"{name}.yaml"
+    tree = read_yaml(path) or {}
+    if not isinstance(tree, dict):
+        raise UserError(f"{path} must be a mapping of keys to values, as params.yaml is")
+    return flatten(tree, VALUE_MAPPINGS)
 
 
 def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
@@ -86,13 +91,19 @@ def apply(name: str) -> list[str]:
 
 
 def as_flags(name: str) -> list[str]:
-    """Return the profile as arguments of `dvc exp run`: `-S key=value`, `-S +models.new={...}`, `-S ~models.old`."""
+    """Return the profile as arguments of `dvc exp run`: `-S key=value`, `-S +models.new={...}`, `-S ~models.old`.
+
+    Raises:
+        UserError: if the profile is missing or the result would not be a valid params.yaml.
+    """
     document = ParamsDocument()
     present = set(document.tree()["models"])
     values = read(name)
     plain, likes, removed = _split(values)
     _lay_over(document, values)
-    models = document.tree()["models"]
+    tree = document.tree()
+    params.parse(tree, f"{PARAMS_FILE} with the profile {name}")
+    models = tree["models"]
     flags = [f"{key}={_flag_value(value)}" for key, value in plain.items()]
     flags += [f"~models.{entry}" for entry in removed if entry in present]
     flags += [f"{'' if entry in present else '+'}models.{entry}={_flag_value(models[entry])}" for entry in likes]

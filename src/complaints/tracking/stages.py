@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.files import file_digest
 from complaints.core.paths import SCRATCH
 from complaints.lineage.lock import Stage, hash_path, read_lock, stage_inputs_hash, stage_now
@@ -133,7 +134,13 @@ def sync(root: Path, settings: TrackingParams) -> list[str]:
     lock = read_lock(root / "dvc.lock")
     record = Record(root / RECORD, store.database, settings.experiment)
     known = record.read()
-    stages = [stage for stage in lock.values() if kind_of(stage.name) in RUN_FILES]
+    entries = set((read_yaml(root / PARAMS_FILE) or {}).get("models", {}))
+    # DVC keeps the stages of removed entries in dvc.lock.
+    stages = [
+        stage
+        for stage in lock.values()
+        if kind_of(stage.name) in RUN_FILES and ("@" not in stage.name or stage.name.partition("@")[2] in entries)
+    ]
     waiting = [stage for stage in stages if _key(stage) not in known]
     if not waiting:
         return []
