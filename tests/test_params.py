@@ -8,7 +8,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from support.paths import ROOT
 
-from complaints import entries, params, profiles
+from complaints import params
 from complaints.core import config
 from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
@@ -196,94 +196,6 @@ def test_missing_file_and_unknown_model_are_one_line(tmp_path: Path, monkeypatch
         config.load_entry("bert", ModelParams)
 
 
-class TestProfiles:
-    @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "profiles").mkdir()
-        for file in [ROOT / "params.yaml", *(ROOT / "profiles").glob("*.yaml")]:
-            (tmp_path / file.relative_to(ROOT)).write_text(file.read_text())
-
-    @pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb"])
-    def test_default_profile_undoes_every_other_profile(self, name: str) -> None:
-        before = Path("params.yaml").read_text()
-        assert profiles.apply(name)
-        assert Path("params.yaml").read_text() != before
-        profiles.apply("sample")
-        assert Path("params.yaml").read_text() == before
-
-    def test_profile_changes_its_keys_and_keeps_every_comment(self) -> None:
-        before = Path("params.yaml").read_text().splitlines()
-        profiles.apply("tiny")
-        after = Path("params.yaml").read_text().splitlines()
-        assert [line for line in before if "#" in line] == [line for line in after if "#" in line]
-        assert params.load().fetch.sample.rows == profiles.read("tiny")["fetch.sample.rows"]
-
-    def test_profile_adds_and_removes_models_with_their_predictions(self) -> None:
-        profiles.apply("canonical")
-        assert set(params.load().models) == {"minilm", "modernbert"}
-        for name in ("tfidf", "minilm", "modernbert"):
-            Path("predictions").mkdir(exist_ok=True)
-            Path(f"predictions/{name}.parquet").touch()
-        profiles.apply("sample")
-        assert set(params.load().models) == {"minilm"}
-        assert sorted(path.stem for path in Path("predictions").iterdir()) == ["minilm", "tfidf"]
-
-    def test_profile_keeps_the_users_own_changes(self) -> None:
-        text = Path("params.yaml").read_text().replace("worst_pairs: 25", "worst_pairs: 7")
-        Path("params.yaml").write_text(text)
-        profiles.apply("tiny")
-        assert params.load().evaluate.worst_pairs == 7
-
-    def test_unknown_or_invalid_profile_changes_nothing(self) -> None:
-        before = Path("params.yaml").read_text()
-        with pytest.raises(UserError, match="no profile 'tinny' in profiles/; did you mean tiny"):
-            profiles.apply("tinny")
-        for text in ("split: {seed: -1}", "splits: {seed: 1}", "fetch: {sample: {row: 3}}", "- a"):
-            Path("profiles/bad.yaml").write_text(text)
-            for act in (profiles.apply, profiles.as_flags):
-                with pytest.raises(UserError) as error:
-                    act("bad")
-                assert ", line" not in str(error.value)  # the fault is not in a line of params.yaml
-        assert Path("params.yaml").read_text() == before
-
-    def test_mapping_that_is_one_value_is_replaced_and_every_comment_stays(self) -> None:
-        profiles.apply("canonical")
-        expected = {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
-        assert params.load().split.expected == expected
-        assert "# TF-IDF and logistic regression." in Path("params.yaml").read_text()
-
-    def test_entry_like_another_copies_its_other_keys_and_comments(self) -> None:
-        put_in_file("label_smoothing: 0.0", "label_smoothing: 0.2")
-        profiles.apply("canonical")
-        tree = read_yaml("params.yaml")["models"]
-        assert tree["modernbert"]["weights"] == "models/pretrained/modernbert"
-        assert tree["modernbert"]["head"] == {"kind": "stock", "pooling": "cls", "start": "random", "probe_c": 0.03}
-        assert tree["modernbert"]["finetune"]["loss"] == tree["minilm"]["finetune"]["loss"]
-        assert tree["modernbert"]["finetune"]["loss"]["label_smoothing"] == 0.2
-        assert Path("params.yaml").read_text().count("# Peak learning rate of the encoder.") == 2
-
-    @pytest.mark.parametrize("name", ["tiny", "file", "canonical"])
-    def test_flags_have_the_effect_of_the_profile_in_dvc(self, name: str) -> None:
-        flags = profiles.as_flags(name)[1::2]
-        Path("experiment.yaml").write_text(Path("params.yaml").read_text())
-        apply_overrides("experiment.yaml", flags)
-        profiles.apply(name)
-        assert read_yaml("experiment.yaml") == read_yaml("params.yaml")
-
-    def test_flags_have_the_syntax_of_dvc(self) -> None:
-        flags = profiles.as_flags("tiny")
-        assert flags[:2] == ["-S", f"fetch.sample.rows={profiles.read('tiny')['fetch.sample.rows']}"]
-        flags = profiles.as_flags("canonical")
-        assert any(flag.startswith("+models.modernbert={backbone:") for flag in flags)
-
-
-def put_in_file(old: str, new: str) -> None:
-    text = Path("params.yaml").read_text()
-    assert text.count(old) == 1
-    Path("params.yaml").write_text(text.replace(old, new))
-
-
 class TestForm:
     """params.yaml has the form in which `dvc exp run -S` writes it."""
 
@@ -315,92 +227,6 @@ class TestForm:
         assert after == comments
 
 
-class TestEntries:
-    @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.chdir(tmp_path)
-        Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
-
-    def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_as_it_was(self) -> None:
-        before = Path("params.yaml").read_text()
-        entries.add("probe", "minilm", ["finetune.train=frozen", "head.start=probe", "seed=14"])
-        added = params.load().models
-        assert list(added) == ["minilm", "probe"]
-        assert added["probe"].weights == "models/pretrained/probe"
-        assert added["probe"].finetune.train == "frozen"
-        assert added["probe"].finetune.loss == added["minilm"].finetune.loss
-        assert "# Evaluation of the predictions." in Path("params.yaml").read_text().split("probe:")[1]
-        left = [Path("models/probe"), Path("data/tokens/probe"), Path("predictions/probe.parquet")]
-        for path in left:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir() if path.suffix == "" else path.touch()
-        assert sorted(entries.remove("probe")) == sorted(left)
-        assert not any(path.exists() for path in left)
-        assert Path("params.yaml").read_text() == before
-
-    @pytest.mark.parametrize(
-        ("name", "like", "assignments", "message"),
-        [
-            ("minilm", "minilm", [], "has models.minilm already"),
-            ("a", "bert", [], "has no models.bert to copy; its models are minilm"),
-            ("a b", "minilm", [], "the name must begin with a letter"),
-            ("tfidf", "minilm", [], "the name must begin with a letter"),
-            ("a.b", "minilm", [], "the name must begin with a letter"),
-            ("", "minilm", [], "the name must begin with a letter"),
-            ("a", "minilm", ["learning_rate=1"], "it is finetune.optimizer.learning_rate now"),
-            ("a", "minilm", ["weights=models/nobody"], "it must be models/pretrained/<entry> or models/<entry>"),
-            ("a", "minilm", ["weights=models/a"], "leads back to the entry itself"),
-            ("a", "minilm", ["epochs=3"], "models.minilm has no key epochs"),
-            ("a", "minilm", ["finetune.epochs=0"], "models.a.finetune.epochs is 0"),
-            ("a", "minilm", ["finetune.epochs"], "write key=value"),
-            ("a", "minilm", ["finetune.epochs=[1"], "is not a YAML value"),
-        ],
-    )
-    def test_an_entry_that_is_not_valid_changes_nothing(
-        self, name: str, like: str, assignments: list[str], message: str
-    ) -> None:
-        before = Path("params.yaml").read_text()
-        with pytest.raises(UserError) as error:
-            entries.add(name, like, assignments)
-        assert message in str(error.value)
-        assert Path("params.yaml").read_text() == before
-
-    def test_weights_of_another_model_are_copied_and_those_of_the_own_pretraining_are_not(self) -> None:
-        entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])
-        entries.add("again", "head", ["seed=14"])
-        models = params.load().models
-        assert (models["again"].weights, models["head"].weights) == ("models/minilm", "models/minilm")
-
-    @pytest.mark.parametrize("header", ["  minilm:  # the first one", "  minilm:   "])
-    def test_comment_after_the_name_of_an_entry_does_not_matter(self, header: str) -> None:
-        put_in_file("  minilm:\n", f"{header}\n")
-        entries.add("second", "minilm", [])
-        assert list(params.load().models) == ["minilm", "second"]
-        entries.remove("second")
-        assert list(params.load().models) == ["minilm"]
-
-    def test_entry_in_braces_is_refused_with_the_form_to_write(self) -> None:
-        tree = read_yaml("params.yaml")
-        text = Path("params.yaml").read_text()
-        first, last = text.index("models:\n"), text.index("evaluate:\n")
-        Path("params.yaml").write_text(f"{text[:first]}models: {json.dumps(tree['models'])}\n{text[last:]}")
-        with pytest.raises(UserError, match="write `models:` and `  minilm:` on lines of their own"):
-            entries.add("second", "minilm", [])
-
-    def test_weights_that_lead_back_to_the_entry_are_refused(self) -> None:
-        entries.add("second", "minilm", ["weights=models/minilm"])
-        put_in_file("    weights: models/pretrained/minilm", "    weights: models/second")
-        with pytest.raises(UserError, match=r"line \d+: models\.minilm\.weights leads back to the entry itself"):
-            params.load()
-
-    def test_entry_whose_weights_another_entry_needs_is_not_removed(self) -> None:
-        entries.add("head", "minilm", ["weights=models/minilm", "finetune.train=head"])
-        with pytest.raises(UserError, match=r"models\.head\.weights is models/minilm"):
-            entries.remove("minilm")
-        with pytest.raises(UserError, match="its models are minilm, head"):
-            entries.remove("bert")
-
-
 def test_flat_entry_is_refused_with_the_group_of_each_key(tree: dict[str, Any]) -> None:
     entry = tree["models"]["minilm"]
     flat = {key: entry[key] for key in ("backbone", "max_length", "precision", "seed", "weights", "pretrain")}
@@ -417,9 +243,11 @@ def test_flat_entry_is_refused_with_the_group_of_each_key(tree: dict[str, Any]) 
 
 def test_every_moved_key_exists_in_its_group(tree: dict[str, Any]) -> None:
     for new in params.MOVED.values():
+        *groups, last = new.split(".")
         node = tree["models"]["minilm"]
-        for key in new.split("."):
+        for key in groups:
             node = node[key]
+        assert last in node
 
 
 @pytest.mark.parametrize(
