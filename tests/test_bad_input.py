@@ -217,3 +217,21 @@ def test_predict_refuses_an_output_that_cannot_be_written_in_one_line(
     message = capsys.readouterr().err
     assert message.startswith(f"error: {tmp_path / output} cannot be written (")
     assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("link", ["the same path", "another spelling", "a symlink", "a hard link"])
+def test_predict_refuses_to_replace_its_input(
+    tmp_path: Path, checkpoint: Path, link: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path,) = bad_files.bytes_in("good.csv", bad_files.csv_bytes(GOOD))(tmp_path)
+    before, output = path.read_bytes(), tmp_path / "labelled.csv"
+    if link == "a symlink":
+        output.symlink_to(path)
+    elif link == "a hard link":
+        output.hardlink_to(path)
+    else:
+        output = path if link == "the same path" else tmp_path / "." / ".." / tmp_path.name / "good.csv"
+    options = ["--model", checkpoint, "--input", path, "--output", output, "--text-column", "text"]
+    assert predict(monkeypatch, *options) == 1
+    assert "is the input, and its texts would be lost" in capsys.readouterr().err
+    assert path.read_bytes() == before

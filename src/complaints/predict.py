@@ -121,6 +121,8 @@ def predict_file(
     suffix = target.suffix.lower()
     if suffix not in {".csv", ".parquet", ".jsonl"}:
         raise UserError(f"{target}: name the output .csv, .parquet or .jsonl")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UserError(f"{target} is the input, and its texts would be lost; name another file with --output")
     text = str(columns["text"])
     try:
         # The reader needs a label column, but the file has none: the text column is read twice.
