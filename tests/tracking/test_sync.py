@@ -68,6 +68,15 @@ def test_sync_skips_a_stage_whose_outputs_differ_from_the_lock(
     assert "finetune@a is not logged: its outputs differ from dvc.lock" in capsys.readouterr().err
 
 
+def test_sync_leaves_out_the_stages_of_a_removed_entry(in_mini: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DVC keeps them in dvc.lock, and no `dvc repro` would bring their outputs back."""
+    params = in_mini / "params.yaml"
+    params.write_text("".join(line for line in params.read_text().splitlines(keepends=True) if "  b: {" not in line))
+    (in_mini / "predictions/b.parquet").unlink()
+    assert sorted(sync(in_mini, ON)) == ["baseline", "evaluate", "finetune@a"]
+    assert capsys.readouterr().err == ""
+
+
 def test_a_broken_record_is_harmless(in_mini: Path) -> None:
     sync(in_mini, ON)
     (in_mini / RECORD).write_text("{")

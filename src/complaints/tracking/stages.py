@@ -134,7 +134,7 @@ def sync(root: Path, settings: TrackingParams) -> list[str]:
     lock = read_lock(root / "dvc.lock")
     record = Record(root / RECORD, store.database, settings.experiment)
     known = record.read()
-    entries = set((read_yaml(root / PARAMS_FILE) or {}).get("models", {}))
+    entries = set(read_yaml(root / PARAMS_FILE)["models"])
     # DVC keeps the stages of removed entries in dvc.lock.
     stages = [
         stage
