@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.archive_server import BODY, PATH, Fault, File, Ranges, Site, serve
+from support.downloads import refusal
 
 from complaints.core.errors import UserError
 from complaints.sources.download import ATTEMPTS, CHUNK_BYTES, download, file_name, kept_path
@@ -20,14 +21,6 @@ pytestmark = pytest.mark.usefixtures("no_backoff")
 def drops(*amounts: int) -> list[Fault]:
     """Return faults that each close the connection after a number of bytes."""
     return [("drop", amount) for amount in amounts]
-
-
-def refusal(address: str, folder: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        download(address, folder)
-    assert "\n" not in str(caught.value)
-    assert not kept_path(address, folder).exists()
-    return str(caught.value)
 
 
 def test_a_file_is_complete_under_its_name(site: Site, tmp_path: Path) -> None:

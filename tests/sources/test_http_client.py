@@ -6,19 +6,11 @@ from pathlib import Path
 
 import pytest
 from support.archive_server import BODY, PATH, File, Site, serve
+from support.downloads import refusal
 
-from complaints.core.errors import UserError
-from complaints.sources.download import CHUNK_BYTES, download, kept_path
+from complaints.sources.download import CHUNK_BYTES, download
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
-
-
-def refusal(address: str, folder: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        download(address, folder)
-    assert "\n" not in str(caught.value)
-    assert not kept_path(address, folder).exists()
-    return str(caught.value)
 
 
 def test_redirects_are_followed_with_the_range(site: Site, tmp_path: Path) -> None:

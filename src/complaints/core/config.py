@@ -131,7 +131,7 @@ def load_entry(name: str, kind: type[S]) -> S:
     """Return the part of the entry `name` of `models:` that `kind` has fields for.
 
     Raises:
-        UserError: as `check` does, or if there is no such entry.
+        UserError: as `check` does, or if the entry is missing.
     """
     models = _section("models")
     if not isinstance(models, dict) or name not in models:
@@ -247,7 +247,7 @@ def changed(params: S, changes: Mapping[str, Any]) -> S:
     """Return a copy with some keys changed, checked like the file itself.
 
     Args:
-        params: What the file holds.
+        params: The content of the file.
         changes: New values by dotted key, such as `finetune.optimizer.learning_rate`.
 
     Raises:
@@ -257,9 +257,9 @@ def changed(params: S, changes: Mapping[str, Any]) -> S:
     for key, value in changes.items():
         *sections, last = key.split(".")
         node = tree
-        for section in sections:
-            node = node[section]
-        if last not in node:
-            raise UserError(f"unknown key {key}{_nearest(last, list(node))}")
-        node[last] = value
+        for step in (*sections, last):
+            if not isinstance(node, dict) or step not in node:
+                raise UserError(f"unknown key {key}{_nearest(step, list(node) if isinstance(node, dict) else [])}")
+            parent, node = node, node[step]
+        parent[last] = value
     return check(type(params), tree)

@@ -47,7 +47,7 @@ class MicroBatch:
     positions: np.ndarray
     """Positions of the rows in the batch, int64."""
     counts: bool
-    """False for a placeholder without a share in the loss: small batches have fewer rows than there are micro-batches,
+    """False for a stand-in without a share in the loss: small batches have fewer rows than there are micro-batches,
     but every process must take part in every exchange of gradients."""
 
 

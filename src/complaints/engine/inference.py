@@ -35,7 +35,7 @@ def infer(
         title: Title of the progress bar.
 
     Raises:
-        UserError: if there are no rows.
+        UserError: if `examples` is empty.
     """
     result: np.ndarray | None = None
     batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))

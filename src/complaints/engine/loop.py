@@ -205,7 +205,7 @@ def train(
 
     Args:
         run: The training.
-        initialise: Sets the initial weights of the head; called if there is no checkpoint to resume from.
+        initialise: Sets the initial weights of the head; called if the run begins anew.
         on_epoch: Called after each epoch with the progress so far.
 
     Raises:

@@ -88,7 +88,7 @@ def confusions(path: Path, title: str, pairs: Sequence[tuple[str, str, int, floa
     """Draw the first MOST_PAIRS confusions as bars of rows; each is (true, predicted, rows, share of the true class).
 
     Raises:
-        ValueError: if there is no confusion.
+        ValueError: if `pairs` is empty.
     """
     most = max(count for _, _, count, _ in pairs)
     bars = [

@@ -1,6 +1,5 @@
 """Fine-tuning of one model, from its tokens to its checkpoint, predictions and history."""
 
-import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import nn
 
 from complaints.backbones.pretrained import resolve_pooling
 from complaints.backbones.tokens import TokenSet, read_tokens
-from complaints.core.files import read_json, replacing_file, replacing_folder, write_json, writing
+from complaints.core.files import read_json, replacing_folder, write_csv, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.engine import loop
 from complaints.engine.batches import Examples, FeatureSet
@@ -67,11 +66,8 @@ class Outputs:
 
 
 def _write_history(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    """Write rows with these keys as CSV, atomically; None becomes an empty field."""
-    with replacing_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write rows with these keys as CSV; None becomes an empty field."""
+    write_csv(path, columns, ([row[column] for column in columns] for row in rows))
 
 
 @dataclass(frozen=True)

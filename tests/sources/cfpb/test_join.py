@@ -92,7 +92,7 @@ def test_the_window_includes_both_ends_and_excludes_missing_dates(
 
 
 def test_an_old_export_with_narratives_yields_the_same_rows(tmp_path: Path) -> None:
-    """Exports from before September 2026 leave the narrative blank where there is no consent."""
+    """Exports from before September 2026 leave the narrative blank without consent."""
     american = [(i, f"{d[5:7]}/{d[8:]}/{d[:4]}", p, issue) for i, d, p, issue in COMPLAINTS]
     narratives = {"Consumer_complaint_narrative": ["thirty", "", "twenty", "forty"]}
     (tmp_path / "old.csv").write_text(structured_csv(american, OLD_HEADER, **narratives))

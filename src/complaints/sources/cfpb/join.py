@@ -131,7 +131,7 @@ def read_batches(description: Path, filters: CfpbParams, downloads: Path, report
 
     `row_id` is the Complaint ID and `label` the Issue that the consumer chose, null where blank. A date that cannot be
     read is null and counted; with a window of dates its complaint is left out. The structured file is held in memory
-    and the narratives are streamed. If there are no separate narratives, the structured file is read twice.
+    and the narratives are streamed. Without separate narratives, the structured file is read twice.
 
     Args:
         description: path of the description.

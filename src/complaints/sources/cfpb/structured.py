@@ -107,7 +107,7 @@ def read_structured(file: DataFile, filters: CfpbParams) -> tuple[Structured, di
     """Read the structured file, and return it with its counts for the manifest.
 
     Raises:
-        UserError: as `chunks` does; if there is no row or no valid id; and for a wanted product without complaints.
+        UserError: as `chunks` does; if the file has no row or no valid id; and for a wanted product without complaints.
     """
     columns, labels, products = _structured_columns(file, filters)
     rows = len(columns["ids"])

@@ -142,7 +142,7 @@ def checked_batch(path: Path, unit: str, chunk: Chunk, first: int) -> pa.RecordB
         path: the file, for messages.
         unit: "line" or "row": the unit of `chunk.numbers`, for messages.
         chunk: the rows.
-        first: number of the chunk's first row among all rows of the file, used as its id if there is no id column.
+        first: number of the chunk's first row among all rows of the file, used as its id without an id column.
 
     Raises:
         UserError: naming the first line or row with a value that is refused.
