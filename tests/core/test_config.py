@@ -1,0 +1,48 @@
+"""Sections that are changed in code are checked like their files."""
+
+from typing import Any
+
+import pytest
+
+from complaints.core.config import Count, Listed, Section, Share, changed
+from complaints.core.errors import UserError
+
+
+class Inner(Section):
+    """A group."""
+
+    share: Share
+    sizes: Listed[Count]
+
+
+class Outer(Section):
+    """A section with a group."""
+
+    inner: Inner
+    count: Count
+
+
+OUTER = Outer(inner=Inner(share=0.5, sizes=(1, 2)), count=3)
+
+
+def test_values_are_changed_by_dotted_key_and_the_original_stays() -> None:
+    other = changed(OUTER, {"inner.share": 0.25, "inner.sizes": [7], "count": 4})
+    assert other == Outer(inner=Inner(share=0.25, sizes=(7,)), count=4)
+    assert OUTER.inner.share == 0.5
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("inner.shares", 1.0, "unknown key inner.shares; did you mean 'share'?"),
+        ("iner.share", 1.0, "unknown key iner.share; did you mean 'inner'?"),
+        ("count.share", 1.0, "unknown key count.share"),
+        ("inner.share", 2.0, "inner.share is 2.0; it must be less than or equal to 1"),
+        ("inner.sizes", [1, 0], "inner.sizes[1] is 0; it must be greater than or equal to 1"),
+    ],
+)
+def test_a_change_that_is_not_valid_is_one_line(key: str, value: Any, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        changed(OUTER, {key: value})
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
