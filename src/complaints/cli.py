@@ -4,12 +4,16 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from complaints import console
 from complaints.core import paths
 from complaints.core.errors import UserError
+
+Commands = Any
+"""The action of argparse that adds subcommands."""
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -38,7 +42,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 def _trace(arguments: argparse.Namespace) -> int:
     from complaints.lineage.trace import main_trace
 
-    return main_trace(arguments.path, verify=arguments.verify, as_json=arguments.json, root=Path("."))
+    return main_trace(str(arguments.path), verify=arguments.verify, as_json=arguments.json, root=Path("."))
 
 
 def _track(arguments: argparse.Namespace) -> int:
@@ -108,47 +112,56 @@ def _ui(arguments: argparse.Namespace) -> int:
     from complaints.tracking.store import store_of
 
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_of(Path(".")).uri]
-    command += ["--port", str(arguments.port)]
-    return subprocess.call(command)
+    # MLflow takes the place of this process, so that signals reach it: it ends its servers itself.
+    os.execv(sys.executable, [*command, "--port", str(arguments.port)])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="complaints", description="Commands of the pipeline besides dvc repro.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
+def _add_predict(commands: Commands) -> None:
     predict = commands.add_parser("predict", help="predict the label of a text or of every row of a file")
     predict.add_argument("text", nargs="?", help="complaint to label")
     predict.add_argument(
-        "--model", type=Path, default=paths.MODELS / "minilm", help="checkpoint (default: %(default)s)"
+        "--model", type=console.user_path, default=paths.MODELS / "minilm", help="checkpoint (default: %(default)s)"
     )
-    predict.add_argument("--input", type=Path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip")
-    predict.add_argument("--output", type=Path, help="file to write: .csv, .parquet or .jsonl")
+    predict.add_argument(
+        "--input", type=console.user_path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip"
+    )
+    predict.add_argument("--output", type=console.user_path, help="file to write: .csv, .parquet or .jsonl")
     predict.add_argument("--text-column", default="complaint_text", help="column of the texts (default: %(default)s)")
     predict.add_argument("--id-column", help="column to copy to row_id (default: the number of the row)")
     predict.add_argument(
         "--encoding", default="utf-8", help="encoding of a CSV or JSON-lines file (default: %(default)s)"
     )
     predict.add_argument("--json", action="store_true", help="print the prediction for a text as JSON")
-    predict.set_defaults(run=_predict)
+    predict.set_defaults(run=_predict, anywhere=True)
 
+
+def _add_trace(commands: Commands) -> None:
     trace = commands.add_parser("trace", help="show the data, code and parameters that made an output")
-    trace.add_argument("path", help="output of the pipeline, such as models/minilm")
+    trace.add_argument("path", type=console.user_path, help="output of the pipeline, such as models/minilm")
     trace.add_argument("--verify", action="store_true", help="recompute every hash; exit with status 1 if one differs")
     trace.add_argument("--json", action="store_true", help="print JSON")
     trace.set_defaults(run=_trace)
 
+
+def _add_track(commands: Commands) -> None:
     track = commands.add_parser("track", help="log the stages of dvc.lock that have no run in MLflow")
     track.set_defaults(run=_track)
 
+
+def _add_profile(commands: Commands) -> None:
     profile = commands.add_parser("profile", help="write the values of profiles/NAME.yaml to params.yaml")
     profile.add_argument("name", help="name of a file in profiles/, without .yaml")
     profile.add_argument("--flags", action="store_true", help="print the values as arguments of `dvc exp run` instead")
     profile.set_defaults(run=_profile)
 
+
+def _add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="check params.yaml as a whole")
     check.add_argument("--write-schema", action="store_true", help="write the JSON schema for editors first")
     check.set_defaults(run=_check)
 
+
+def _add_model(commands: Commands) -> None:
     model = commands.add_parser("model", help="add or remove an entry of `models:` in params.yaml")
     actions = model.add_subparsers(required=True, metavar="ACTION")
     add = actions.add_parser("add", help="add an entry, a copy of another with some values changed")
@@ -160,22 +173,44 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("name", help="name of the entry")
     remove.set_defaults(run=_model_remove)
 
+
+def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)
 
+
+def _add_ui(commands: Commands) -> None:
     ui = commands.add_parser("ui", help="serve MLflow's page of the logged runs")
     ui.add_argument("--port", type=int, default=5000, help="port on this machine (default: %(default)s)")
     ui.set_defaults(run=_ui)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="complaints", description="Commands of the pipeline besides dvc repro.")
+    # A command that runs outside a project too sets `anywhere`.
+    parser.set_defaults(anywhere=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (
+        _add_predict,
+        _add_trace,
+        _add_track,
+        _add_profile,
+        _add_check,
+        _add_model,
+        _add_show,
+        _add_ui,
+    ):
+        add(commands)
     return parser
 
 
-def main() -> None:
-    """Run the command line; print a UserError as one line and exit with status 1."""
+def _command() -> int:
     arguments = _parser().parse_args()
-    if root := os.environ.get("DVC_ROOT"):
-        os.chdir(root)
-    try:
-        sys.exit(arguments.run(arguments))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    arguments = console.with_text(arguments)
+    console.enter_root(required=not arguments.anywhere)
+    return int(arguments.run(arguments))
+
+
+def main() -> None:
+    """Run the command line: paths are relative to where the user stands, errors are one line with exit status 1."""
+    sys.exit(console.run(_command))
