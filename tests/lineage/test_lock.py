@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from complaints.core.dvc_lock import folder_md5, hash_path, read_lock
 from complaints.core.errors import UserError
-from complaints.lineage.lock import folder_md5, hash_path, read_lock, stage_inputs_hash, stage_now
+from complaints.lineage.lock import stage_inputs_hash, stage_now
 
 
 def test_hashes_of_files_and_folders_equal_those_in_dvc_lock(made_mini: Path) -> None:

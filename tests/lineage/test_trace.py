@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from support.files import flip_byte
 
+from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
-from complaints.lineage.lock import hash_path
 from complaints.lineage.trace import main_trace
 
 

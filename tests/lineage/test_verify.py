@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from support.files import flip_byte
 from support.mini_pipeline import read_chain
 
-from complaints.lineage.lock import hash_path
+from complaints.core.dvc_lock import hash_path
 from complaints.lineage.verify import find_problems
 
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from complaints.core.dvc_lock import read_lock
 from complaints.lineage.chain import Chain, chain_of
-from complaints.lineage.lock import read_lock
 from support.paths import SRC
 
 DVC_YAML = """\

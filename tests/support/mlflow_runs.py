@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from complaints.lineage.lock import hash_path, read_lock, stage_inputs_hash
+from complaints.core.dvc_lock import hash_path, read_lock
+from complaints.lineage.lock import stage_inputs_hash
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import log_stage
 from complaints.tracking.store import sqlite_uri

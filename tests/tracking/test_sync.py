@@ -10,7 +10,7 @@ import pytest
 from support import mini_pipeline
 from support.mlflow_runs import ON, TRACKED, check_finetune, client_of, log_finetune, names, runs
 
-from complaints.lineage.lock import hash_path
+from complaints.core.dvc_lock import hash_path
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import RECORD, sync
 from complaints.tracking.store import sqlite_uri

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from complaints.core import paths
+from complaints.core.dvc_lock import Entry, Stage, hash_path, is_inside
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
-from complaints.lineage.lock import Entry, Stage, hash_path, is_code, is_inside
+from complaints.lineage.lock import is_code
 
 MANIFEST = paths.MANIFEST.as_posix()
 COMPLAINTS = paths.COMPLAINTS.as_posix()

@@ -7,10 +7,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from complaints.core.dvc_lock import Entry, is_inside, read_lock
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.lineage.chain import MANIFEST, Chain, chain_of, trained_on
-from complaints.lineage.lock import Entry, flatten, is_inside, read_lock, stage_inputs_hash
+from complaints.lineage.lock import flatten, stage_inputs_hash
 from complaints.lineage.verify import find_problems
 
 WIDTH = 96

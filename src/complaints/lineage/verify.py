@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from complaints.core.config import read_yaml
+from complaints.core.dvc_lock import Entry, Stage, hash_path, is_inside
 from complaints.core.files import file_digest, read_json
 from complaints.lineage.chain import COMPLAINTS, MANIFEST, Chain, Step
-from complaints.lineage.lock import Entry, Stage, flatten, hash_path, is_inside
+from complaints.lineage.lock import flatten
 
 
 @dataclass(frozen=True)

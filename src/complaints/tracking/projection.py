@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core import paths
+from complaints.core.dvc_lock import Stage, folder_md5, is_inside
 from complaints.core.files import file_digest, read_json
 from complaints.lineage.chain import chain_of
-from complaints.lineage.lock import Stage, flatten, folder_md5, is_code, is_inside, stage_inputs_hash
+from complaints.lineage.lock import flatten, is_code, stage_inputs_hash
 
 RUN_FILES = {
     "baseline": (paths.TFIDF / "*.json",),

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core.config import PARAMS_FILE, read_yaml
+from complaints.core.dvc_lock import Stage, hash_path, read_lock
 from complaints.core.files import file_digest
 from complaints.core.paths import SCRATCH
-from complaints.lineage.lock import Stage, hash_path, read_lock, stage_inputs_hash, stage_now
+from complaints.lineage.lock import stage_inputs_hash, stage_now
 from complaints.tracking.mlflow_client import (
     ActiveRun,
     attempt,
