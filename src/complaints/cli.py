@@ -1,6 +1,7 @@
 """Command line `complaints`: predict, trace, track, profile, check, model, show and ui."""
 
 import argparse
+import importlib.util
 import json
 import os
 import shlex
@@ -98,7 +99,7 @@ def _model_remove(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     if not paths.SCOREBOARD.is_file():
         raise UserError(f"{paths.SCOREBOARD} is missing; run `dvc repro` to make it")
-    print(paths.SCOREBOARD.read_text(encoding="utf-8"))
+    print(paths.SCOREBOARD.read_text(encoding="utf-8", errors="replace"))
     print("Where to look next:")
     print(f"  {paths.EVALUATION / 'index.html'!s:<30}  per-class scores, confusions, learning curves")
     print(f"  {paths.AUDIT / 'index.html'!s:<30}  the audit of the data")
@@ -111,6 +112,8 @@ def _show(arguments: argparse.Namespace) -> int:
 def _ui(arguments: argparse.Namespace) -> int:
     from complaints.tracking.store import store_of
 
+    if importlib.util.find_spec("mlflow") is None:
+        raise UserError("mlflow is not installed; run `pip install -r requirements.txt -c constraints.txt`")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_of(Path(".")).uri]
     # MLflow takes the place of this process, so that signals reach it: it ends its servers itself.
     os.execv(sys.executable, [*command, "--port", str(arguments.port)])
@@ -179,9 +182,16 @@ def _add_show(commands: Commands) -> None:
     show.set_defaults(run=_show)
 
 
+def _port(argument: str) -> int:
+    port = int(argument)
+    if not 0 < port < 2**16:
+        raise argparse.ArgumentTypeError(f"{port} is not a port; take one from 1 to 65535")
+    return port
+
+
 def _add_ui(commands: Commands) -> None:
     ui = commands.add_parser("ui", help="serve MLflow's page of the logged runs")
-    ui.add_argument("--port", type=int, default=5000, help="port on this machine (default: %(default)s)")
+    ui.add_argument("--port", type=_port, default=5000, help="port on this machine (default: %(default)s)")
     ui.set_defaults(run=_ui)
 
 

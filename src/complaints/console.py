@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from complaints.core.errors import UserError, printable
+from complaints.core.errors import UserError, printable, say_error
 
 INTERRUPTED = 130
 """Exit status of a command that SIGINT ended, as shells have it."""
@@ -129,5 +129,5 @@ def run(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         status, problem = INTERRUPTED, "interrupted"
     if problem:
-        print(printable(problem), file=sys.stderr)
+        say_error(problem)
     return int(status or 0)

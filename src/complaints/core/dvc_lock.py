@@ -81,43 +81,57 @@ def hash_path(root: Path, path: str) -> str | None:
     return file_digest(full, "md5") if full.is_file() else None
 
 
+REBUILD = "to rebuild it, delete it and run `dvc repro`, which takes results from DVC's cache"
+"""The way out for a broken dvc.lock; DVC cannot read it either, so `dvc repro` alone fails."""
+
+
 def _entry(where: str, value: Any) -> Entry:
-    try:
-        path, kind, md5 = value["path"], value["hash"], value["md5"]
-    except (KeyError, TypeError):
-        kind, path, md5 = None, "?", ""
-    if kind != "md5":
-        raise UserError(f"{where}: an entry without `path` or `hash: md5` ({value!r}); run `dvc repro` with DVC 3")
-    return Entry(path.rstrip("/"), md5, value.get("size"))
+    entry = value if isinstance(value, dict) else {}
+    path, md5 = entry.get("path"), entry.get("md5")
+    if entry.get("hash") != "md5" or not isinstance(path, str) or not isinstance(md5, str):
+        raise UserError(f"{where}: an entry without `path`, `hash: md5` or `md5` ({value!r}); {REBUILD}")
+    return Entry(path.rstrip("/"), md5, entry.get("size"))
+
+
+def _stage(where: str, name: str, value: Any) -> Stage:
+    if not isinstance(value, dict) or not isinstance(value.get("cmd"), str | list):
+        raise UserError(f"{where}: `cmd` is missing; {REBUILD}")
+    deps, outs, params = value.get("deps") or [], value.get("outs") or [], value.get("params") or {}
+    if not isinstance(deps, list) or not isinstance(outs, list):
+        raise UserError(f"{where}: `deps` and `outs` must be lists; {REBUILD}")
+    if not isinstance(params, dict) or not all(isinstance(values, dict) for values in params.values()):
+        raise UserError(f"{where}: `params` must be a mapping of files to their values; {REBUILD}")
+    return Stage(
+        name=name,
+        cmd=command(value["cmd"]),
+        deps=tuple(_entry(where, dep) for dep in deps),
+        params=params,
+        outs=tuple(_entry(where, out) for out in outs),
+    )
 
 
 def read_lock(path: Path) -> dict[str, Stage]:
     """Read dvc.lock; keys are stage names, `finetune@minilm` for an entry of a foreach stage.
 
     Raises:
-        UserError: if dvc.lock is missing, or is not of schema 2.0 with md5 hashes, as DVC 3 writes it.
+        UserError: if dvc.lock is missing, or is not of schema 2.0 with md5 hashes, as DVC 3 writes it: for example
+            after a kill of DVC while it wrote the file, or in an unfinished merge.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing, and with it the record of what made the outputs; run `dvc repro`")
-    lock = read_yaml(path)
+    try:
+        lock = read_yaml(path)
+    except UserError as error:
+        raise UserError(f"{error}; {REBUILD}") from None
     schema = lock.get("schema") if isinstance(lock, dict) else None
     if schema != LOCK_SCHEMA:
-        raise UserError(f"{path}: schema is {schema!r}, not {LOCK_SCHEMA!r}; run `dvc repro` with DVC 3")
-    stages = {}
-    for name, value in (lock.get("stages") or {}).items():
-        where = f"{path}, stage {name}"
-        if not isinstance(value, dict) or "cmd" not in value:
-            raise UserError(f"{where}: `cmd` is missing; run `dvc repro` to rewrite it")
-        stages[name] = Stage(
-            name=name,
-            cmd=command(value["cmd"]),
-            deps=tuple(_entry(where, dep) for dep in value.get("deps") or []),
-            params=value.get("params") or {},
-            outs=tuple(_entry(where, out) for out in value.get("outs") or []),
-        )
-    return stages
+        raise UserError(f"{path}: schema is {schema!r}, not {LOCK_SCHEMA!r}, that of DVC 3; {REBUILD}")
+    stages = lock.get("stages") or {}
+    if not isinstance(stages, dict):
+        raise UserError(f"{path}: `stages` must be a mapping; {REBUILD}")
+    return {name: _stage(f"{path}, stage {name}", name, value) for name, value in stages.items()}
 
 
 def command(cmd: str | list[str]) -> str:
     """Return the command of a stage as one string, a line for each item of a list."""
-    return cmd if isinstance(cmd, str) else "\n".join(cmd)
+    return cmd if isinstance(cmd, str) else "\n".join(map(str, cmd))

@@ -1,4 +1,8 @@
-"""Exception for problems that the user can solve, and the form of text that is printed."""
+"""Exception for problems that the user can solve, and the form in which text is printed."""
+
+import contextlib
+import sys
+from pathlib import Path
 
 
 def printable(text: str) -> str:
@@ -7,6 +11,13 @@ def printable(text: str) -> str:
     These are line ends, terminal escapes, marks that change the direction of writing, and undecodable bytes.
     """
     return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+
+
+def say_error(line: str) -> None:
+    """Print one line on stderr; the caller goes on where stderr is closed or full."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(printable(line), file=sys.stderr, flush=True)
 
 
 class UserError(Exception):
@@ -20,3 +31,19 @@ class UserError(Exception):
     def __init__(self, message: str) -> None:
         """Store the message in its printable form."""
         super().__init__(printable(message))
+
+
+def broken_output(path: str | Path, problem: str) -> UserError:
+    """Return the error for an output of a stage that another stage cannot use.
+
+    `dvc repro` alone does not replace it: DVC takes an output for good that is the same as its copy in the cache, and
+    does not hash copies that nobody may write.
+
+    Args:
+        path: A file or folder that a stage wrote.
+        problem: Continues the sentence that begins with the path.
+    """
+    return UserError(
+        f"{path} {problem}; delete it and run `dvc repro`, and if it comes back like this, run "
+        "`chmod -R u+w $(dvc cache dir)/files` before that: DVC then checks its copies"
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, say_error
 from complaints.core.orphans import die_with_dvc
 from complaints.core.paths import SCRATCH
 
@@ -57,7 +57,7 @@ def run(main: Callable[[], None]) -> None:
         with _lock(name):
             main()
     except UserError as error:
-        print(f"error: {name}: {error}", file=sys.stderr)
+        say_error(f"error: {name}: {error}")
         if "DVC_STAGE" in os.environ and is_first():
             _restore_outputs(name)
         sys.exit(1)
