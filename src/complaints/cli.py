@@ -115,6 +115,8 @@ def _ui(arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("mlflow") is None:
         raise UserError("mlflow is not installed; run `pip install -r requirements.txt -c constraints.txt`")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_of(Path(".")).uri]
+    # The page needs none of MLflow's workers for jobs: eight processes that outlive a signal by seconds.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     # MLflow takes the place of this process, so that signals reach it: it ends its servers itself.
     os.execv(sys.executable, [*command, "--port", str(arguments.port)])
 
@@ -183,10 +185,9 @@ def _add_show(commands: Commands) -> None:
 
 
 def _port(argument: str) -> int:
-    port = int(argument)
-    if not 0 < port < 2**16:
-        raise argparse.ArgumentTypeError(f"{port} is not a port; take one from 1 to 65535")
-    return port
+    if not (argument.isdecimal() and 0 < int(argument[:6]) < 2**16):
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a port; take one from 1 to 65535")
+    return int(argument)
 
 
 def _add_ui(commands: Commands) -> None:

@@ -69,7 +69,7 @@ def load(folder: Path) -> TfidfModel:
     try:
         with zipfile.ZipFile(path) as archive:
             schema = json.loads(archive.read("schema.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
         raise broken_output(path, f"is not a skops file ({error})") from None
     if untrusted := {_type_name(node) for node in schema_nodes(schema)} - TRUSTED_TYPES:
         raise UserError(f"{path} has types that no baseline has ({', '.join(sorted(untrusted))}); delete it")

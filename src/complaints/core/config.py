@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, TypeGuard, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import SequenceNode
 
 from complaints.core.errors import UserError
@@ -228,7 +228,7 @@ def line_of(path: str | Path, location: Sequence[str | int]) -> int | None:
     """Return the line, from 1, of the deepest key or item of `location` that a YAML file has; None without the file."""
     try:
         node = YAML(typ="rt").compose(Path(path))
-    except (OSError, MarkedYAMLError, UnicodeDecodeError, RecursionError):
+    except (OSError, YAMLError, UnicodeDecodeError, RecursionError):
         return None
     line = None
     for step in location:

@@ -140,7 +140,7 @@ class Checkpoints:
                 ):
                     raise ValueError("its digests differ")
                 weights, moments = load_file(folder / "model"), load_file(folder / "optimizer")
-            except (OSError, ValueError, KeyError, SafetensorError) as error:
+            except (OSError, ValueError, KeyError, RecursionError, SafetensorError) as error:
                 print(f"note: checkpoint {folder.name} is damaged and skipped: {error}", file=sys.stderr)
                 continue
             _restore(model, weights)
