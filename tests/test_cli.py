@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import mini_pipeline
-from support.commands import COMMANDS, LOCK, make_project, run, stdout_to
+from support.commands import COMMANDS, LOCK, MARKERS, make_project, run, stdout_to
 
 from complaints import cli
 from complaints.tracking import stages as tracking
@@ -17,8 +17,6 @@ from complaints.tracking import stages as tracking
 HEAVY = ("torch", "transformers", "pandas", "mlflow", "pyarrow.dataset", "sklearn", "matplotlib", "dvc")
 
 HOSTILE = "\x1b[31m\u202eFees"
-
-MARKERS = "<<<<<<< HEAD\n{0}=======\n{0}>>>>>>> other\n"
 
 NOT_READING_PARAMS = {"predict", "trace", "trace --json", "show", "ui"}
 READING_LOCK = {"trace", "trace --json", "trace --verify", "track"}

@@ -43,6 +43,9 @@ stages:
       size: 7
 """
 
+MARKERS = "<<<<<<< HEAD\n{0}=======\n{0}>>>>>>> other\n"
+"""A file with the conflict of an unfinished merge."""
+
 COMMANDS = {
     "predict": ["predict", "I was charged twice"],
     "trace": ["trace", "models/minilm"],
