@@ -39,5 +39,5 @@ def test_blank_text_is_one_padding_token_without_special_tokens(tmp_path: Path) 
 def test_tokens_of_another_tokenizer_are_refused(workspace: Path, backbone: Backbone, tmp_path: Path) -> None:
     other = save_bert(tmp_path / "other")
     save_tokenizer(other, [*WORDS[:5], *reversed(WORDS[5:])])
-    with pytest.raises(UserError, match="was made by another tokenizer"):
+    with pytest.raises(UserError, match=r"was made by another .*`dvc repro --force --single-item tokenize@net`, then"):
         run(model_params(backbone_in(other)))

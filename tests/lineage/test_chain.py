@@ -40,9 +40,26 @@ def test_the_chain_of_a_folder_ends_with_all_outputs_in_it(made_mini: Path) -> N
     assert [out.path for out in read_chain(made_mini, "models").outs] == ["models/tfidf", "models/a", "models/b"]
 
 
-def test_a_path_that_no_stage_made_is_refused_with_a_list_of_the_nearest_outputs(made_mini: Path) -> None:
-    with pytest.raises(UserError, match=r"no stage in dvc.lock has the output models/aa; .* models/a"):
-        read_chain(made_mini, "models/aa")
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("models/aa", "the nearest are models/a, models/b, models/tfidf"),
+        ("model/tfidf", "the nearest are models/tfidf"),
+        (
+            "predictions/aa.parquet",
+            "the nearest are predictions/a.parquet, predictions/b.parquet, predictions/tfidf.parquet",
+        ),
+        ("README.md", "`dvc ls -R --dvc-only .` lists them"),
+        ("dvc.yaml", "`dvc ls -R --dvc-only .` lists them"),
+        ("", "`dvc ls -R --dvc-only .` lists them"),
+    ],
+)
+def test_a_path_that_no_stage_made_is_refused_with_at_most_three_near_outputs(
+    made_mini: Path, path: str, hint: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        read_chain(made_mini, path)
+    assert str(error.value).startswith(f"no stage in dvc.lock has the output {path}; {hint}")
 
 
 def test_rows_trained_on_are_identified_independently_of_their_order(mini: Path) -> None:
