@@ -199,7 +199,7 @@ def test_missing_file_and_unknown_model_are_one_line(tmp_path: Path, monkeypatch
         config.load_entry("bert", ModelParams)
 
 
-ENTRY_OF_STAGE = {
+ENTRY_OF_STAGE: dict[str, type[config.Section]] = {
     "tokenize": TokenizerParams,
     "pretrain": PretrainParams,
     "embed": EmbedParams,
