@@ -100,7 +100,7 @@ def test_best_weights_that_change_during_training_are_refused(tmp_path: Path, ba
     kept, progress = checkpoints.Checkpoints(tmp_path, "x" * 64), checkpoints.Progress(best_epoch=2)
     kept.keep_best(model, progress)
     damage(kept.folder / "best-00000002.safetensors", "flipped")
-    with pytest.raises(UserError, match="best-00000002.safetensors has changed since it was written"):
+    with pytest.raises(UserError, match=r"best-00000002\.safetensors has changed since it was written"):
         kept.load_best(model, progress)
 
 
