@@ -37,6 +37,7 @@ def test_outputs_are_restored_where_the_error_cannot_be_printed(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_STAGE", "probe")
     monkeypatch.setattr(stage, "die_with_dvc", lambda: None)
+    monkeypatch.setattr(stage, "check_inputs", lambda name: None)
     monkeypatch.setattr(stage, "_restore_outputs", restored.append)
 
     def main() -> None:
@@ -55,6 +56,27 @@ def test_an_error_is_printed_in_any_encoding(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv(name, value)
     result = run_stage("def main():\n    raise UserError('caf\\xe9 \\x1b[31m')", tmp_path)
     assert (result.returncode, result.stderr) == (1, "error: probe: caf\\xe9 \\x1b[31m\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("open('nothere/a.csv', 'w')", "nothere/a.csv: No such file or directory"),
+        ("open('.', 'w')", ".: Is a directory"),
+        ("open('/dev/full', 'wb', buffering=0).write(b'x')", "[Errno 28] No space left on device"),
+        ("raise KeyboardInterrupt", "interrupted"),
+    ],
+)
+def test_errors_of_the_system_and_interruptions_are_one_line(body: str, line: str, tmp_path: Path) -> None:
+    result = run_stage(f"def main():\n    {body}", tmp_path)
+    assert (result.returncode, result.stderr) == (1, f"error: probe: {line}\n")
+
+
+def test_an_error_in_the_code_keeps_its_traceback(tmp_path: Path) -> None:
+    result = run_stage("def main():\n    raise ValueError('a bug')", tmp_path)
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ValueError: a bug" in result.stderr
 
 
 def test_a_stage_does_not_run_twice_at_once(tmp_path: Path) -> None:
