@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,13 @@ def test_an_output_that_fails_is_no_traceback_and_changes_no_work(
     assert files_in(root) == changed
 
 
+def test_spaces_of_any_width_stay(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spaces = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) == "Zs"]
+    text = "".join(f"{space}±\n" for space in spaces)
+    (root / "reports/evaluation/scoreboard.md").write_text(text, encoding="utf-8")
+    assert run(capsys, "show")[1].startswith(text)
+
+
 def test_characters_outside_the_encoding_are_replaced(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with stdout_to("out.txt", encoding="ascii"):
         assert run(capsys, "show")[0].status == 0
@@ -271,6 +279,15 @@ def test_utf8_that_the_locale_could_not_decode_is_text(root: Path, monkeypatch: 
     assert texts == ["café"]
 
 
+def test_advice_names_the_root_to_users_who_stand_elsewhere(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "dvc.lock").unlink()
+    at_root = run(capsys, "trace", "models/minilm")[0].err
+    monkeypatch.chdir(root / "docs")
+    assert run(capsys, "trace", "../models/minilm")[0].err == f"{at_root.rstrip()} (in {root})\n"
+
+
 def test_paths_are_relative_to_where_the_user_stands(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,7 +323,7 @@ def test_ctrl_c_is_one_line_and_status_130(
 
     monkeypatch.setattr(cli, "_show", interrupted)
     ran, _ = run(capsys, "show")
-    assert (ran.status, ran.err) == (130, "interrupted\n")
+    assert (ran.status, ran.err) == (130, "error: interrupted\n")
 
 
 @pytest.mark.parametrize("path", ["reports/evaluation/scoreboard.md", "params.yaml", "dvc.lock"])

@@ -4,15 +4,28 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from complaints.core.errors import UserError, printable, say_error
+from complaints.core.errors import UserError, one_line, printable, say_error
 
 INTERRUPTED = 130
 """Exit status of a command that SIGINT ended, as shells have it."""
+
+
+SPACES = "([\n\xa0\u1680\u2000-\u200a\u202f\u205f\u3000])"
+"""Line ends, and the spaces that Python counts among the characters that do not print."""
+
+
+def _here() -> Path | None:
+    """Return the working directory, None if it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def find_root() -> Path | None:
@@ -21,10 +34,9 @@ def find_root() -> Path | None:
     Raises:
         UserError: if the working directory was removed.
     """
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:
-        raise UserError("the working directory was removed; change to another one") from None
+    here = _here()
+    if here is None:
+        raise UserError("the working directory was removed; change to another one")
     return next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").is_file()), None)
 
 
@@ -82,8 +94,23 @@ def with_text(arguments: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**{name: decoded(value) for name, value in vars(arguments).items()})
 
 
+def _shown(text: str, encoding: str) -> str:
+    """Return text without characters that could change the terminal or that are outside `encoding`.
+
+    Unlike `printable`, it keeps lines, and spaces of every width: the scoreboard has no-break spaces.
+    """
+    parts = re.split(SPACES, text)
+    shown = "".join(part if re.fullmatch(SPACES, part) else printable(part) for part in parts)
+    try:
+        shown.encode(encoding)
+        return shown
+    except UnicodeEncodeError:
+        lines = (re.sub(SPACES, " ", line) for line in shown.split("\n"))
+        return "\n".join(lines).encode(encoding, "replace").decode(encoding)
+
+
 def _write(text: str) -> None:
-    """Write to standard output: characters that do not print as escape codes, those outside its encoding as `?`.
+    """Write to standard output, in its encoding.
 
     A closed pipe is not an error: the reader has all that it wanted.
 
@@ -92,10 +119,8 @@ def _write(text: str) -> None:
     """
     if sys.stdout is None:
         return
-    encoding = sys.stdout.encoding or "utf-8"
-    shown = "\n".join(printable(line) for line in text.split("\n"))
     try:
-        sys.stdout.write(shown.encode(encoding, "replace").decode(encoding))
+        sys.stdout.write(_shown(text, sys.stdout.encoding or "utf-8"))
         sys.stdout.flush()
     except OSError as error:
         # Python flushes once more at exit, which must not fail again.
@@ -108,10 +133,11 @@ def run(command: Callable[[], int]) -> int:
     """Run a command and return its exit status; what it prints is written when it ends.
 
     So a failing standard output cannot change what the command does, and its status stays the command's own after a
-    closed pipe. A UserError or an OSError is one line on stderr and status 1.
+    closed pipe. A UserError or an OSError is one line on stderr and status 1; it names the root to users who stand
+    elsewhere, since paths and advice are relative to it.
     """
     said = io.StringIO()
-    problem = ""
+    start = _here()
     status: Any = 1
     try:
         try:
@@ -121,13 +147,8 @@ def run(command: Callable[[], int]) -> int:
             status = ended.code
         finally:
             _write(said.getvalue())
-    except UserError as error:
-        status, problem = 1, f"error: {error}"
-    except OSError as error:
-        where = "" if error.filename is None else f"{error.filename}: "
-        status, problem = 1, f"error: {where}{error.strerror or error}"
-    except KeyboardInterrupt:
-        status, problem = INTERRUPTED, "interrupted"
-    if problem:
-        say_error(problem)
+    except (UserError, OSError, KeyboardInterrupt) as error:
+        root = _here()
+        say_error(f"error: {one_line(error)}" + (f" (in {root})" if start not in (None, root) else ""))
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return int(status or 0)

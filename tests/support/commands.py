@@ -75,7 +75,7 @@ def make_project(root: Path) -> Path:
     other = text[first:last].replace("  minilm:", "  other:").replace("pretrained/minilm", "pretrained/other")
     (root / "params.yaml").write_text(text[:last] + other + text[last:])
     (root / "dvc.lock").write_text(LOCK)
-    (root / "reports/evaluation/scoreboard.md").write_text("| minilm | 0.615 ± 0.012 |\n", encoding="utf-8")
+    (root / "reports/evaluation/scoreboard.md").write_text("| minilm | 0.615\xa0±\xa00.012 |\n", encoding="utf-8")
     return root
 
 

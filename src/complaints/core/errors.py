@@ -20,6 +20,13 @@ def say_error(line: str) -> None:
             print(printable(line), file=sys.stderr, flush=True)
 
 
+def one_line(error: BaseException) -> str:
+    """Return the message for an error that the user can solve: a UserError, one of the system, or Ctrl-C."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or "interrupted"
+
+
 class UserError(Exception):
     """A problem with the user's data, parameters or environment.
 
@@ -45,5 +52,5 @@ def broken_output(path: str | Path, problem: str) -> UserError:
     """
     return UserError(
         f"{path} {problem}; delete it and run `dvc repro`, and if it comes back like this, run "
-        "`chmod -R u+w $(dvc cache dir)/files` before that: DVC then checks its copies"
+        "`chmod -R u+w $(dvc cache dir)` before that: DVC then checks its copies"
     )
