@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from complaints.core.errors import UserError
-from complaints.engine.batches import Examples, inference_batches, model_inputs
+from complaints.engine.batches import Examples, inference_batches, model_inputs, token_budget_inference_batches
 from complaints.engine.distributed import fill_rows, share_batches
 
 INFERENCE_ROWS = 64
@@ -21,7 +21,12 @@ def hidden_bar(accelerator: Accelerator) -> bool | None:
 
 @torch.inference_mode()
 def infer(
-    accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, title: str
+    accelerator: Accelerator,
+    forward: Callable[..., torch.Tensor],
+    examples: Examples,
+    pad_id: int,
+    title: str | None,
+    batch_tokens: int | None = None,
 ) -> np.ndarray:
     """Return the outputs of `forward` for every row in order, float32 [rows, width].
 
@@ -32,20 +37,26 @@ def infer(
         forward: Takes the arguments that `model_inputs` returns for some rows, and returns [rows, width].
         examples: The rows.
         pad_id: Token id of padding.
-        title: Title of the progress bar.
+        title: Title of the progress bar; None for no bar.
+        batch_tokens: Tokens of a batch at most, padding included; None for INFERENCE_ROWS rows.
 
     Raises:
         UserError: if `examples` is empty.
     """
     result: np.ndarray | None = None
-    batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
-    for rows in tqdm(batches, desc=title, leave=False, disable=hidden_bar(accelerator)):
+    if batch_tokens is None:
+        batches = inference_batches(examples.lengths, INFERENCE_ROWS)
+    else:
+        batches = token_budget_inference_batches(examples.lengths, batch_tokens)
+    batches = share_batches(accelerator, batches)
+    hidden = True if title is None else hidden_bar(accelerator)
+    for rows in tqdm(batches, desc=title, leave=False, disable=hidden):
         with accelerator.autocast():
             output = forward(**model_inputs(examples, rows, pad_id, accelerator.device))
         if result is None:
             result = np.empty((len(examples), output.shape[1]), dtype=np.float32)
         result[rows] = output.float().cpu().numpy()
     if result is None:
-        raise UserError(f"no rows for {title}")
+        raise UserError(f"no rows for {title or 'inference'}")
     fill_rows(accelerator, result, batches)
     return result
