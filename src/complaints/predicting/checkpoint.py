@@ -8,8 +8,9 @@ import torch
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.backbones.tokens import encode_texts
 from complaints.core.files import read_json
+from complaints.engine.batches import token_budget_inference_batches
 from complaints.engine.device import one_line_device_errors
-from complaints.engine.inference import INFERENCE_ROWS, infer
+from complaints.engine.inference import INFERENCE_ROWS, infer_batches
 from complaints.engine.setup import open_device
 from complaints.modeling import classifier
 from complaints.predicting.predictors import Done, ignore
@@ -74,4 +75,5 @@ class Predictor:
         on_cpu = self.accelerator.device.type == "cpu"
         budget = CPU_BATCH_TOKENS if on_cpu else INFERENCE_ROWS * self.max_length
         with one_line_device_errors("hide the GPU with CUDA_VISIBLE_DEVICES= to compute on the processor"):
-            return infer(self.accelerator, forward, rows, self.tokenizer.pad_token_id, None, budget)
+            batches = token_budget_inference_batches(rows.lengths, budget)
+            return infer_batches(self.accelerator, forward, rows, self.tokenizer.pad_token_id, batches)
