@@ -10,7 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"console", "entries", "predict", "profiles"},
+    {"console", "entries", "predicting", "profiles"},
     {"params_document"},
     {"params"},
     {"finetuning"},

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import json
 import os
 import shlex
 import sys
@@ -18,26 +17,13 @@ Commands = Any
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from complaints.predict import Predictor, predict_file
+    from complaints.core import config
+    from complaints.predicting import command
+    from complaints.sources.params import FetchParams
 
-    if (arguments.text is None) == (arguments.input is None):
-        raise UserError("predict: give either a text or --input FILE")
-    if arguments.input and not arguments.output:
-        raise UserError("predict: --input needs --output FILE (.csv, .parquet or .jsonl)")
-    predictor = Predictor(arguments.model)
-    if arguments.text is not None:
-        row = predictor.predict([arguments.text])[0]
-        if arguments.json:
-            print(json.dumps(row, ensure_ascii=False))
-        else:
-            for suffix in ("", "_2", "_3"):
-                if f"label{suffix}" in row:
-                    print(f"{row[f'probability{suffix}']:6.1%}  {row[f'label{suffix}']}")
-        return 0
-    columns = {"text": arguments.text_column, "id": arguments.id_column}
-    rows = predict_file(predictor, arguments.input, arguments.output, columns, arguments.encoding)
-    print(f"{rows} rows labelled in {arguments.output}")
-    return 0
+    if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
+        arguments.text_column = config.load("fetch", FetchParams).file.columns.text
+    return command.run(arguments)
 
 
 def _trace(arguments: argparse.Namespace) -> int:
@@ -121,22 +107,45 @@ def _ui(arguments: argparse.Namespace) -> int:
     os.execv(sys.executable, [*command, "--port", str(arguments.port)])
 
 
+def _model_argument(argument: str) -> Any:
+    from complaints.predicting.choice import ModelArgument
+
+    return ModelArgument(argument, console.user_path(argument))
+
+
 def _add_predict(commands: Commands) -> None:
     predict = commands.add_parser("predict", help="predict the label of a text or of every row of a file")
     predict.add_argument("text", nargs="?", help="complaint to label")
     predict.add_argument(
-        "--model", type=console.user_path, default=paths.MODELS / "minilm", help="checkpoint (default: %(default)s)"
+        "--model",
+        type=_model_argument,
+        help="row of the scoreboard, such as minilm, minilm-adjusted or tfidf, or a checkpoint's folder (default: the "
+        "first entry of `models:` in params.yaml)",
     )
     predict.add_argument(
         "--input", type=console.user_path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip"
     )
     predict.add_argument("--output", type=console.user_path, help="file to write: .csv, .parquet or .jsonl")
-    predict.add_argument("--text-column", default="complaint_text", help="column of the texts (default: %(default)s)")
+    predict.add_argument(
+        "--text-column", help="column of the texts (default: fetch.file.columns.text in params.yaml, or complaint_text)"
+    )
     predict.add_argument("--id-column", help="column to copy to row_id (default: the number of the row)")
     predict.add_argument(
-        "--encoding", default="utf-8", help="encoding of a CSV or JSON-lines file (default: %(default)s)"
+        "--keep",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column of the input to copy to the output; once for each column, in the order of the output",
     )
-    predict.add_argument("--json", action="store_true", help="print the prediction for a text as JSON")
+    predict.add_argument("--encoding", help="encoding of a CSV or JSON-lines file (default: utf-8)")
+    predict.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        default="auto",
+        help="precision of a checkpoint's computation (default: half precision if it was scored so and this machine is "
+        "fast in it, else fp32)",
+    )
+    predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
     predict.set_defaults(run=_predict, anywhere=True)
 
 

@@ -12,7 +12,7 @@ from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
 from complaints.features.embed import Features
-from complaints.predict import Predictor
+from complaints.predicting.checkpoint import Predictor
 
 NET = Path("models/net")
 

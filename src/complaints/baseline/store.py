@@ -64,6 +64,8 @@ def load(folder: Path) -> TfidfModel:
     settings = read_json(folder / SETTINGS_FILE)
     if not path.is_file():
         raise UserError(f"{path} is missing; run `dvc repro` to make it")
+    if not isinstance(settings, dict) or not {"classes", "params", "sha256"} <= settings.keys():
+        raise UserError(f"{folder / SETTINGS_FILE} lacks classes, params or sha256; run `dvc repro` to rebuild it")
     if file_digest(path) != settings["sha256"]:
         raise broken_output(path, f"differs from the SHA-256 in {folder / SETTINGS_FILE}")
     try:

@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from complaints.core.errors import UserError
 from complaints.core.schema import RAW_SCHEMA, SPLITS
 from complaints.sources.params import FileParams
-from complaints.sources.readers.chunk import Chunk
+from complaints.sources.readers.chunk import KEPT, Chunk
 from complaints.sources.readers.csv import csv_chunks
 from complaints.sources.readers.jsonl import jsonl_chunks
 from complaints.sources.readers.lines import COMPRESSED, shown
@@ -47,8 +47,9 @@ def file_format(path: Path, wanted: str) -> str:
     raise UserError(f"{path}: its name does not tell the format; set fetch.file.format to csv, parquet or jsonl")
 
 
-def _chunks(path: Path, params: FileParams) -> Iterator[Chunk]:
+def _chunks(path: Path, params: FileParams, kept: Iterable[str] = ()) -> Iterator[Chunk]:
     columns = {role: name for role, name in vars(params.columns).items() if name is not None}
+    columns |= {KEPT + name: name for name in kept}
     match file_format(path, params.format):
         case "csv":
             return csv_chunks(path, params.encoding, columns)
@@ -129,10 +130,14 @@ class _ChunkChecker:
         return values
 
     def batch(self, first: int) -> pa.RecordBatch:
-        """Return the rows in RAW_SCHEMA; `first` is the number of the first row among all rows of the file."""
+        """Return the rows in RAW_SCHEMA, then the kept columns; `first` is the number of the first row in the file."""
         text = pc.fill_null(self.strings("text"), "")
         arrays = [self.ids(first), text, self.filled("label"), self.dates(), self.filled("product"), self.splits()]
-        return pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
+        batch = pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
+        for role, values in self.chunk.columns.items():
+            if role.startswith(KEPT):
+                batch = batch.append_column(role, values)
+        return batch
 
 
 def checked_batch(path: Path, unit: str, chunk: Chunk, first: int) -> pa.RecordBatch:
@@ -181,8 +186,10 @@ def _refuse_duplicates(path: Path, params: FileParams, unit: str, hashes: array)
             found[row_id] = number, hash(text)
 
 
-def read_batches(path: Path, params: FileParams) -> Iterator[pa.RecordBatch]:
+def read_batches(path: Path, params: FileParams, kept: Iterable[str] = ()) -> Iterator[pa.RecordBatch]:
     """Yield all rows of a file in RAW_SCHEMA and in order, at most 10,000 per batch.
+
+    The columns `kept` follow unchanged, each named by KEPT and its own name.
 
     Without an id column, a row's `row_id` is its number in the file, from 1. A missing text becomes "", a blank label,
     date, product or split becomes null, and any other value is kept unchanged. Dates are YYYY-MM-DD or, as in the
@@ -195,7 +202,7 @@ def read_batches(path: Path, params: FileParams) -> Iterator[pa.RecordBatch]:
     unit = UNITS[file_format(path, params.format)]
     hashes = array("q")
     rows = 0
-    for chunk in _chunks(path, params):
+    for chunk in _chunks(path, params, kept):
         batch = checked_batch(path, unit, chunk, first=rows + 1)
         rows += batch.num_rows
         if "id" in chunk.columns:

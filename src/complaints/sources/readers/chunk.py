@@ -17,6 +17,10 @@ BATCH_ROWS = 10_000
 BATCH_CHARACTERS = 16 * 2**20
 """A batch ends at whichever of the two limits it reaches first, so memory is bounded for long texts too."""
 
+KEPT = "kept."
+"""Beginning of the role of a column that is passed on unchanged, whatever it holds; its name follows. CSV files give
+strings, Parquet files their own types, JSON lines JSON texts."""
+
 COMPARED_NAMES = 1000
 
 SHOWN_NAMES = 20

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core.errors import UserError
-from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns, to_chunk
+from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, KEPT, Chunk, check_columns, to_chunk
 from complaints.sources.readers.lines import shown, text_lines
 
 
@@ -18,6 +18,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _json_value(path: Path, number: int, role: str, value: Any) -> str | None:
+    if value is not None and role.startswith(KEPT):
+        return json.dumps(value, ensure_ascii=False)
     if value is None or type(value) is str:
         return value
     if role == "id" and type(value) is int:

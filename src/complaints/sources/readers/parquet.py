@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from complaints.core.errors import UserError
-from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns
+from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, KEPT, Chunk, check_columns
 from complaints.sources.readers.lines import EXPANDED_FLOOR, EXPANSION, check_file, content_of, shown
 
 
@@ -72,7 +72,12 @@ def parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
             batch_rows = max(1, min(BATCH_ROWS, BATCH_CHARACTERS * file.metadata.num_rows // max(1, size)))
             start, read = 1, 0
             for batch in file.iter_batches(batch_rows, columns=list(columns.values())):
-                arrays = {role: parquet_strings(path, role, n, batch.column(n), start) for role, n in columns.items()}
+                arrays = {
+                    role: batch.column(name)
+                    if role.startswith(KEPT)
+                    else parquet_strings(path, role, name, batch.column(name), start)
+                    for role, name in columns.items()
+                }
                 read += sum(array.nbytes for array in arrays.values())
                 if read > allowed:
                     raise UserError(f"{path}, row {start}: expands to over {EXPANSION} times its size")
