@@ -32,6 +32,8 @@ OPTIONS = {
     "fetch.file.columns.text": "--text-column",
     "fetch.file.columns.id": "--id-column",
     "fetch.file.encoding": "--encoding",
+    "set fetch.file.delimiter": "separate them by commas, or by tabs and name it .tsv",
+    "if its quotes enclose no fields, set fetch.file.quotes to false": "double each quote inside a quoted field",
     "fetch.path": "--input",
 }
 """Parameters named in the messages of the file readers -> the options of the command `predict`."""
@@ -127,7 +129,7 @@ def predict_file(
     try:
         # The reader needs a label column, but the file has none: the text column is read twice.
         mapping = ColumnParams(text=text, label=text, id=columns["id"], date=None, product=None, split=None)
-        file = FileParams(format="auto", encoding=encoding, columns=mapping)
+        file = FileParams(format="auto", encoding=encoding, delimiter="auto", quotes=True, columns=mapping)
     except ValidationError:
         raise UserError("--text-column, --id-column and --encoding must be text that is not blank") from None
     batches = read_batches(source, file)
