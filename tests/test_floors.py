@@ -10,7 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"entries", "predict", "profiles"},
+    {"entries", "own_data", "predict", "profiles"},
     {"params_document"},
     {"params"},
     {"finetuning"},
