@@ -1,8 +1,10 @@
 """Files of other tasks than complaints: headlines, support tickets and short messages."""
 
 import csv
+import gzip
 import json
 import random
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,4 +74,16 @@ def write_csv(path: Path, rows: list[list[str]], delimiter: str = ",") -> Path:
     """Write rows, the header among them, with a delimiter and quotes where a field needs them."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, delimiter=delimiter).writerows(rows)
+    return path
+
+
+def pack(path: Path) -> Path:
+    """Compress a file in place if its name ends in .gz or .zip."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(content))
+    elif path.suffix == ".zip":
+        path.unlink()
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(path.stem, content)
     return path

@@ -7,7 +7,7 @@ from typing import Any
 from complaints.core.paths import NO_MAP
 from complaints.own_data.form import Form
 from complaints.own_data.roles import ROLES, Roles
-from complaints.own_data.summary import Lengths, Summary
+from complaints.own_data.summary import TRUNCATED, Lengths, Summary
 from complaints.sources.readers.lines import shown
 
 TOP_LABELS = 10
@@ -52,9 +52,10 @@ def _texts(summary: Summary, lengths: Lengths) -> Iterator[str]:
         f"texts: {_count(summary.blank, 'row')} without a text (left out), "
         f"{_count(summary.duplicates, 'exact duplicate')} of an earlier text"
     )
+    more = "; a higher models.NAME.max_length reads more and takes longer" if lengths.truncated > TRUNCATED else ""
     yield (
         f"lengths: median {_count(lengths.median, 'token')}, 95 % have at most {lengths.p95:,}, the longest "
-        f"{lengths.longest:,}; max_length {lengths.max_length} truncates {lengths.truncated:.1%}"
+        f"{lengths.longest:,}; max_length {lengths.max_length} truncates {lengths.truncated:.1%}{more}"
     )
 
 

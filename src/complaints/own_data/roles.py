@@ -17,6 +17,7 @@ OPTIONAL = ROLES[2:]
 LABEL_NAMES = frozenset(
     {"label", "labels", "class", "category", "target", "topic", "intent", "sentiment", "issue", "y"}
 )
+LABEL_KINDS = frozenset({"string", "integer", "boolean"})
 TEXT_NAMES = frozenset(
     {"text", "texts", "body", "content", "message", "review", "comment", "narrative", "sentence", "complaint_text"}
 )
@@ -141,7 +142,7 @@ def _is_category(column: Column) -> bool:
     return (
         column.counts is not None
         and 2 <= len(column.counts) <= column.filled / 2
-        and column.kinds <= {"string", "integer", "boolean"}
+        and column.kinds <= LABEL_KINDS
         and not column.are_dates
         and not column.are_splits
     )
@@ -149,17 +150,17 @@ def _is_category(column: Column) -> bool:
 
 def _propose_label(path: Path, columns: Columns, roles: Roles) -> None:
     free = _free(columns, roles)
+    named = _named(free, LABEL_NAMES)
     found = [column for column in free if _is_category(column)]
-    best = found if len(found) == 1 else _named(found, LABEL_NAMES)
-    if len(best) != 1:
-        problem = f"the label may be {_names(found)}" if found else "no column has few values that repeat"
-        named = [column for column in _named(free, LABEL_NAMES) if not column.kinds <= {"string", "integer", "boolean"}]
-        if named:
-            problem += f", and {_names(named)} has fractions or lists: write them as strings"
+    best = named or found
+    if len(best) != 1 or not _is_category(best[0]):
+        possible = found + [column for column in named if column not in found]
+        problem = f"the label may be {_names(possible)}" if found else "no column has few values that repeat"
+        if wrong := [column for column in named if not column.kinds <= LABEL_KINDS]:
+            problem += f", and {_names(wrong)} has fractions or lists: write them as strings"
         raise UserError(f"{path}: {problem}; name the column of the labels with --label COLUMN")
     roles.take("label", best[0].name, f"{len(best[0].counts or ()):,} values that repeat")
-    if len(found) > 1:
-        others = [column for column in found if column is not best[0]]
+    if others := [column for column in found if column is not best[0]]:
         roles.undecided.append(f"other columns that may be the label are {_names(others)}: --label COLUMN")
 
 

@@ -90,7 +90,9 @@ def csv_chunks(path: Path, encoding: str, columns: dict[str, str], dialect: Dial
     if not header:
         raise UserError(f"{path} is empty")
     check_columns(path, header, columns, _delimiter_hint(header))
-    pick = itemgetter(*(header.index(name) for name in columns.values()))
+    positions = [header.index(name) for name in columns.values()]
+    # With one position, itemgetter returns a string in place of a tuple.
+    pick = itemgetter(*positions) if len(positions) > 1 else lambda row: (row[positions[0]],)
     values: list[tuple[str, ...]] = []
     numbers: list[int] = []
     characters = 0
