@@ -149,7 +149,7 @@ UNCLEAR = {
         r"may be 'place', 'label'.*--label",
     ),
     "no text": (rows_of("a,b", ","), r"no column has texts"),
-    "no header": (rows_of("a text of words,x", "{t},{k}"), r"line 1: 'x' is also a value of its column"),
+    "no header": (rows_of("a text of words,x", "{t},{k}"), r"line 1: 'x' is also a value of its column and 'a text of"),
     "one column": (rows_of("text", "{t}"), r"no column has few values that repeat"),
     "one label": (rows_of("text,label", "{t},x"), r"no column has few values that repeat"),
     "no rows": ("text,label\n", "has no rows"),
@@ -166,6 +166,27 @@ def test_an_unclear_file_is_refused_in_one_line_that_names_the_option(tmp_path: 
     assert str(caught.value).isprintable()
     assert "fetch." not in str(caught.value)
     assert Path("params.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("Id,user_id", "Id"),
+        ("ticketId,code", "ticketId"),
+        ("case no,time", "case no"),
+        ("user_id,case_id", None),
+        ("grid,paid", None),
+    ],
+)
+def test_an_id_is_a_column_of_that_name_without_repeated_values(tmp_path: Path, header: str, found: str | None) -> None:
+    said = look(file_in(tmp_path / "a.csv", rows_of(f"{header},text,label", "{n},{n}0,{t},{k}")))
+    assert params.load().fetch.file.columns.id == found
+    assert any("rows are numbered; their id may be" in line for line in said) == (found is None)
+
+
+def test_a_column_may_be_called_like_one_of_its_values(tmp_path: Path) -> None:
+    look(file_in(tmp_path / "a.csv", rows_of("text,x", "{t},{k}")))
+    assert params.load().fetch.file.columns.label == "x"
 
 
 def test_unclear_columns_are_clear_with_their_options(tmp_path: Path) -> None:

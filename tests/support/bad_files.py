@@ -123,6 +123,7 @@ INPUTS: dict[str, Maker] = {
     "a row with a field too few": text(*LINES[:2], b"2,two"),
     "a missing column": text(b"id,text,lable", *LINES[1:]),
     "two columns with the same name": text(b"id,text,label,text", b"1,one,Fees,uno"),
+    "columns without a name": text(*(line + b",, " for line in LINES)),
     "a column that is not read": text(*(line + b",more" for line in LINES)),
     "semicolons between columns": text(*(line.replace(b",", b";") for line in LINES)),
     "tabs between the columns of a .tsv file": bytes_in("c.tsv", csv_bytes(GOOD).replace(b",", b"\t")),

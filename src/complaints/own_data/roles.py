@@ -176,7 +176,9 @@ def _propose_id(columns: Columns, roles: Roles) -> None:
         and column.is_unique()
     ]
     named = [column for column in unique if ID_NAME.search(column.name.strip())]
-    best = named or (unique if len(unique) == 1 and columns.rows >= FEW_ROWS else [])
+    best = (
+        _named(named, frozenset({"id"})) or named or (unique if len(unique) == 1 and columns.rows >= FEW_ROWS else [])
+    )
     if len(best) == 1:
         roles.take("id", best[0].name, "no value occurs twice")
     elif unique:

@@ -46,7 +46,8 @@ def check_columns(path: Path, header: Sequence[str], wanted: dict[str, str], hin
 
     `hint` is the end of the message for a column that is missing.
     """
-    if repeated := [name for name, count in Counter(header).items() if count > 1]:
+    # Columns without a name cannot be read; spreadsheets write several at the end.
+    if repeated := [name for name, count in Counter(header).items() if count > 1 and name.strip()]:
         raise UserError(f"{path}: more than one column is called {shown(repeated[0])}; rename all but one")
     folded = {name.casefold().strip(): name for name in header[:COMPARED_NAMES]}
     for role, name in wanted.items():
