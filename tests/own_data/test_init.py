@@ -213,7 +213,7 @@ def test_a_column_that_cannot_have_its_role_is_refused(tmp_path: Path, columns: 
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0, 1.0, 2.0], [[1], [2], [1], [2]]])
-def test_fractions_and_lists_are_no_labels(tmp_path: Path, values: list[Any]) -> None:
+def test_fractions_and_lists_are_refused_as_labels(tmp_path: Path, values: list[Any]) -> None:
     texts = [f"a text of words {n}" for n in range(4)]
     pq.write_table(pa.table({"text": texts, "label": values}), tmp_path / "a.parquet")
     rows = [{"text": text, "label": value} for text, value in zip(texts, values, strict=True)]

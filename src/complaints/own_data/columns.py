@@ -105,8 +105,8 @@ def read_columns(path: Path, form: Form) -> Columns:
         raise UserError(f"{path} has no rows")
     if form.format == "csv" and (row := _values_in_header(columns)):
         raise UserError(
-            f"{path}, line 1: {shown(row[0])} is also a value of its column and {shown(row[1])} is no name, so this is "
-            "a row and not a header; put a line with the names of the columns before it"
+            f"{path}, line 1: {shown(row[0])} is also a value of its column and {shown(row[1])} is not a name, so this "
+            "is a row and not a header; put a line with the names of the columns before it"
         )
     return columns
 
