@@ -168,10 +168,19 @@ class ParamsDocument:
         Raises:
             UserError: if the result is not valid; params.yaml then stays unchanged.
         """
-        after = self.tree()
-        params.parse(after, f"the changed {PARAMS_FILE}")
+        changed = self.changes()
         with replacing_file(PARAMS_FILE) as temporary:
             Path(temporary).write_text(self.text, encoding="utf-8", newline=self.line_end)
+        return changed
+
+    def changes(self) -> list[str]:
+        """Check the result and return the keys that changed.
+
+        Raises:
+            UserError: if the result is not valid.
+        """
+        after = self.tree()
+        params.parse(after, f"the changed {PARAMS_FILE}")
         old, new = flatten(self.before), flatten(after)
         return sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
 

@@ -40,6 +40,8 @@ OPTIONS = {
     "fetch.file.columns.text": "--text-column",
     "fetch.file.columns.id": "--id-column",
     "fetch.file.encoding": "--encoding",
+    "set fetch.file.delimiter": "separate them by commas, or by tabs and name it .tsv",
+    "if its quotes enclose no fields, set fetch.file.quotes to false": "double each quote inside a quoted field",
     "fetch.path": "--input",
 }
 """Parameters named in the messages of the file readers -> the options of the command `predict`."""
@@ -117,7 +119,8 @@ def checked_file(arguments: argparse.Namespace, inputs: Iterable[Path]) -> FileR
     try:
         # The reader needs a label column, but the file has none: the text column is read twice.
         columns = ColumnParams(text=text, label=text, id=arguments.id_column, date=None, product=None, split=None)
-        file = FileParams(format="auto", encoding=arguments.encoding or "utf-8", columns=columns)
+        encoding = arguments.encoding or "utf-8"
+        file = FileParams(format="auto", encoding=encoding, delimiter="auto", quotes=True, columns=columns)
     except ValidationError:
         raise UserError("--text-column, --id-column and --encoding must be text that is not blank") from None
     request = FileRequest(source, target, file, _checked_kept(arguments.keep))

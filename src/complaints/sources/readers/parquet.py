@@ -8,7 +8,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from complaints.core.errors import UserError
-from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, KEPT, Chunk, check_columns
+from complaints.sources.readers.chunk import (
+    BATCH_CHARACTERS,
+    BATCH_ROWS,
+    BOOLEAN_ROLES,
+    INTEGER_ROLES,
+    KEPT,
+    Chunk,
+    check_columns,
+    types_of,
+)
 from complaints.sources.readers.lines import EXPANDED_FLOOR, EXPANSION, check_file, content_of, shown
 
 
@@ -32,8 +41,11 @@ def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: i
     if role == "date" and pa.types.is_date(kind):
         return values.cast(pa.date32())
     strings = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    if not (strings or pa.types.is_null(kind) or (role == "id" and pa.types.is_integer(kind))):
-        raise UserError(f"{path}: column {shown(name)} holds {kind}, not strings, so it cannot be the {role}")
+    integers = role in INTEGER_ROLES and pa.types.is_integer(kind)
+    booleans = role in BOOLEAN_ROLES and pa.types.is_boolean(kind)
+    if not (strings or integers or booleans or pa.types.is_null(kind)):
+        wanted = types_of(role, plural="s")
+        raise UserError(f"{path}: column {shown(name)} holds {kind}, not {wanted}, so it cannot be the {role}")
     values = values.cast(pa.string())
     try:
         values.validate(full=True)
