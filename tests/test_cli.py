@@ -28,7 +28,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project as the working directory; neither a model nor a server nor MLflow runs."""
 
     def predict(arguments: argparse.Namespace) -> int:
-        print(f"±  {arguments.model}")
+        print(f"±  {arguments.model.path if arguments.model else ''}")
         return 0
 
     def no_store(*arguments: object) -> None:
@@ -294,7 +294,8 @@ def test_paths_are_relative_to_where_the_user_stands(
     seen: dict[str, Path] = {}
 
     def predict(arguments: argparse.Namespace) -> int:
-        seen.update({name: Path(getattr(arguments, name)).resolve() for name in ("model", "input", "output")})
+        paths = {"model": arguments.model.path, "input": arguments.input, "output": arguments.output}
+        seen.update({name: Path(path).resolve() for name, path in paths.items()})
         return 0
 
     monkeypatch.setattr(cli, "_predict", predict)
@@ -307,8 +308,8 @@ def test_paths_are_relative_to_where_the_user_stands(
         assert ended.value.code == 0
         return seen
 
-    found = given(root / "docs", "--input", "x.csv", "--output", str(tmp_path / "y.csv"))
-    assert found == {"model": root / "models/minilm", "input": root / "docs/x.csv", "output": tmp_path / "y.csv"}
+    found = given(root / "docs", "--input", "x.csv", "--output", str(tmp_path / "y.csv"), "--model", "../models/other")
+    assert found == {"model": root / "models/other", "input": root / "docs/x.csv", "output": tmp_path / "y.csv"}
     found = given(root / "docs", "--input", "../x.csv", "--output", "y.csv", "--model", "../models/other")
     assert found == {"model": root / "models/other", "input": root / "x.csv", "output": root / "docs/y.csv"}
     found = given(tmp_path, "--input", "x.csv", "--output", "y.csv", "--model", str(root / "models/other"))

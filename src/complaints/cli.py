@@ -82,7 +82,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
     columns = {role: vars(arguments)[role] for role in INIT_COLUMNS if vars(arguments)[role] is not None}
     form = FormOptions(arguments.format, arguments.encoding, arguments.delimiter, arguments.quotes)
-    options = Options(arguments.file, form, columns, frozenset(arguments.without))
+    options = Options(Path(os.path.abspath(arguments.file)), form, columns, frozenset(arguments.without))
     for line in init(options, arguments.dry_run):
         print(line)
     return 0
@@ -199,8 +199,7 @@ def _add_check(commands: Commands) -> None:
 
 def _add_init(commands: Commands) -> None:
     init = commands.add_parser("init", help="look at a file of yours and write the parameters for it to params.yaml")
-    # Made absolute: `init` stores it relative within the project, absolute outside.
-    init.add_argument("file", type=lambda text: Path(text).absolute(), help="CSV, TSV, Parquet or JSON-lines file")
+    init.add_argument("file", type=console.user_path, help="CSV, TSV, Parquet or JSON-lines file")
     for role, words in INIT_COLUMNS.items():
         init.add_argument(f"--{role}", metavar="COLUMN", help=f"column of {words}")
     roles = list(INIT_COLUMNS)[2:]

@@ -55,6 +55,7 @@ COMMANDS = {
     "profile": ["profile", "tiny"],
     "profile --flags": ["profile", "tiny", "--flags"],
     "check": ["check"],
+    "init": ["init", "models/mine.csv"],
     "check --write-schema": ["check", "--write-schema"],
     "model add": ["model", "add", "second", "--like", "minilm", "-S", "seed=14"],
     "model remove": ["model", "remove", "other"],
@@ -66,7 +67,7 @@ COMMANDS = {
 
 def make_project(root: Path) -> Path:
     """Make a project without results except a scoreboard, and return its root."""
-    for folder in ("docs", "profiles", "reports/evaluation"):
+    for folder in ("docs", "models", "profiles", "reports/evaluation"):
         (root / folder).mkdir(parents=True)
     for file in [ROOT / "dvc.yaml", *(ROOT / "profiles").glob("*.yaml")]:
         (root / file.relative_to(ROOT)).write_text(file.read_text())
@@ -75,6 +76,8 @@ def make_project(root: Path) -> Path:
     other = text[first:last].replace("  minilm:", "  other:").replace("pretrained/minilm", "pretrained/other")
     (root / "params.yaml").write_text(text[:last] + other + text[last:])
     (root / "dvc.lock").write_text(LOCK)
+    rows = "".join(f"text number {i} of the file,{i % 3}\n" for i in range(30))
+    (root / "models/mine.csv").write_text(f"text,label\n{rows}")
     (root / "reports/evaluation/scoreboard.md").write_text("| minilm | 0.615\xa0±\xa00.012 |\n", encoding="utf-8")
     return root
 
