@@ -12,7 +12,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.sources.cfpb.description import CfpbDescription, Pin
-from complaints.sources.download import download, is_address, kept_path
+from complaints.sources.download import MOST_BYTES, download, file_name, is_address, kept_path
 from complaints.sources.readers.chunk import Chunk
 from complaints.sources.readers.csv import csv_chunks, csv_header
 from complaints.sources.readers.lines import check_file, shown
@@ -20,6 +20,8 @@ from complaints.sources.readers.lines import check_file, shown
 ENCODING = "utf-8"
 ARCHIVE_NAME = re.compile(r"CCDB_Export_(\d+)_.*\.(?:zip|csv|csv\.gz)", re.IGNORECASE)
 """Names of the files in the CFPB's archive of narratives."""
+PAGE_BYTES = 2**24
+"""Largest page of links."""
 DATA_NAME = re.compile(r".*\.(?:zip|csv|csv\.gz)", re.IGNORECASE)
 
 
@@ -86,7 +88,7 @@ def _narrative_locations(location: str, downloads: Path) -> list[str]:
         if DATA_NAME.fullmatch(location.partition("?")[0]):
             return [location]
         try:
-            page = download(location, downloads).read_text(encoding="utf-8", errors="replace")
+            page = download(location, downloads, PAGE_BYTES).read_text(encoding="utf-8", errors="replace")
             return archive_links(page, location)
         except UserError:
             # Otherwise a maintenance page, once downloaded, would be taken for the archive in every later run.
@@ -99,7 +101,11 @@ def _narrative_locations(location: str, downloads: Path) -> list[str]:
 
 def _local_file(location: str, pinned: dict[str, Pin], downloads: Path) -> DataFile:
     """Return a local copy of a file, downloaded if need be and checked against its pin."""
-    path = download(location, downloads) if is_address(location) else Path(location)
+    if is_address(location):
+        pin = pinned.get(file_name(location))
+        path = download(location, downloads, pin.bytes if pin else MOST_BYTES)
+    else:
+        path = Path(location)
     if not path.exists():
         raise UserError(f"{location} does not exist; correct it in the description that fetch.path names")
     check_file(path)
