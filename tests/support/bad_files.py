@@ -132,6 +132,7 @@ INPUTS: dict[str, Maker] = {
     "a row with a field too many": text(*LINES[:2], b"2,two, again,Fees"),
     "a row with a field too few": text(*LINES[:2], b"2,two"),
     "a missing column": text(b"id,text,lable", *LINES[1:]),
+    "several missing columns": table([("1", "one", "Fees")], ("number", "Text", "issue")),
     "two columns with the same name": text(b"id,text,label,text", b"1,one,Fees,uno"),
     "a column that is not read": text(*(line + b",more" for line in LINES)),
     "semicolons between columns": text(*(line.replace(b",", b";") for line in LINES)),
@@ -167,6 +168,9 @@ INPUTS: dict[str, Maker] = {
     "a time that no day has": table([("1", "one", "Fees", "2021-02-28T24:00")], (*HEADER, "date")),
     "a blank date": table([("1", "one", "Fees", ""), ("2", "two", "Fees", " ")], (*HEADER, "date")),
     "an unknown split": table([("1", "one", "Fees", "dev")], (*HEADER, "split")),
+    "JSON lines without the key of the ids": bytes_in(
+        "c.jsonl", JSON_LINE.replace(b'"id"', b'"complaint"') * 20_000
+    ),
     "a line that is not JSON": bytes_in("c.jsonl", JSON_LINE + b"{'id': 2}\n"),
     "a line that is not an object": bytes_in("c.jsonl", JSON_LINE + b"[1]\n"),
     "a repeated key": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"a","text":"b","label":"Fees"}'),

@@ -114,7 +114,11 @@ def test_a_timestamp_has_its_date_or_is_refused(work: HubWorkspace, int96: bool,
 WRONG_FILES = {
     "renamed column": (
         parquet(issue=["a"], Consumer_Complaint=["b"]),
-        "has no column 'Issue' (columns.label of the description); it has: 'issue', 'Consumer Complaint'",
+        "has no column 'Issue' (columns.label of the description; did you mean 'issue'?); it has: 'issue', 'Consumer",
+    ),
+    "two renamed columns": (
+        parquet(label=["a"], text=["b"]),
+        "has no column 'Consumer Complaint' (columns.text of the description), 'Issue' (columns.label of the",
     ),
     "labels as numbers": (
         parquet(Issue=[1], Consumer_Complaint=["b"]),

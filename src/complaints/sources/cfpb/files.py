@@ -13,7 +13,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.sources.cfpb.description import CfpbDescription, Pin
 from complaints.sources.download import MOST_BYTES, download, file_name, is_address, kept_path
-from complaints.sources.readers.chunk import Chunk
+from complaints.sources.readers.chunk import Chunk, check_columns
 from complaints.sources.readers.csv import csv_chunks, csv_header
 from complaints.sources.readers.lines import check_file, shown
 
@@ -151,13 +151,9 @@ def _naming_address(file: DataFile) -> Iterator[None]:
 
 
 def check_header(file: DataFile, columns: dict[str, str], hint: str = "") -> None:
-    """Raise UserError unless each of the columns (role -> name) occurs exactly once; `hint` is added to the message."""
+    """Raise UserError as `check_columns` does, for the header of a file."""
     with _naming_address(file):
-        header = csv_header(file.path, ENCODING)
-        for name in columns.values():
-            if (count := header.count(name)) != 1:
-                names = ", ".join(shown(other) for other in header[:30])
-                raise UserError(f"{file.path} has {count or 'no'} columns called {name!r}{hint}; it has: {names}")
+        check_columns(file.path, csv_header(file.path, ENCODING), columns, keys="", hint=hint)
 
 
 def chunks(file: DataFile, columns: dict[str, str]) -> Iterator[Chunk]:

@@ -23,7 +23,7 @@ from complaints.sources.hub.files import HubFile, download
 from complaints.sources.hub.indices import LEFT_OUT, read_indices
 from complaints.sources.manifest import LastManifest
 from complaints.sources.readers.batches import checked_batch
-from complaints.sources.readers.chunk import BATCH_ROWS, Chunk
+from complaints.sources.readers.chunk import BATCH_ROWS, Chunk, check_columns
 from complaints.sources.readers.lines import shown
 from complaints.sources.readers.parquet import INT96_UNIT, parquet_strings
 
@@ -61,14 +61,9 @@ def _count_rows(description: HubDescription, file: HubFile) -> int:
     """Return the number of rows of a Parquet file, after a check that it has every column, with the right type."""
     with _reading(description, file), pq.ParquetFile(file.path) as parquet:
         schema, rows = parquet.schema_arrow, int(parquet.metadata.num_rows)
-    for role, column in _columns(description).items():
-        count = schema.names.count(column)
-        if count != 1:
-            number = "more than one" if count else "no"
-            raise UserError(
-                f"{description}: {file.name} has {number} column {column!r} (columns.{role} of the description); "
-                f"it has: {', '.join(map(repr, schema.names))}"
-            )
+    columns = _columns(description)
+    check_columns(f"{description}: {file.name}", schema.names, columns, "columns.{} of the description")
+    for role, column in columns.items():
         # The reader's check of the type, before the library casts files of several types to one.
         nulls = pa.nulls(0, schema.field(column).type)
         parquet_strings(Path(f"{description}, {file.name}"), role, column, nulls, 1)

@@ -25,14 +25,9 @@ def _json_value(path: Path, number: int, role: str, value: Any) -> str | None:
     raise UserError(f"{path}, line {number}: the {role} is {shown(value)}, not a string")
 
 
-def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
-    """Yield the rows of a JSON-lines file; a key may be missing from some objects, but not from all of them."""
+def _objects(path: Path, encoding: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield (line, its length, object) of each line that is not blank."""
     decode = json.JSONDecoder(object_pairs_hook=_unique_keys).decode
-    rows: list[tuple[str | None, ...]] = []
-    numbers: list[int] = []
-    first: list[str] = []
-    missing = set(columns.values())
-    characters = 0
     for number, line in enumerate(text_lines(path, encoding), start=1):
         if line.isspace():
             continue
@@ -42,16 +37,34 @@ def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator
             raise UserError(f"{path}, line {number}: not JSON ({shown(str(error))})") from None
         if not isinstance(value, dict):
             raise UserError(f"{path}, line {number}: {shown(value)} is not a JSON object; every line must be one")
-        first = first or list(value)
-        if missing:
-            missing.difference_update(value)
+        yield number, len(line), value
+
+
+def _check_keys(path: Path, encoding: str, columns: dict[str, str]) -> None:
+    """Raise UserError unless each column is a key of some object; reads on only as long as one has not occurred."""
+    found: dict[str, None] = {}
+    for _, _, value in _objects(path, encoding):
+        if not found:
+            found = dict.fromkeys(value)
+        found |= {name: None for name in columns.values() if name in value}
+        if all(name in found for name in columns.values()):
+            return
+    if found:
+        check_columns(path, list(found), columns)
+
+
+def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
+    """Yield the rows of a JSON-lines file; a key may be missing from some objects, but not from all of them."""
+    _check_keys(path, encoding, columns)
+    rows: list[tuple[str | None, ...]] = []
+    numbers: list[int] = []
+    characters = 0
+    for number, length, value in _objects(path, encoding):
         rows.append(tuple(_json_value(path, number, role, value.get(name)) for role, name in columns.items()))
         numbers.append(number)
-        characters += len(line)
+        characters += length
         if len(rows) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
             yield to_chunk(path, columns, rows, numbers)
             rows, numbers, characters = [], [], 0
     if rows:
         yield to_chunk(path, columns, rows, numbers)
-    if first:
-        check_columns(path, first + sorted(set(columns.values()) - missing - set(first)), columns)
