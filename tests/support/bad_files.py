@@ -168,9 +168,7 @@ INPUTS: dict[str, Maker] = {
     "a time that no day has": table([("1", "one", "Fees", "2021-02-28T24:00")], (*HEADER, "date")),
     "a blank date": table([("1", "one", "Fees", ""), ("2", "two", "Fees", " ")], (*HEADER, "date")),
     "an unknown split": table([("1", "one", "Fees", "dev")], (*HEADER, "split")),
-    "JSON lines without the key of the ids": bytes_in(
-        "c.jsonl", JSON_LINE.replace(b'"id"', b'"complaint"') * 20_000
-    ),
+    "JSON lines without the key of the ids": bytes_in("c.jsonl", JSON_LINE.replace(b'"id"', b'"complaint"') * 20_000),
     "a line that is not JSON": bytes_in("c.jsonl", JSON_LINE + b"{'id': 2}\n"),
     "a line that is not an object": bytes_in("c.jsonl", JSON_LINE + b"[1]\n"),
     "a repeated key": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"a","text":"b","label":"Fees"}'),

@@ -6,6 +6,7 @@ keys are not looked at, so that they cannot make it stale. complaints/params.py 
 
 import difflib
 import json
+import reprlib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -20,8 +21,15 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import SequenceNode
 
 from complaints.core.errors import UserError
+from complaints.core.inputs import check_regular
+from complaints.core.yaml_errors import invalid_yaml
 
 PARAMS_FILE = Path("params.yaml")
+
+_VALUES = reprlib.Repr()
+"""Writes wrong values in messages; a value may be nested deep, or expand to gigabytes through aliases."""
+_VALUES.maxlevel = 2
+_VALUES.maxstring = _VALUES.maxother = _VALUES.maxlong = 80
 
 
 class Section(BaseModel):
@@ -84,19 +92,17 @@ def read_yaml(path: str | Path) -> Any:
     """Read YAML 1.2 (where 5e-5 is a number) into plain dicts and lists.
 
     Raises:
-        UserError: if the file is missing or not valid YAML, naming file and line.
+        UserError: if the file is missing, not a regular file or not valid YAML, naming file and line.
     """
+    check_regular(path)
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = PlainConstructor
         return yaml.load(Path(path))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run this at the root of the project") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise UserError(f"{path}{line}: {problem}") from None
+    except (YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(invalid_yaml(Path(path), error)) from None
 
 
 def check(kind: type[S], tree: Any, path: str | Path = PARAMS_FILE, prefix: tuple[str, ...] = ()) -> S:
@@ -166,6 +172,7 @@ def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, 
     first = (unknown or missing or errors)[0]
     # pydantic ends the location of a wrong key, as opposed to a wrong value, with "[key]".
     location = (*prefix, *(step for step in first["loc"] if step != "[key]"))
+    value = _VALUES.repr(first["input"])
     if unknown:
         known = _known_keys(kind, first["loc"][:-1])
         problem = f"unknown key {_dotted(location)}{_nearest(str(location[-1]), known)}"
@@ -178,11 +185,11 @@ def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, 
         location = (*location, *first["ctx"]["key"])
         problem = f"{_dotted(location)} {first['msg']}"
     elif first["type"] in ("model_type", "dict_type"):
-        problem = f"{_dotted(location) or 'the file'} must be a mapping of keys to values, not {first['input']!r}"
+        problem = f"{_dotted(location) or 'the file'} must be a mapping of keys to values, not {value}"
     elif first["type"] == "string_pattern_mismatch":
         problem = f"{_dotted(location)} is empty"
     else:
-        problem = f"{_dotted(location)} is {first['input']!r}; it must{_requirement(first['msg'])}"
+        problem = f"{_dotted(location)} is {value}; it must{_requirement(first['msg'])}"
     line = line_of(path, location)
     return f"{path}{f', line {line}' if line else ''}: {problem}"
 
@@ -223,7 +230,7 @@ def line_of(path: str | Path, location: Sequence[str | int]) -> int | None:
     """Return the line, from 1, of the deepest key or item of `location` that a YAML file has; None without the file."""
     try:
         node = YAML(typ="rt").compose(Path(path))
-    except (OSError, MarkedYAMLError, UnicodeDecodeError):
+    except (OSError, MarkedYAMLError, UnicodeDecodeError, RecursionError):
         return None
     line = None
     for step in location:

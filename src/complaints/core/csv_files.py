@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
+from complaints.core.inputs import check_regular
 
 # Both patterns mean the same to `re` and to RE2, the engine of pyarrow.
 _FORMULA = "'*(?:[\t\r\n]|[ \t\r\n]*[-=+@\uff0d\uff1d\uff0b\uff20])"
@@ -64,8 +65,9 @@ def read_csv(path: Path, columns: Collection[str] = ()) -> list[dict[str, str]]:
     """Return the rows of a file of `write_csv` as texts by column.
 
     Raises:
-        UserError: if the file is missing, is not valid CSV or lacks one of the columns.
+        UserError: if the file is missing, is not a regular file, is not valid CSV or lacks one of the columns.
     """
+    check_regular(path)
     try:
         with open(path, encoding="utf-8", newline="") as stream:
             rows = ([unescape_formula(cell) for cell in row] for row in csv.reader(stream, strict=True))

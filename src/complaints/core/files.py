@@ -13,6 +13,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from complaints.core.errors import UserError
+from complaints.core.inputs import check_regular
 
 
 def _fsync(path: Path) -> None:
@@ -78,13 +79,14 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file that an earlier stage wrote.
 
     Raises:
-        UserError: if the file is missing or not valid JSON.
+        UserError: if the file is missing, not a regular file or not valid JSON.
     """
+    check_regular(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); run `dvc repro` to make it again") from None
 
 
