@@ -42,8 +42,11 @@ ENCODINGS = {
 MORE_COLUMNS: dict[str, dict[str, str]] = {
     "a string that is not a date": {"date": "date"},
     "a day that no month has": {"date": "date"},
+    "a time that no day has": {"date": "date"},
     "a blank date": {"date": "date"},
     "a split called val, valid, dev or eval, in any case": {"split": "split"},
+    "Parquet with a timestamp beyond the year 9999": {"date": "date"},
+    "Parquet with INT96 timestamps in any of the years 1 to 9999": {"date": "date"},
     "an unknown split": {"split": "split"},
 }
 ROWS: dict[str, list[Row]] = {

@@ -108,3 +108,12 @@ def test_labels_of_learning_curves_do_not_overlap(workspace: Path, monkeypatch: 
     for one, other in zip(placed[::2], placed[1::2], strict=True):
         assert one[0] == other[0]
         assert abs(one[1] - other[1]) >= figures.LABEL_HEIGHT
+
+
+def test_figures_with_long_names_ask_matplotlib_for_short_texts_only(tmp_path: Path, drawn_texts: list[str]) -> None:
+    name = "w" * 4000
+    history = History([{"step": "1", "loss": "1"}], [])
+    figures.macro_f1(tmp_path / "a.png", "title", [name], {"test": ([0.5], [0.1])})
+    figures.learning_curves(tmp_path / "b.png", {name: history})
+    assert max(map(len, drawn_texts)) < 100
+    assert sum("www…" in text for text in drawn_texts) == 3

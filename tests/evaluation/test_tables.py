@@ -2,14 +2,16 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.evaluation_data import COUNTS, LABELS, read_truth, report, score, write_inputs
 
+from complaints.core.csv_files import read_csv
 from complaints.core.files import write_json
-from complaints.evaluation.tables import metrics_json
+from complaints.evaluation.tables import CSV_FILES, metrics_json, write_tables
 
 
 @pytest.fixture
@@ -41,8 +43,7 @@ def test_tables_can_be_read_back(workspace: Path) -> None:
     rows = report(workspace / "out", truth)
 
     def read(name: str) -> list[dict[str, str]]:
-        with open(workspace / "out" / name, newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
+        return read_csv(workspace / "out" / name)
 
     board = read("scoreboard.csv")
     assert [(line["model"], line["split"]) for line in board[:3]] == [
@@ -68,3 +69,14 @@ def test_tables_can_be_read_back(workspace: Path) -> None:
     assert int(first["count"]) / COUNTS["test"][LABELS.index(first["true"])] == pytest.approx(
         float(first["share"]), abs=1e-6
     )
+
+
+def test_no_cell_is_a_formula_and_labels_are_read_back(workspace: Path) -> None:
+    hostile = ["=1+1", "@SUM(A1)", "-fee", "+fee", "'=1"]
+    truth = replace(read_truth(), labels=hostile)
+    write_tables(workspace, truth, score(truth))
+    for name in CSV_FILES:
+        with open(workspace / name, newline="", encoding="utf-8") as stream:
+            assert not [cell for row in csv.reader(stream) for cell in row if cell.startswith(("=", "@", "+", "-"))]
+    assert [line["label"] for line in read_csv(workspace / "per_class.csv")[:5]] == hostile
+    assert {line["true"] for line in read_csv(workspace / "confusions.csv")} <= set(hostile)

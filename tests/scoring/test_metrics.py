@@ -80,3 +80,11 @@ def test_bootstrap_error_agrees_with_resampling_rows() -> None:
     error = metrics.macro_f1_error(true, predicted, 3)
     assert error == pytest.approx(np.std(values), rel=0.2)
     assert error == metrics.macro_f1_error(true, predicted, 3)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 198])
+@pytest.mark.parametrize("right", [True, False])
+def test_no_error_is_0_where_every_row_is_right_or_wrong(rows: int, right: bool) -> None:
+    true = np.arange(rows) % 3
+    predicted = true if right else (true + 1) % 3
+    assert metrics.macro_f1_error(true, predicted, 3) == metrics.accuracy_error(float(right), rows) > 0

@@ -1,23 +1,21 @@
 """Downloads follow redirects, use the proxy of the environment, and verify certificates."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from support.archive_server import BODY, PATH, File, Site, serve
+from support.archive_server import BODY, PATH, File, Site, needs_openssl, self_signed, serve
 from support.downloads import refusal
 
-from complaints.sources.download import CHUNK_BYTES, download
+from complaints.sources.download import download
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 def test_redirects_are_followed_with_the_range(site: Site, tmp_path: Path) -> None:
     site.redirects["/moved"] = site.origin + PATH
-    site.faults[PATH] = [("drop", CHUNK_BYTES)]
+    site.faults[PATH] = [("drop", 70_000)]
     assert download(site.origin + "/moved", tmp_path).read_bytes() == BODY
-    assert [request.range for request in site.requests if request.path == PATH] == [None, f"bytes={CHUNK_BYTES}-"]
+    assert [request.range for request in site.requests if request.path == PATH] == [None, "bytes=70000-"]
 
 
 def test_a_redirect_to_itself_is_refused_in_one_line(site: Site, tmp_path: Path) -> None:
@@ -39,13 +37,10 @@ def test_a_proxy_that_cannot_be_used_is_refused_in_one_line(
     assert "correct the variables HTTP_PROXY, " in refusal(site.origin + PATH, tmp_path)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+@needs_openssl
 @pytest.mark.parametrize("trusted", [True, False])
 def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    options = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command = ["openssl", "req", "-x509", *options, "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serve(certificate, key) as site:
@@ -54,5 +49,20 @@ def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         if trusted:
             assert download(address, tmp_path).read_bytes() == BODY
         else:
-            assert "CERTIFICATE_VERIFY_FAILED" in refusal(address, tmp_path)
+            message = refusal(address, tmp_path)
+            assert f"{address} cannot be downloaded: the server's certificate is not valid (self-signed" in message
+            assert "SSL_CERT_FILE" in message
             assert site.requests == []
+
+
+@needs_openssl
+def test_a_certificate_of_another_host_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = self_signed(tmp_path, "DNS:files.invalid")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serve(certificate, key) as site:
+        assert "the server's certificate is not valid (Hostname mismatch" in refusal(site.origin + PATH, tmp_path)
+
+
+def test_a_server_without_tls_is_refused_in_one_line(site: Site, tmp_path: Path) -> None:
+    message = refusal(site.origin.replace("http:", "https:") + PATH, tmp_path)
+    assert "cannot be downloaded: the server does not speak TLS as expected (" in message

@@ -3,18 +3,23 @@
 import hashlib
 import random
 import re
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
+
+import pytest
 
 Ranges = Literal["honest", "none", "careless", "short"]
-Fault = tuple[Literal["status", "drop", "announce"], int]
+Endless = Literal["zeros", "trickle", "header lines", "header trickle", "interim responses"]
+Fault = tuple[Literal["status", "drop", "announce"] | Endless, int]
 
 PATH = "/ccdb/complaints.bin"
 BODY = random.Random(5).randbytes(300_000)
@@ -58,8 +63,14 @@ class Site:
     redirects: dict[str, str] = field(default_factory=dict)
     """Path -> Location."""
     requests: list[Request] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+    """Set when the server shuts down."""
     faults: dict[str, list[Fault]] = field(default_factory=dict)
-    """`status` n answers n; `drop` n closes the connection after n bytes; `announce` n adds n to the Content-Length."""
+    """`status` n answers n; `drop` n closes the connection after n bytes; `announce` n adds n to the Content-Length.
+
+    The other faults never end: a body of zeros without a Content-Length, with the status n; a body, or a header, of one
+    byte in n ms; lines of a header; responses of status 103.
+    """
 
 
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
@@ -79,10 +90,29 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             asked = self.headers
             site.requests.append(Request(self.path.partition("?")[0], asked["Range"], asked["If-Range"], sent))
 
+        def _send_without_end(self, kind: str, amount: int, path: str) -> None:
+            self.close_connection = True
+            status = amount if kind == "zeros" else 200
+            location = f"Location: {site.redirects[path]}\r\n" if path in site.redirects else ""
+            starts = {
+                "zeros": f"HTTP/1.1 {status} Fault\r\n{location}\r\n",
+                "trickle": f'HTTP/1.1 200 OK\r\nContent-Length: {len(BODY)}\r\nETag: "1"\r\n\r\n',
+                "header lines": "HTTP/1.1 200 OK\r\n",
+                "header trickle": "HTTP/1.1 200 OK\r\nX: ",
+                "interim responses": "",
+            }
+            more = {"zeros": bytes(2**16), "header lines": b"X: 1\r\n", "interim responses": b"HTTP/1.1 103 X\r\n\r\n"}
+            self.wfile.write(starts[kind].encode())
+            while not site.closed.wait(amount / 1000 if "trickle" in kind else 0):
+                self.wfile.write(more.get(kind, b"x"))
+
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             faults = site.faults.get(path, [])
             kind, amount = faults.pop(0) if faults else ("", 0)
+            if kind in get_args(Endless):
+                self._record(0)
+                return self._send_without_end(kind, amount, path)
             if path in site.redirects:
                 self._record(0)
                 self._start(302, 0, {"Location": site.redirects[path]})
@@ -124,6 +154,18 @@ class _Server(ThreadingHTTPServer):
         """Ignore clients that close the connection."""
 
 
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+
+
+def self_signed(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") -> tuple[Path, Path]:
+    """Write a certificate for names, signed by itself, and its key, and return their paths."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    options = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-addext", f"subjectAltName={names}"]
+    command = ["openssl", "req", "-x509", *options, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
 @contextmanager
 def serve(certificate: Path | None = None, key: Path | None = None) -> Iterator[Site]:
     """Serve an empty site, to which files can be added; with a certificate, over TLS."""
@@ -140,5 +182,6 @@ def serve(certificate: Path | None = None, key: Path | None = None) -> Iterator[
     try:
         yield site
     finally:
+        site.closed.set()
         server.shutdown()
         server.server_close()

@@ -104,6 +104,16 @@ def failing_its_checksum() -> bytes:
     return parquet_bytes(columns, write_page_checksum=True, **options).replace(b"one narrative", b"0ne narrative")
 
 
+def moments(*ticks: int, int96: bool = False) -> bytes:
+    """Return Parquet of GOOD with a column `date` of timestamps in microseconds."""
+    columns = {name: pa.array([row[at] for row in GOOD], pa.string()) for at, name in enumerate(HEADER)}
+    dates = pa.array(ticks, pa.int64()).cast(pa.timestamp("us"))
+    return parquet_bytes({**columns, "date": dates}, use_deprecated_int96_timestamps=int96)
+
+
+YEAR = 31_556_952 * 10**6
+"""The mean length of a year in microseconds."""
+
 NOT_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"a", b"\xff"], pa.binary()).buffers())
 PACKED = gzip.compress(csv_bytes((str(number), f"text {number**3}", "Fees") for number in range(500)), mtime=0)
 ZIPPED = zip_bytes({"a.csv": csv_bytes(GOOD)})
@@ -122,6 +132,7 @@ INPUTS: dict[str, Maker] = {
     "a row with a field too many": text(*LINES[:2], b"2,two, again,Fees"),
     "a row with a field too few": text(*LINES[:2], b"2,two"),
     "a missing column": text(b"id,text,lable", *LINES[1:]),
+    "several missing columns": table([("1", "one", "Fees")], ("number", "Text", "issue")),
     "two columns with the same name": text(b"id,text,label,text", b"1,one,Fees,uno"),
     "columns without a name": text(*(line + b",, " for line in LINES)),
     "a column that is not read": text(*(line + b",more" for line in LINES)),
@@ -156,6 +167,7 @@ INPUTS: dict[str, Maker] = {
     "a blank id": table([*GOOD, (" ", "three", "Fees")]),
     "a string that is not a date": table([("1", "one", "Fees", "31.12.2020")], (*HEADER, "date")),
     "a day that no month has": table([("1", "one", "Fees", "2021-02-29")], (*HEADER, "date")),
+    "a time that no day has": table([("1", "one", "Fees", "2021-02-28T24:00")], (*HEADER, "date")),
     "a blank date": table([("1", "one", "Fees", ""), ("2", "two", "Fees", " ")], (*HEADER, "date")),
     "a split called val, valid, dev or eval, in any case": table(
         [(str(number), "one", "Fees", name) for number, name in enumerate(["val", "VALID", "Dev", "eval", "Train"])],
@@ -168,6 +180,7 @@ INPUTS: dict[str, Maker] = {
     "Parquet with fractions as labels": bytes_in(
         "c.parquet", parquet_bytes({"id": ["1"], "text": ["a"], "label": [1.0]})
     ),
+    "JSON lines without the key of the ids": bytes_in("c.jsonl", JSON_LINE.replace(b'"id"', b'"complaint"') * 20_000),
     "a line that is not JSON": bytes_in("c.jsonl", JSON_LINE + b"{'id': 2}\n"),
     "a line that is not an object": bytes_in("c.jsonl", JSON_LINE + b"[1]\n"),
     "a repeated key": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"a","text":"b","label":"Fees"}'),
@@ -178,6 +191,10 @@ INPUTS: dict[str, Maker] = {
     "Parquet with numbers as text": bytes_in("c.parquet", parquet_bytes({"id": ["1"], "text": [1], "label": ["x"]})),
     "Parquet with text that is not UTF-8": bytes_in(
         "c.parquet", parquet_bytes({"id": ["1", "2"], "text": NOT_UTF8, "label": ["x", "y"]})
+    ),
+    "Parquet with a timestamp beyond the year 9999": bytes_in("c.parquet", moments(0, 8100 * YEAR)),
+    "Parquet with INT96 timestamps in any of the years 1 to 9999": bytes_in(
+        "c.parquet", moments(-1900 * YEAR, 8000 * YEAR, int96=True)
     ),
     "Parquet cut short": bytes_in("c.parquet", parquet_bytes({"id": ["1"], "text": ["a"], "label": ["x"]})[:-9]),
     "Parquet with fewer rows than it declares": bytes_in("c.parquet", declaring_too_few()),

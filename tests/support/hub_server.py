@@ -4,11 +4,11 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 LARGE = (".parquet", ".safetensors", ".bin")
@@ -35,6 +35,8 @@ class Hub:
     """Number of further bodies from storage or /pages/ that break off in the middle."""
     login_page: bytes = b""
     """Body of every response, unless empty."""
+    endless: Literal["", "listing", "pages", "file"] = ""
+    """What never ends: the body of the listing, its pages, or the body of a large file."""
     sent_instead: dict[str, bytes] = field(default_factory=dict)
     """Name of a large file -> the content that storage sends instead."""
 
@@ -84,6 +86,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
+    def _send_without_end(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b" " * 2**16)
+
+    def _send_page(self) -> None:
+        """Send a page of the listing, with a link to the next one if pages never end."""
+        more = {"Link": f'<{self.hub.endpoint}{self.path}>; rel="next"'} if self.hub.endless == "pages" else {}
+        self._send(200, json.dumps(self.hub.listing()).encode(), Content_Type="application/json", **more)
+
     def _error(self, status: int, code: str) -> None:
         self._send(status, code.encode(), X_Error_Code=code, X_Error_Message=code)
 
@@ -132,6 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
         api, resolve = f"/api/{hub.kind}/{hub.repo}", f"{hub.root}/resolve"
         if path.startswith("/pages/") and path.removeprefix("/pages/") in hub.pages:
             self._send_file(hub.pages[path.removeprefix("/pages/")])
+        elif (hub.endless == "listing" and "/tree/" in path) or (hub.endless == "file" and "/storage/" in path):
+            self._send_without_end()
         elif path.startswith("/storage/"):
             name = path.removeprefix("/storage/")
             self._send_file(hub.sent_instead.get(name, hub.files[name]))
@@ -143,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             siblings = [{"rfilename": name} for name in sorted(hub.files)]
             self._send(200, json.dumps({"id": hub.repo, "sha": hub.commit, "siblings": siblings}).encode())
         elif path.startswith(f"{api}/tree/{hub.commit}"):
-            self._send(200, json.dumps(hub.listing()).encode(), Content_Type="application/json")
+            self._send_page()
         else:
             self._send_resolved(path.removeprefix(f"{resolve}/{hub.commit}/"))
 

@@ -22,10 +22,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 
 
-def parquet(**columns: Any) -> bytes:
+def parquet(int96: bool = False, **columns: Any) -> bytes:
     """Return the bytes of a Parquet file; the argument `Consumer_Complaint` names a column with a space."""
     stream = io.BytesIO()
-    pq.write_table(pa.table({name.replace("_", " "): values for name, values in columns.items()}), stream)
+    table = pa.table({name.replace("_", " "): values for name, values in columns.items()})
+    pq.write_table(table, stream, use_deprecated_int96_timestamps=int96)
     return stream.getvalue()
 
 

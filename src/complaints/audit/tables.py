@@ -6,7 +6,8 @@ from pathlib import Path
 from complaints.audit import renames
 from complaints.audit.map_defects import Defect
 from complaints.audit.measure import Audit
-from complaints.core.files import write_csv, write_json
+from complaints.core.csv_files import write_csv
+from complaints.core.files import write_json
 
 NUMBERS_FILE = "audit.json"
 LABEL_COUNTS_FILE = "label_counts.csv"

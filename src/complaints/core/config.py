@@ -6,6 +6,7 @@ keys are not looked at, so that they cannot make it stale. complaints/params.py 
 
 import difflib
 import json
+import reprlib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -19,9 +20,15 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import SequenceNode
 
 from complaints.core.errors import UserError
+from complaints.core.inputs import check_regular
 from complaints.core.yaml_text import parse_yaml
 
 PARAMS_FILE = Path("params.yaml")
+
+_VALUES = reprlib.Repr()
+"""Writes wrong values in messages; a value may be nested deep, or expand to gigabytes through aliases."""
+_VALUES.maxlevel = 2
+_VALUES.maxstring = _VALUES.maxother = _VALUES.maxlong = 80
 
 
 class Section(BaseModel):
@@ -75,8 +82,9 @@ def read_yaml(path: str | Path) -> Any:
     """Read a YAML file into plain dicts and lists.
 
     Raises:
-        UserError: if the file cannot be read or is not valid YAML, naming file and line.
+        UserError: if the file is missing, is not a regular file, cannot be read or is not valid YAML, naming the line.
     """
+    check_regular(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -171,6 +179,7 @@ def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, 
     first = (unknown or missing or errors)[0]
     # pydantic ends the location of a wrong key, as opposed to a wrong value, with "[key]".
     location = (*prefix, *(step for step in first["loc"] if step != "[key]"))
+    value = _VALUES.repr(first["input"])
     if unknown:
         known = _known_keys(kind, first["loc"][:-1])
         problem = f"unknown key {_dotted(location)}{_nearest(str(location[-1]), known)}"
@@ -183,11 +192,11 @@ def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, 
         location = (*location, *first["ctx"]["key"])
         problem = f"{_dotted(location)} {first['msg']}"
     elif first["type"] in ("model_type", "dict_type"):
-        problem = f"{_dotted(location) or 'the file'} must be a mapping of keys to values, not {first['input']!r}"
+        problem = f"{_dotted(location) or 'the file'} must be a mapping of keys to values, not {value}"
     elif first["type"] == "string_pattern_mismatch":
         problem = f"{_dotted(location)} is empty"
     else:
-        problem = f"{_dotted(location)} is {first['input']!r}; it must{_requirement(first['msg'])}"
+        problem = f"{_dotted(location)} is {value}; it must{_requirement(first['msg'])}"
     line = line_of(path, location)
     return f"{path}{f', line {line}' if line else ''}: {problem}"
 

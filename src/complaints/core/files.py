@@ -1,7 +1,6 @@
 """Atomic writes of files and folders, with bytes that depend on the content alone."""
 
 import contextlib
-import csv
 import fcntl
 import glob
 import hashlib
@@ -10,7 +9,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from complaints.core.errors import UserError, broken_output
+from complaints.core.inputs import check_regular
 
 
 def _fsync(path: Path) -> None:
@@ -143,20 +143,13 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
-def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV with the same line ends on every system, atomically."""
-    with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
 def read_json(path: str | Path) -> Any:
     """Read a JSON file that an earlier stage wrote.
 
     Raises:
-        UserError: if the file is missing, cannot be read or is not valid JSON.
+        UserError: if the file is missing, is not a regular file, cannot be read or is not valid JSON.
     """
+    check_regular(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from complaints.core.errors import UserError, broken_output
 from complaints.core.files import replacing_file
+from complaints.core.inputs import check_regular
 
 ROW_GROUP_ROWS = 16_384
 
@@ -49,8 +50,9 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
     """Read a Parquet file that an earlier stage wrote.
 
     Raises:
-        UserError: if the file is missing or broken.
+        UserError: if the file is missing, not a regular file or broken.
     """
+    check_regular(path)
     try:
         return pq.read_table(path, columns=columns)
     except FileNotFoundError:
@@ -66,6 +68,7 @@ def parquet_batches(path: str | Path, columns: list[str] | None = None) -> Itera
     Raises:
         UserError: as `read_parquet` does.
     """
+    check_regular(path)
     try:
         # With pre_buffer every row group that was read would stay in memory until the file is closed.
         with pq.ParquetFile(path, pre_buffer=False) as file:

@@ -10,6 +10,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from complaints.core.errors import UserError
+from complaints.core.yaml_errors import line_and_problem
 
 REPEATED_VALUES = 10_000
 """Values that the aliases of a file may repeat. A few lines of nested aliases can stand for billions of values."""
@@ -83,7 +84,5 @@ def parse_yaml(text: str, name: str | Path) -> Any:
     except RecursionError:
         raise UserError(f"{name}: its values are nested too deeply") from None
     except (YAMLError, ValueError, TypeError, ArithmeticError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = next(iter(str(getattr(error, "problem", None) or error).splitlines()), type(error).__name__)
-        raise UserError(f"{name}{line}: {problem}") from None
+        line, problem = line_and_problem(text, error)
+        raise UserError(f"{name}{f', line {line}' if line else ''}: {problem}") from None

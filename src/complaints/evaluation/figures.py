@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from complaints.evaluation.histories import History
-from complaints.reporting.figures import GREY, INK, RED, SERIES_COLORS, WIDTH, Bar, BarList, bar_list, canvas
+from complaints.reporting.figures import GREY, INK, RED, SERIES_COLORS, WIDTH, Bar, BarList, bar_list, canvas, shorten
 from complaints.scoring.metrics import ClassScores
 
 MOST_CLASSES = 400
@@ -24,6 +24,9 @@ MOST_POINT_LABELS = 8
 
 LABEL_HEIGHT = 0.11
 """Height of such a label, in units of the scores' axis from 0 to 1."""
+
+NAME_CHARACTERS = 60
+"""Names of models are shortened to one line of this length."""
 
 TIER_COLORS = {"head": "#7fb3e6", "mid": "#f5c26b", "tail": "#d9a3d0"}
 
@@ -116,7 +119,7 @@ def macro_f1(path: Path, title: str, names: Sequence[str], series: Mapping[str, 
             for value, error, y in zip(values, errors, middles, strict=True):
                 axes.text(value + error + max(ends) * 0.015, y, f"{value:.3f}", va="center")
         for name, y in zip(names, tops, strict=True):
-            axes.text(0, y + 0.13, f" {name}", va="center", weight="bold")
+            axes.text(0, y + 0.13, f" {shorten(name, NAME_CHARACTERS)}", va="center", weight="bold")
         # If every F1 is 0, the axis still needs a length.
         axes.set(xlim=(0, max(ends) * 1.02 or 1.0), ylim=(step * len(names), 0), yticks=[])
         axes.tick_params(labelcolor=GREY)
@@ -148,7 +151,7 @@ def _loss(axes: Axes, model: str, history: History) -> None:
     color = SERIES_COLORS["validation"]
     validation = _column(history.epochs, "step"), _column(history.epochs, "validation_loss")
     axes.plot(*validation, "o-", color=color, markersize=4, label="validation")
-    axes.set_title(f"{model}: loss")
+    axes.set_title(f"{shorten(model, NAME_CHARACTERS)}: loss")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.02, 0.97))
 
@@ -166,7 +169,7 @@ def _validation(axes: Axes, model: str, epochs: Sequence[Mapping[str, str]]) -> 
         for name, y in label_positions(values_here).items():
             text = f"{values_here[name]:.3f}"
             axes.annotate(text, (steps[index], y), ha="center", va="center", color=colors[name], annotation_clip=False)
-    axes.set_title(f"{model}: validation")
+    axes.set_title(f"{shorten(model, NAME_CHARACTERS)}: validation")
     # The labels of points at 1 are inside the axes.
     axes.set(ylim=(0, 1 + 1.5 * LABEL_HEIGHT), yticks=np.arange(6) / 5)
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.02, 0.97))

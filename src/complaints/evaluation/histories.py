@@ -1,11 +1,10 @@
 """Learning curves of fine-tuning runs, read from their CSV files."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.core.errors import UserError, broken_output
+from complaints.core.csv_files import read_csv
 
 STEP_COLUMNS = frozenset({"step", "loss"})
 EPOCH_COLUMNS = frozenset({"step", "validation_loss", "validation_accuracy", "validation_macro_f1"})
@@ -28,18 +27,6 @@ def read_history(folder: Path) -> History:
         UserError: if a file is missing or lacks a column.
     """
     return History(
-        steps=_read_columns(folder / "steps.csv", STEP_COLUMNS),
-        epochs=_read_columns(folder / "epochs.csv", EPOCH_COLUMNS),
+        steps=read_csv(folder / "steps.csv", STEP_COLUMNS),
+        epochs=read_csv(folder / "epochs.csv", EPOCH_COLUMNS),
     )
-
-
-def _read_columns(path: Path, names: frozenset[str]) -> list[dict[str, str]]:
-    try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = names - set(reader.fieldnames or ())
-            if missing:
-                raise broken_output(path, f"has no column {min(missing)}")
-            return list(reader)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run `dvc repro` to build it") from None

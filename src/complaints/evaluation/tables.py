@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from complaints.core.files import write_csv
+from complaints.core.csv_files import write_csv
 from complaints.core.schema import HELD_OUT
 from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow, Truth, by_frequency, tiers
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from complaints.backbones.pretrained import resolve_pooling
 from complaints.backbones.tokens import TokenSet, read_tokens
-from complaints.core.files import read_json, replacing_folder, write_csv, write_json, writing
+from complaints.core.csv_files import write_csv
+from complaints.core.files import read_json, replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.engine import loop
 from complaints.engine.batches import Examples, FeatureSet

@@ -106,7 +106,7 @@ def bar_list(path: Path, content: BarList) -> None:
     plot_width = WIDTH - NUMBER_WIDTH * len(content.column_names) - MARGIN - 0.05
     texts = [_wrapped(bar.text, int(plot_width * CHARACTERS_PER_INCH)) for bar in content.bars]
     heights = np.array([len(lines) for lines in texts], dtype=float) * LINE_HEIGHT + 0.05
-    title = textwrap.wrap(content.title, int(WIDTH * CHARACTERS_PER_INCH * 0.8))
+    title = textwrap.wrap(shorten(content.title), int(WIDTH * CHARACTERS_PER_INCH * 0.8))
     body = float(heights.sum())
     height = 0.42 + 0.17 * len(title) + body + 0.3
     with canvas(path, height) as figure:

@@ -99,6 +99,9 @@ def accuracy_error(share: float, rows: int) -> float:
 def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> float:
     """Return the standard error of macro-F1: its standard deviation over RESAMPLES seeded bootstrap samples of rows.
 
+    Where every row is right, or every row wrong, all samples have the same macro-F1, and a standard deviation of 0
+    would claim certainty. There macro-F1 equals the accuracy, and so does the error.
+
     Macro-F1 depends on the rows only through the counts of (true, predicted) pairs, so drawing n rows with replacement
     is one multinomial draw over the pairs that occur.
 
@@ -107,6 +110,8 @@ def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> flo
         predicted: Predicted class ids, int [rows].
         classes: Size of the label vocabulary.
     """
+    if (share := accuracy(true, predicted)) in (0.0, 1.0):
+        return accuracy_error(share, len(true))
     pairs, counts = np.unique(true.astype(np.int64) * classes + predicted, return_counts=True)
     rows, columns = np.divmod(pairs, classes)
     generator = np.random.default_rng(SEED)

@@ -16,15 +16,17 @@ from tqdm import tqdm
 
 from complaints.core.errors import UserError
 from complaints.core.files import write_json
-from complaints.sources.http_client import describe, is_retryable, is_retryable_status, open_client
-from complaints.sources.readers.lines import content_of, shown
+from complaints.sources.http_client import HEADERS, TooSlow, describe, is_retryable, is_retryable_status, new_client
+from complaints.sources.readers.lines import content_of
 
 ATTEMPTS = 5
 """Consecutive failures without progress after which a download is given up."""
 BACKOFF_SECONDS = 1.0
 """Wait before the second attempt; every further wait is twice as long."""
-CHUNK_BYTES = 2**16
-"""Less than one chunk of the bytes received is lost when a connection breaks off."""
+MOST_BYTES = 16 * 2**30
+"""Largest file that is downloaded if no other limit is known: ten times the CFPB's structured file."""
+NAME_CHARACTERS = 60
+"""Longest name of a file: with four bytes for each character it stays below 255 bytes, the limit of file systems."""
 DATA_SUFFIXES = {".csv", ".gz", ".zip"}
 """A web page under a name with one of these suffixes is an error page, whatever the status of the response."""
 
@@ -59,7 +61,7 @@ def is_address(location: str) -> bool:
 def file_name(address: str) -> str:
     """Return the last segment of an address's path, made safe as a file name."""
     name = unquote(urlsplit(address).path.rpartition("/")[2])
-    return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "index"
+    return re.sub(r"[^\w.-]", "_", name)[-NAME_CHARACTERS:].lstrip(".") or "index"
 
 
 def kept_path(address: str, folder: Path) -> Path:
@@ -105,23 +107,47 @@ def _complete_length(response: httpx2.Response, start: int, known: _Record) -> i
     return int(declared) if declared.isdecimal() and "Content-Encoding" not in response.headers else None
 
 
-def _receive(response: httpx2.Response, part: Path, start: int, length: int | None) -> None:
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _check_space(address: str, needed: int, free: int, folder: Path) -> None:
+    if needed > free:
+        raise UserError(f"{address} needs {needed:,} bytes in {folder}, which has {free:,} bytes free")
+
+
+def _check_length(address: str, part: Path, length: int, limit: int) -> None:
+    """Delete the partial file and raise UserError if a file is longer than `limit`."""
+    if length > limit:
+        part.unlink(missing_ok=True)
+        raise UserError(
+            f"{address} is longer than {limit:,} bytes, the most that is expected of it; correct the address or the "
+            "pin, or download the file yourself and name its path"
+        )
+
+
+def _receive(response: httpx2.Response, address: str, part: Path, start: int, length: int | None, limit: int) -> None:
     """Append the body to the partial file, and check that the file then has its declared length.
 
     Raises:
         _Transient: if bytes are missing, which leaves the partial file, or too many, which deletes it.
+        UserError: if the body exceeds `limit` or the free space of the disk.
     """
+    free, size = _free_bytes(part.parent), start
+    _check_space(address, (length or start) - start, free, part.parent)
     with (
         open(part, "ab") as file,
         tqdm(desc=part.stem, total=length, initial=start, unit="B", unit_scale=True, disable=None) as bar,
     ):
         # Decodes a body that the server compressed although "identity" was requested; any other body passes unchanged.
-        for chunk in response.iter_bytes(CHUNK_BYTES):
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            _check_length(address, part, size, limit)
+            _check_space(address, size - start, free, part.parent)
             file.write(chunk)
             bar.update(len(chunk))
         file.flush()
         os.fsync(file.fileno())
-    size = part.stat().st_size
     if length is not None and size < length:
         raise _Transient(f"the connection broke off after {size:,} of {length:,} bytes")
     if length is not None and size > length:
@@ -129,7 +155,7 @@ def _receive(response: httpx2.Response, part: Path, start: int, length: int | No
         raise _Transient(f"the server sent more than the {length:,} bytes it declared")
 
 
-def _attempt(client: httpx2.Client, address: str, part: Path, record: Path) -> None:
+def _attempt(client: httpx2.Client, address: str, part: Path, record: Path, limit: int) -> None:
     """Request the bytes that the partial file lacks, and append them.
 
     Raises:
@@ -159,9 +185,8 @@ def _attempt(client: httpx2.Client, address: str, part: Path, record: Path) -> N
             write_json(
                 record, asdict(_Record(address, validators.get("ETag"), validators.get("Last-Modified"), length))
             )
-        if length and length - start > (free := shutil.disk_usage(part.parent).free):
-            raise UserError(f"{address} needs {length - start:,} bytes in {part.parent}, which has {free:,} bytes free")
-        _receive(response, part, start, length)
+        _check_length(address, part, length or start, limit)
+        _receive(response, address, part, start, length, limit)
 
 
 def _check_content(address: str, part: Path) -> None:
@@ -184,20 +209,25 @@ def _checked_path(address: str, folder: Path) -> Path:
         raise UserError(f"{address} is not a valid address ({error}); correct it") from None
 
 
-def _receive_all(client: httpx2.Client, address: str, part: Path, record: Path) -> None:
-    """Repeat `_attempt` until the partial file is complete, waiting longer after every failure without progress."""
+def _receive_all(client: httpx2.Client, address: str, part: Path, record: Path, limit: int) -> None:
+    """Repeat `_attempt` until the partial file is complete, waiting longer after every failure without progress.
+
+    A server that is too slow makes no progress worth waiting for.
+    """
     failures = furthest = 0
     while True:
         try:
-            return _attempt(client, address, part, record)
+            return _attempt(client, address, part, record, limit)
         except _Transient as error:
-            problem = str(error)
+            problem, slow = str(error), False
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             if not is_retryable(error):
-                raise UserError(f"{address} cannot be downloaded: {shown(describe(error))}") from None
-            problem = describe(error)
+                raise UserError(f"{address} cannot be downloaded: {describe(error)}") from None
+            problem, slow = describe(error), isinstance(error, TooSlow)
+        except OSError as error:
+            raise UserError(f"{part} cannot be written ({error.strerror}); free some space, run this again") from None
         reached = part.stat().st_size if part.exists() else 0
-        failures = 1 if reached > furthest else failures + 1
+        failures = 1 if reached > furthest and not slow else failures + 1
         furthest = max(furthest, reached)
         if failures == ATTEMPTS:
             raise UserError(f"{address}: {problem}; given up after {ATTEMPTS} attempts, run this again to resume")
@@ -206,24 +236,30 @@ def _receive_all(client: httpx2.Client, address: str, part: Path, record: Path) 
         time.sleep(wait)
 
 
-def download(address: str, folder: Path) -> Path:
+def download(address: str, folder: Path, limit: int = MOST_BYTES) -> Path:
     """Return the path of a local copy of the file at an http(s) address, and download the file if there is none.
 
     A copy is kept in `folder` and never requested again; delete the folder to get the current file. An interrupted
     download is resumed, in this run or a later one, while the server's ETag or Last-Modified hold (Range and If-Range,
     RFC 9110), and starts again if the file changed. The copy appears once it is complete.
 
+    Args:
+        address: the address.
+        folder: the folder of all downloads.
+        limit: the largest length of the file in bytes.
+
     Raises:
         UserError: if the address is invalid, answers with an error (a server error is retried), cannot be reached,
-            repeatedly breaks off without progress, sends a web page instead of a file, or needs more disk space.
+            repeatedly breaks off without progress or is too slow, sends a web page instead of a file, sends more than
+            `limit`, or needs more disk space.
     """
     path = _checked_path(address, folder)
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     part, record = path.with_name(path.name + ".part"), path.with_name(path.name + ".json")
-    with open_client() as client:
-        _receive_all(client, address, part, record)
+    with new_client(HEADERS) as client:
+        _receive_all(client, address, part, record, limit)
     _check_content(address, part)
     part.replace(path)
     record.unlink(missing_ok=True)

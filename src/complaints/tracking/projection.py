@@ -1,6 +1,5 @@
 """Projection of a stage's files onto an MLflow run; MLflow itself is not needed here."""
 
-import csv
 import json
 import math
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core import paths
+from complaints.core.csv_files import read_csv
 from complaints.core.dvc_lock import Stage, folder_md5, is_inside
 from complaints.core.files import file_digest, read_json
 from complaints.lineage.chain import chain_of
@@ -88,8 +88,7 @@ def history_metrics(rows: Iterable[Mapping[str, Any]]) -> list[Metric]:
 def _read_curves(folder: Path) -> list[Metric]:
     metrics = []
     for file in sorted(folder.glob("*.csv")):
-        with open(file, newline="", encoding="utf-8") as stream:
-            metrics += history_metrics(csv.DictReader(stream))
+        metrics += history_metrics(read_csv(file))
     return metrics
 
 

@@ -135,7 +135,7 @@ def test_columns_that_are_missing_are_named_with_those_there(tmp_path: Path) -> 
     description = write_files(tmp_path, COMPLAINTS, NARRATIVES)
     (tmp_path / "CCDB_Export_1_x.zip").write_bytes(zipped("Complaint ID,Narrative\n1,x\n"))
     message = refusal(description)
-    assert "CCDB_Export_1_x.zip has no columns called 'Consumer complaint narrative'" in message
+    assert "CCDB_Export_1_x.zip has no column 'Consumer complaint narrative'" in message
     assert "it has: 'Complaint ID', 'Narrative'" in message
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -95,10 +95,30 @@ def test_ids_dates_and_products_are_read_from_their_columns(work: HubWorkspace) 
     assert "the id '7' occurs 2 times" in work.refusal()
 
 
+@pytest.mark.parametrize("int96", [False, True])
+@pytest.mark.parametrize("year", [1500, 1676, 2021, 2262, 9999])
+def test_a_timestamp_has_its_date_or_is_refused(work: HubWorkspace, int96: bool, year: int) -> None:
+    moments = pa.array([datetime(year, 12, 31, 23), None], pa.timestamp("us"))
+    content = parquet(int96, Issue=["a", "b"], Consumer_Complaint=["c", "d"], Date=moments)
+    work.hub.files = {"all.parquet": content}
+    work.description["files"] = {"train": "*.parquet"}
+    work.description["columns"] |= {"date": "Date"}
+    if int96 and not 1678 <= year <= 2261:
+        message = work.refusal()
+        assert "all.parquet has an INT96 timestamp outside the years 1678 to 2261 in column 'Date'" in message
+    else:
+        work.fetch()
+        assert [row["date"] for row in work.rows()] == [date(year, 12, 31), None]
+
+
 WRONG_FILES = {
     "renamed column": (
         parquet(issue=["a"], Consumer_Complaint=["b"]),
-        "has no column 'Issue' (columns.label of the description); it has: 'issue', 'Consumer Complaint'",
+        "has no column 'Issue' (columns.label of the description; did you mean 'issue'?); it has: 'issue', 'Consumer",
+    ),
+    "two renamed columns": (
+        parquet(label=["a"], text=["b"]),
+        "has no column 'Consumer Complaint' (columns.text of the description), 'Issue' (columns.label of the",
     ),
     "labels as fractions": (
         parquet(Issue=[1.0], Consumer_Complaint=["b"]),

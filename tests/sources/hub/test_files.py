@@ -6,14 +6,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, get_session
+from support import archive_server
+from support.archive_server import needs_openssl, self_signed
 from support.hub_server import serve, sha256
 from support.hub_workspace import OTHER_COMMIT, HubWorkspace, complaints_file, small_hub
 from support.paths import ROOT
 from support.project import copy_project
+
+from complaints.sources.hub import files as hub_files
 
 TRAIN = "data/train-00000-of-00002-aa.parquet"
 TEST = "data/test-00000-of-00001-cc.parquet"
@@ -100,6 +104,39 @@ def test_without_a_network_the_message_has_advice(work: HubWorkspace, monkeypatc
     assert "lab/complaints@0123456789ab cannot be fetched: http://127.0.0.1:9: no connection to the server" in message
     assert "HF_ENDPOINT" in message
     assert "HF_HUB_OFFLINE=1" in message
+
+
+@pytest.mark.parametrize("part", ["listing", "pages"])
+def test_a_listing_without_an_end_is_refused(
+    work: HubWorkspace, monkeypatch: pytest.MonkeyPatch, part: Literal["listing", "pages"]
+) -> None:
+    monkeypatch.setattr(hub_files, "LISTING_BYTES", 200_000)
+    work.hub.endless = part
+    assert "the listing of http://127.0.0.1:" in (message := work.refusal())
+    assert "is longer than 200,000 bytes" in message
+
+
+def test_a_file_without_an_end_is_refused(work: HubWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_files, "MOST_BYTES", 200_000)
+    work.hub.endless = "file"
+    assert ".parquet is longer than 200,000 bytes" in work.refusal()
+
+
+def test_the_clients_own_hooks_stay_and_are_not_repeated(work: HubWorkspace) -> None:
+    hooks = [get_session().event_hooks for _ in range(2) if work.fetch()]
+    assert [hook.__name__ for hook in hooks[1]["request"]] == ["hf_request_event_hook", "_watch_header"]
+    assert len(hooks[1]["response"]) == 1
+
+
+@needs_openssl
+def test_a_certificate_that_is_not_trusted_is_named(
+    work: HubWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with archive_server.serve(*self_signed(tmp_path)) as site:
+        monkeypatch.setattr(constants, "ENDPOINT", site.origin)
+        message = work.refusal()
+    assert f"{site.origin}: the server's certificate is not valid (self-signed certificate)" in message
+    assert "is there a network?" not in message
 
 
 def test_login_page_is_refused_in_one_line(work: HubWorkspace) -> None:

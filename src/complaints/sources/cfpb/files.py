@@ -12,14 +12,16 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.sources.cfpb.description import CfpbDescription, Pin
-from complaints.sources.download import download, is_address, kept_path
-from complaints.sources.readers.chunk import Chunk
+from complaints.sources.download import MOST_BYTES, download, file_name, is_address, kept_path
+from complaints.sources.readers.chunk import Chunk, check_columns
 from complaints.sources.readers.csv import csv_chunks, csv_header
 from complaints.sources.readers.lines import check_file, shown
 
 ENCODING = "utf-8"
 ARCHIVE_NAME = re.compile(r"CCDB_Export_(\d+)_.*\.(?:zip|csv|csv\.gz)", re.IGNORECASE)
 """Names of the files in the CFPB's archive of narratives."""
+PAGE_BYTES = 2**24
+"""Largest page of links."""
 DATA_NAME = re.compile(r".*\.(?:zip|csv|csv\.gz)", re.IGNORECASE)
 
 
@@ -86,7 +88,7 @@ def _narrative_locations(location: str, downloads: Path) -> list[str]:
         if DATA_NAME.fullmatch(location.partition("?")[0]):
             return [location]
         try:
-            page = download(location, downloads).read_text(encoding="utf-8", errors="replace")
+            page = download(location, downloads, PAGE_BYTES).read_text(encoding="utf-8", errors="replace")
             return archive_links(page, location)
         except UserError:
             # Otherwise a maintenance page, once downloaded, would be taken for the archive in every later run.
@@ -99,7 +101,11 @@ def _narrative_locations(location: str, downloads: Path) -> list[str]:
 
 def _local_file(location: str, pinned: dict[str, Pin], downloads: Path) -> DataFile:
     """Return a local copy of a file, downloaded if need be and checked against its pin."""
-    path = download(location, downloads) if is_address(location) else Path(location)
+    if is_address(location):
+        pin = pinned.get(file_name(location))
+        path = download(location, downloads, pin.bytes if pin else MOST_BYTES)
+    else:
+        path = Path(location)
     if not path.exists():
         raise UserError(f"{location} does not exist; correct it in the description that fetch.path names")
     check_file(path)
@@ -145,13 +151,9 @@ def _naming_address(file: DataFile) -> Iterator[None]:
 
 
 def check_header(file: DataFile, columns: dict[str, str], hint: str = "") -> None:
-    """Raise UserError unless each of the columns (role -> name) occurs exactly once; `hint` is added to the message."""
+    """Raise UserError as `check_columns` does, for the header of a file."""
     with _naming_address(file):
-        header = csv_header(file.path, ENCODING)
-        for name in columns.values():
-            if (count := header.count(name)) != 1:
-                names = ", ".join(shown(other) for other in header[:30])
-                raise UserError(f"{file.path} has {count or 'no'} columns called {name!r}{hint}; it has: {names}")
+        check_columns(file.path, csv_header(file.path, ENCODING), columns, keys="", hint=hint)
 
 
 def chunks(file: DataFile, columns: dict[str, str]) -> Iterator[Chunk]:

@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from complaints.sources.hub.files import HubFile, download
 from complaints.sources.hub.indices import LEFT_OUT, read_indices
 from complaints.sources.manifest import LastManifest
 from complaints.sources.readers.batches import checked_batch
-from complaints.sources.readers.chunk import BATCH_ROWS, Chunk
+from complaints.sources.readers.chunk import BATCH_ROWS, Chunk, check_columns
 from complaints.sources.readers.lines import shown
-from complaints.sources.readers.parquet import parquet_strings
+from complaints.sources.readers.parquet import INT96_UNIT, parquet_strings
 
 IN_NO_INDEX = "in neither index file"
 
@@ -47,25 +48,44 @@ def _columns(description: HubDescription) -> dict[str, str]:
     return {role: name for role, name in vars(description.columns).items() if name is not None}
 
 
-def _count_rows(description: HubDescription, file: HubFile) -> int:
-    """Return the number of rows of a Parquet file, after a check that it has every column, with the right type."""
+@contextmanager
+def _reading(description: HubDescription, file: HubFile) -> Iterator[None]:
+    """Turn a failure to read a Parquet file into a UserError."""
     try:
-        with pq.ParquetFile(file.path) as parquet:
-            schema, rows = parquet.schema_arrow, int(parquet.metadata.num_rows)
+        yield
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{description}: {file.name} cannot be read as Parquet ({shown(str(error))})") from None
-    for role, column in _columns(description).items():
-        count = schema.names.count(column)
-        if count != 1:
-            number = "more than one" if count else "no"
-            raise UserError(
-                f"{description}: {file.name} has {number} column {column!r} (columns.{role} of the description); "
-                f"it has: {', '.join(map(repr, schema.names))}"
-            )
+
+
+def _count_rows(description: HubDescription, file: HubFile) -> int:
+    """Return the number of rows of a Parquet file, after a check that it has every column, with the right type."""
+    with _reading(description, file), pq.ParquetFile(file.path) as parquet:
+        schema, rows = parquet.schema_arrow, int(parquet.metadata.num_rows)
+    columns = _columns(description)
+    check_columns(f"{description}: {file.name}", schema.names, columns, "columns.{} of the description")
+    for role, column in columns.items():
         # The reader's check of the type, before the library casts files of several types to one.
         nulls = pa.nulls(0, schema.field(column).type)
         parquet_strings(Path(f"{description}, {file.name}"), role, column, nulls, 1)
+    _refuse_wrapped_dates(description, file)
     return rows
+
+
+def _refuse_wrapped_dates(description: HubDescription, file: HubFile) -> None:
+    """Raise UserError if a date is beyond nanoseconds, to which the datasets library converts INT96 timestamps."""
+    column = description.columns.date
+    with _reading(description, file), pq.ParquetFile(file.path, coerce_int96_timestamp_unit=INT96_UNIT) as parquet:
+        leaves = [parquet.schema.column(index) for index in range(len(parquet.schema))]
+        if not any(leaf.path == column and leaf.physical_type == "INT96" for leaf in leaves):
+            return
+        for batch in parquet.iter_batches(BATCH_ROWS, columns=[column]):
+            try:
+                batch.column(0).cast(pa.timestamp("ns", batch.column(0).type.tz))
+            except pa.ArrowInvalid:
+                raise UserError(
+                    f"{description}: {file.name} has an INT96 timestamp outside the years 1678 to 2261 in column "
+                    f"{column!r}, which would be read as another date; set columns.date of the description to null"
+                ) from None
 
 
 def open_dataset(description: HubDescription, downloads: Path, last: LastManifest) -> HubData:

@@ -4,11 +4,14 @@ import fnmatch
 import re
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx2
-from huggingface_hub import constants, get_cached_repo_tree, snapshot_download
+from huggingface_hub import constants, get_cached_repo_tree, get_session, set_client_factory, snapshot_download
 from huggingface_hub.errors import (
     CachedRepoTreeNotFoundError,
     HfHubHTTPError,
@@ -23,13 +26,20 @@ from huggingface_hub.utils import disable_progress_bars
 
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
-from complaints.sources.http_client import describe, is_retryable_status
+from complaints.sources.http_client import Budget, describe, is_retryable, is_retryable_status, new_client
 from complaints.sources.hub.description import HubDescription
 from complaints.sources.manifest import LastManifest
 
 ATTEMPTS = 3
 WAIT_SECONDS = 2.0
 """Wait after the first failure, doubled after each; the hub client's own retries of a request come on top."""
+
+LISTING_BYTES = 2**26
+"""Largest listing of a data set, over all of its pages."""
+PAGE_BYTES = 2**10
+"""What a page of the listing counts at least, so that empty pages without end exceed LISTING_BYTES too."""
+MOST_BYTES = 64 * 2**30
+"""Largest file; the hub's client does not download larger ones over HTTP either."""
 
 FINAL = (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError, LocalEntryNotFoundError)
 """Failures that no retry mends; the hub client raises the last of them after its own retries."""
@@ -47,7 +57,8 @@ class HubFile:
 
 def _is_final(error: Exception) -> bool:
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-    return isinstance(error, FINAL) or (status is not None and not is_retryable_status(status))
+    refused = isinstance(error, httpx2.TransportError) and not is_retryable(error)
+    return refused or isinstance(error, FINAL) or (status is not None and not is_retryable_status(status))
 
 
 def _explain(error: Exception) -> str:
@@ -68,6 +79,8 @@ def _explain(error: Exception) -> str:
         address, status = str(error.response.url).partition("?")[0], error.response.status_code
         advice = "log in, or set HF_TOKEN" if status in (401, 403) else "try again later"
         return f"{address} answered {status}; {advice}"
+    if isinstance(error, httpx2.TransportError) and not is_retryable(error):
+        return f"{constants.ENDPOINT}: {describe(error)}"
     if isinstance(error, httpx2.TransportError):
         return (
             f"{constants.ENDPOINT}: {describe(error)}; check the network and HF_ENDPOINT, or "
@@ -79,10 +92,32 @@ def _explain(error: Exception) -> str:
     return reason
 
 
+@cache
+def _own_hooks() -> Sequence[Callable[[httpx2.Request], Any]]:
+    """Return the request hooks of the hub's own client: they keep HF_HUB_OFFLINE, for example."""
+    return get_session().event_hooks["request"]
+
+
+def _limit_client(description: HubDescription) -> None:
+    """Let the hub's client have the limits of `http_client`, and a largest listing and file; its own has none."""
+    hooks = _own_hooks()
+    listing = Budget(LISTING_BYTES, f"{description}: the listing of {constants.ENDPOINT}")
+
+    def check(response: httpx2.Response) -> Callable[[int], None]:
+        if "/api/datasets/" in response.url.path:
+            listing.spend(PAGE_BYTES)
+            return listing.spend
+        # Without the query, which may be a signature.
+        return Budget(MOST_BYTES, str(response.url).partition("?")[0]).spend
+
+    set_client_factory(lambda: new_client(hooks=hooks, check=check))
+
+
 def _snapshot(description: HubDescription) -> Path:
     """Download the files that are not yet in the hub's cache, and return the commit's folder there."""
     if not sys.stderr.isatty():
         disable_progress_bars()
+    _limit_client(description)
     for attempt in range(ATTEMPTS):
         try:
             return Path(

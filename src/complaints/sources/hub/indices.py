@@ -15,6 +15,9 @@ from complaints.sources.download import download, file_name, is_address, kept_pa
 from complaints.sources.hub.description import IndexFile, Indices
 from complaints.sources.readers.lines import shown
 
+MOST_BYTES = 2**28
+"""Largest index file: the row numbers of more complaints than the CFPB has published."""
+
 LEFT_OUT = -1
 """Code of a row that is in neither index file; every other code is an index into SPLITS."""
 
@@ -31,7 +34,7 @@ def _local_copy(index: IndexFile, downloads: Path) -> Path:
                 f"index file {index.location} is not in {downloads}/ and HF_HUB_OFFLINE is set; unset it, or give a "
                 "local copy as its location in the description"
             )
-        download(index.location, downloads)
+        download(index.location, downloads, MOST_BYTES)
     if not path.is_file():
         raise UserError(f"index file {path} does not exist; correct its location in the description")
     if (digest := file_digest(path)) != index.sha256:

@@ -45,23 +45,41 @@ def types_of(role: str, plural: str = "") -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def check_columns(path: Path, header: Sequence[str], wanted: dict[str, str], hint: str = "") -> None:
-    """Raise UserError if `header` lacks a column of `wanted` (role -> name), or if a name occurs twice in it.
+def check_columns(
+    where: Path | str,
+    header: Sequence[str],
+    wanted: dict[str, str],
+    keys: str = "fetch.file.columns.{}",
+    hint: str = "",
+) -> None:
+    """Raise UserError, with all of them, if columns are missing from a header, or if a name in it is repeated.
 
-    `hint` is the end of the message for a column that is missing.
+    Args:
+        where: the file, for the message.
+        header: the names of its columns.
+        wanted: role -> name of the columns that it must have.
+        keys: the key that names the column of a role; "" if there is none.
+        hint: what else the message says about missing columns.
     """
     # Columns without a name cannot be read; spreadsheets write several at the end.
     if repeated := [name for name, count in Counter(header).items() if count > 1 and name.strip()]:
-        raise UserError(f"{path}: more than one column is called {shown(repeated[0])}; rename all but one")
-    folded = {name.casefold().strip(): name for name in header[:COMPARED_NAMES]}
+        raise UserError(f"{where}: more than one column is called {shown(repeated[0])}; rename all but one")
+    missing: dict[str, str] = {}
     for role, name in wanted.items():
-        if name in header:
-            continue
+        if name not in header:
+            missing.setdefault(name, role)
+    if not missing:
+        return
+    folded = {name.casefold().strip(): name for name in header[:COMPARED_NAMES]}
+    problems = []
+    for name, role in missing.items():
         close = difflib.get_close_matches(name.casefold().strip(), folded, n=1)
-        guess = f"did you mean {shown(folded[close[0]])}? " if close else ""
-        names = ", ".join(shown(other) for other in header[:SHOWN_NAMES])
-        names += f", and {len(header) - SHOWN_NAMES} more" if len(header) > SHOWN_NAMES else ""
-        raise UserError(f"{path} has no column {shown(name)} (fetch.file.columns.{role}); {guess}It has: {names}{hint}")
+        notes = [keys.format(role)] if keys else []
+        notes += [f"did you mean {shown(folded[close[0]])}?"] if close else []
+        problems.append(shown(name) + (f" ({'; '.join(notes)})" if notes else ""))
+    names = ", ".join(shown(other) for other in header[:SHOWN_NAMES])
+    names += f", and {len(header) - SHOWN_NAMES} more" if len(header) > SHOWN_NAMES else ""
+    raise UserError(f"{where} has no column {', '.join(problems)}; it has: {names}{hint}")
 
 
 def to_chunk(path: Path, roles: Iterable[str], rows: list[Any], numbers: list[int]) -> Chunk:

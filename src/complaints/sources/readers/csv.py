@@ -89,7 +89,7 @@ def csv_chunks(path: Path, encoding: str, columns: dict[str, str], dialect: Dial
     _, header = next(rows, (0, []))
     if not header:
         raise UserError(f"{path} is empty")
-    check_columns(path, header, columns, _delimiter_hint(header))
+    check_columns(path, header, columns, hint=_delimiter_hint(header))
     positions = [header.index(name) for name in columns.values()]
     # With one position, itemgetter returns a string in place of a tuple.
     pick = itemgetter(*positions) if len(positions) > 1 else lambda row: (row[positions[0]],)

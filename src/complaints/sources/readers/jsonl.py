@@ -56,17 +56,26 @@ def json_objects(path: Path, encoding: str) -> Iterator[tuple[int, int, dict[str
         yield number, len(line), value
 
 
+def _check_keys(path: Path, encoding: str, columns: dict[str, str]) -> None:
+    """Raise UserError unless each column is a key of some object; reads on only as long as one has not occurred."""
+    found: dict[str, None] = {}
+    for _, _, value in json_objects(path, encoding):
+        if not found:
+            found = dict.fromkeys(value)
+        found |= {name: None for name in columns.values() if name in value}
+        if all(name in found for name in columns.values()):
+            return
+    if found:
+        check_columns(path, list(found), columns)
+
+
 def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
     """Yield the rows of a JSON-lines file; a key may be missing from some objects, but not from all of them."""
+    _check_keys(path, encoding, columns)
     rows: list[tuple[str | None, ...]] = []
     numbers: list[int] = []
-    first: list[str] = []
-    missing = set(columns.values())
     characters = 0
     for number, length, value in json_objects(path, encoding):
-        first = first or list(value)
-        if missing:
-            missing.difference_update(value)
         rows.append(tuple(_json_value(path, number, role, value.get(name)) for role, name in columns.items()))
         numbers.append(number)
         characters += length
@@ -75,5 +84,3 @@ def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator
             rows, numbers, characters = [], [], 0
     if rows:
         yield to_chunk(path, columns, rows, numbers)
-    if first:
-        check_columns(path, first + sorted(set(columns.values()) - missing - set(first)), columns)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,6 +21,53 @@ from complaints.sources.readers.chunk import (
 )
 from complaints.sources.readers.lines import EXPANDED_FLOOR, EXPANSION, check_file, content_of, shown
 
+INT96_UNIT = "ms"
+"""Unit to which INT96 timestamps are converted; the default, nanoseconds, wraps around outside the years 1678-2261."""
+
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Ticks per second of a timestamp, by its unit."""
+
+DAY = 86_400
+"""Seconds of a day."""
+
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""Days from 1970 to the first and the last day of the years 1 to 9999, which a Python date can hold."""
+
+
+def _days(path: Path, name: str, values: pa.Array) -> np.ndarray:
+    """Return days from 1970, int64 [rows], of dates or timestamps; 0 where a value is missing.
+
+    A timestamp has the date in the time zone of its writer, as a string with an offset has. Numbers are divided as
+    int64, rounding down: pyarrow's own casts wrap around beyond the range of their result without an error.
+    """
+    kind = values.type
+    numbers = pc.fill_null(values.cast(pa.int32() if pa.types.is_date32(kind) else pa.int64()), 0).to_numpy()
+    if pa.types.is_date32(kind):
+        return numbers.astype(np.int64)
+    if pa.types.is_date64(kind):
+        return numbers // (DAY * TICKS["ms"])
+    seconds = numbers // TICKS[kind.unit]
+    near = (seconds >= (FIRST_DAY - 1) * DAY) & (seconds < (LAST_DAY + 2) * DAY)
+    if kind.tz and near.any():
+        try:
+            local = pc.local_timestamp(pa.array(np.where(near, seconds, 0), pa.timestamp("s", kind.tz)))
+        except pa.ArrowInvalid:
+            raise UserError(f"{path}: column {shown(name)} has an unknown time zone, {shown(kind.tz)}") from None
+        seconds = np.where(near, local.cast(pa.int64()).to_numpy(), seconds)
+    return seconds // DAY
+
+
+def _dates(path: Path, name: str, values: pa.Array, start: int) -> pa.Array:
+    """Return dates or timestamps as date32, for `parquet_strings`."""
+    days = _days(path, name, values)
+    outside = np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
+    if len(outside):
+        raise UserError(
+            f"{path}, row {start + outside[0]}: the date in column {shown(name)} is {days[outside[0]]} days from 1970, "
+            "outside the years 1 to 9999"
+        )
+    return pa.array(days.astype(np.int32), mask=values.is_null().to_numpy(zero_copy_only=False)).cast(pa.date32())
+
 
 def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: int) -> pa.Array:
     """Return a Parquet column as valid strings, or as dates if it holds dates or timestamps and its role is "date".
@@ -32,14 +80,11 @@ def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: i
         start: number of its first row.
 
     Raises:
-        UserError: for any other type, and for text that is not UTF-8.
+        UserError: for any other type, for text that is not UTF-8, and for a date outside the years 1 to 9999.
     """
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    if role == "date" and pa.types.is_timestamp(kind):
-        # The date in the time zone of the writer, as for a date that is a string with an offset.
-        return (pc.local_timestamp(values) if kind.tz else values).cast(pa.date32(), safe=False)
-    if role == "date" and pa.types.is_date(kind):
-        return values.cast(pa.date32())
+    if role == "date" and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return _dates(path, name, values.cast(kind), start)
     strings = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     integers = role in INTEGER_ROLES and pa.types.is_integer(kind)
     booleans = role in BOOLEAN_ROLES and pa.types.is_boolean(kind)
@@ -77,7 +122,7 @@ def parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
     try:
         # Page checksums are verified where the writer stored them; most writers do not.
         options = {"buffer_size": 2**20, "pre_buffer": False, "page_checksum_verification": True}
-        with pq.ParquetFile(path, **options) as file:
+        with pq.ParquetFile(path, coerce_int96_timestamp_unit=INT96_UNIT, **options) as file:
             check_columns(path, file.schema_arrow.names, columns)
             allowed = max(EXPANDED_FLOOR, EXPANSION * path.stat().st_size)
             size = sum(file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups))
