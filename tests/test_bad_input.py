@@ -19,7 +19,8 @@ from support.tiny_models import save_bert
 
 from complaints import cli
 from complaints.backbones import tokens
-from complaints.backbones.resolve import folder_digest, resolve
+from complaints.backbones.model_files import folder_digest
+from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.config import check
 from complaints.core.errors import UserError

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import torch
 from pydantic import ValidationError
 
-from complaints.backbones.tokenizer import load_tokenizer
 from complaints.backbones.tokens import encode_texts
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
@@ -44,10 +43,11 @@ class Predictor:
         """Load the checkpoint in `folder`.
 
         Raises:
-            UserError: if the folder is not a checkpoint.
+            UserError: as `classifier.load` does.
         """
-        self.model, self.labels, self.max_length = classifier.load(folder)
-        self.tokenizer = load_tokenizer(folder)
+        loaded = classifier.load(folder)
+        self.model, self.tokenizer = loaded.model, loaded.tokenizer
+        self.labels, self.max_length = loaded.labels, loaded.max_length
         self.accelerator, _ = open_device("fp32")
         self.model.to(self.accelerator.device)
 

@@ -35,7 +35,7 @@ def infer(
         title: Title of the progress bar.
 
     Raises:
-        UserError: if `examples` is empty.
+        UserError: if `examples` is empty, or an output is not a finite number.
     """
     result: np.ndarray | None = None
     batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
@@ -48,4 +48,10 @@ def infer(
     if result is None:
         raise UserError(f"no rows for {title}")
     fill_rows(accelerator, result, batches)
+    damaged = ~np.isfinite(result).all(axis=1)
+    if damaged.any():
+        raise UserError(
+            f"{title}: the model's outputs are not finite numbers for {damaged.sum()} of {len(result)} rows, the first "
+            f"of them row {damaged.argmax() + 1}; its weights are damaged, or its training diverged"
+        )
     return result
