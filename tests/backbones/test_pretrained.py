@@ -88,6 +88,40 @@ class TestInitialWeights:
         )
         assert pretrained.initial_weights(Path("models/pretrained/net"), backbone) == backbone
 
+    def test_pretrained_ones_that_are_gone_are_not_replaced_by_the_backbones_own(self, workspace: Path) -> None:
+        backbone = backbone_in(save_bert(workspace / "pretrained"))
+        record = {"backbone": backbone.spec, "backbone_sha256": backbone.digest, "epochs": [{"epoch": 1}]}
+        write_json("models/pretrained/net/pretraining.json", record)
+        with pytest.raises(UserError, match=r"models/pretrained/net has no config\.json"):
+            pretrained.initial_weights(Path("models/pretrained/net"), backbone)
+
+    @pytest.mark.parametrize("tuned", [False, True])
+    def test_those_made_from_other_files_of_the_backbone_are_refused(self, workspace: Path, tuned: bool) -> None:
+        folder = save_bert(workspace / "pretrained")
+        record = {"backbone": backbone_in(folder).spec, "backbone_sha256": "0" * 64, "epochs": []}
+        write_json("models/net/training.json" if tuned else "models/net/pretraining.json", record)
+        if tuned:
+            write_json("models/net/classifier.json", {})
+        with pytest.raises(UserError, match=r"records another digest of backbone path:.* than its files have now"):
+            pretrained.initial_weights(Path("models/net"), backbone_in(folder))
+
+    @pytest.mark.parametrize("record", [[], {}, {"backbone": 3}, "text"])
+    def test_a_record_of_another_form_is_refused(self, workspace: Path, record: object) -> None:
+        backbone = backbone_in(save_bert(workspace / "pretrained"))
+        write_json("models/pretrained/net/pretraining.json", record)
+        with pytest.raises(UserError, match="weights: models/pretrained/net comes from backbone"):
+            pretrained.initial_weights(Path("models/pretrained/net"), backbone)
+
+    @pytest.mark.parametrize(("key", "value"), [("vocab_size", 9), ("hidden_size", 8), ("model_type", "roberta")])
+    def test_those_of_another_size_are_refused(self, workspace: Path, key: str, value: object) -> None:
+        backbone = backbone_in(save_bert(workspace / "pretrained"))
+        folder = save_bert(workspace / "models/pretrained/net")
+        write_json(folder / "config.json", json.loads((folder / "config.json").read_text()) | {key: value})
+        record = {"backbone": backbone.spec, "backbone_sha256": backbone.digest, "epochs": [{"epoch": 1}]}
+        write_json(folder / "pretraining.json", record)
+        with pytest.raises(UserError, match=f"weights: {key} is {value} in .*config.json, and .* in the backbone"):
+            pretrained.initial_weights(folder, backbone)
+
     def test_those_of_another_backbone_are_refused(self, workspace: Path) -> None:
         backbone = backbone_in(save_bert(workspace / "pretrained"))
         write_json("models/pretrained/net/pretraining.json", {"backbone": "package:other"})

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+from support.damaged_checkpoints import sharded
 from support.hub_server import hub_of, serve
 from support.tiny_models import save_bert
 
@@ -40,6 +42,40 @@ def test_path_needs_the_digest_of_its_files(tmp_path: Path) -> None:
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
     with pytest.raises(UserError, match=r"digest of the folder.s present files"):
         resolve(spec)
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "pytorch_model.bin", "vocab.txt", "x.json", "classifier.json"])
+def test_a_file_that_is_not_loaded_is_not_in_the_digest(tmp_path: Path, name: str) -> None:
+    folder = save_bert(tmp_path / "mine")
+    before = folder_digest(folder)
+    (folder / name).write_text("decoy")
+    assert folder_digest(folder) == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+def test_each_file_that_is_loaded_is_in_the_digest(tmp_path: Path, name: str) -> None:
+    folder = save_bert(tmp_path / "mine")
+    before = folder_digest(folder)
+    if name == "model.safetensors":
+        tensors = load_file(folder / name)
+        save_file({key: tensor + 1 for key, tensor in tensors.items()}, folder / name)
+    else:
+        (folder / name).write_text((folder / name).read_text() + " ")
+    assert folder_digest(folder) != before
+
+
+def test_weights_in_several_files_are_in_the_digest_with_their_index(tmp_path: Path) -> None:
+    folder = save_bert(tmp_path / "mine")
+    sharded(folder)
+    seen = {folder_digest(folder)}
+    for name in ("part-0.safetensors", "part-1.safetensors"):
+        tensors = load_file(folder / name)
+        save_file({key: tensor + 1 for key, tensor in tensors.items()}, folder / name)
+        seen.add(folder_digest(folder))
+    index = folder / "model.safetensors.index.json"
+    index.write_text(index.read_text() + " ")
+    seen.add(folder_digest(folder))
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize(

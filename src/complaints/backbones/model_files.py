@@ -79,8 +79,10 @@ class ModelFiles:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an exception's message, else the name of its type."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """Return the first line of an exception's message, with the next one after a colon, and the exception's name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])[:300]
+    return f"{type(error).__name__}{': ' if text else ''}{text}"
 
 
 def listing_digest(digests: dict[str, str]) -> str:

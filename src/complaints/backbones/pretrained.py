@@ -1,6 +1,5 @@
 """Facts from the files of a pretrained model: initial weights, pooling, longest input, vocabulary."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,10 +138,10 @@ def check_vocabulary(folder: Path, tokenizer: Any) -> None:
     Raises:
         UserError: if it has fewer; the message has both numbers.
     """
-    embeddings = read_config(folder).get("vocab_size", math.inf)
+    embeddings = read_config(folder).get("vocab_size")
     # The ids of special tokens stand in the rules of a tokenizer too, not in its vocabulary alone.
     ids = [*tokenizer.get_vocab().values(), *tokenizer("a")["input_ids"], tokenizer.pad_token_id]
-    if not isinstance(embeddings, int | float) or max(ids) >= embeddings:
+    if isinstance(embeddings, int) and max(ids) >= embeddings:
         raise UserError(
             f"the tokenizer has {max(ids) + 1} tokens, but the model in {folder} has embeddings for {embeddings}; "
             "take another backbone, or a complete copy of the folder"

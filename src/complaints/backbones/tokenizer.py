@@ -21,6 +21,7 @@ from complaints.backbones.model_files import (
     read_config,
     read_object,
 )
+from complaints.backbones.reports import without_reports
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 
@@ -30,7 +31,8 @@ def _tokenizer_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder with what decides a model's tokenizer, and nothing else that a library may look for."""
     with tempfile.TemporaryDirectory() as name:
         view = Path(name)
-        (view / CONFIG_FILE).write_text(json.dumps(read_config(folder)))
+        config = {key: value for key, value in read_config(folder).items() if key in ("model_type", "tokenizer_class")}
+        (view / CONFIG_FILE).write_text(json.dumps(config))
         need_file(folder, TOKENIZER_FILE)
         for file in TOKENIZER_FILES:
             path = find_file(folder, file)
@@ -53,12 +55,14 @@ def load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with _tokenizer_folder(folder) as view:
+        with _tokenizer_folder(folder) as view, without_reports():
             tokenizer = AutoTokenizer.from_pretrained(view, use_fast=True, trust_remote_code=False)
     except UserError:
         raise
     except Exception as error:  # the libraries have no exception type for broken files
-        raise UserError(f"no tokenizer can be loaded from {folder}: {first_line(error)}") from None
+        raise UserError(
+            f"no tokenizer can be loaded from {folder}: {first_line(error)}; take a complete copy of the folder"
+        ) from None
     if not tokenizer.is_fast:
         raise UserError(f"{folder} has no fast tokenizer ({TOKENIZER_FILE}); take another backbone")
     tokenizer.name_or_path = str(folder)

@@ -1,6 +1,5 @@
 """Loading of pretrained models: complete, finite, in float32, and from the files of backbones.model_files alone."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,9 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from complaints.backbones.model_files import ModelFiles, TensorHeader, first_line, read_model_files
+from complaints.backbones.model_files import CONFIG_FILE, ModelFiles, TensorHeader, first_line, read_model_files
 from complaints.backbones.pretrained import is_decoder
+from complaints.backbones.reports import without_reports
 from complaints.core.errors import UserError
 
 NO_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
@@ -44,21 +44,6 @@ def one_line_problems(folder: Path) -> Iterator[None]:
         raise UserError(
             f"the model in {folder} cannot be loaded: {first_line(error)}; take a complete copy of the folder"
         ) from None
-
-
-@contextmanager
-def _without_reports() -> Iterator[None]:
-    """Silence transformers' report on missing and other tensors, which is checked here, and its progress bars."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    logger = logging.getLogger("transformers")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager
@@ -229,10 +214,15 @@ def load_pretrained(
         UserError: if the files are not a complete model of finite weights that computes finite outputs.
     """
     files = read_model_files(folder)
-    with one_line_problems(folder), _without_reports():
+    with one_line_problems(folder), without_reports():
         config = _make_config(files, changes or {})
         with _limited_size(files), torch.device("meta"):
             skeleton = auto_class.from_config(config)
+        if exact and files.config.get("architectures") != [type(skeleton).__name__]:
+            raise UserError(
+                f"{folder / CONFIG_FILE} does not name {type(skeleton).__name__} in architectures; "
+                "take a complete copy of the folder"
+            )
         model, info = type(skeleton).from_pretrained(
             None,
             config=skeleton.config,
