@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from complaints.backbones.model_files import tokenizer_files_digest
+from complaints.backbones.checkpoint import checkpoint_digest
+from complaints.backbones.model_files import read_model_files
 from support.tiny_models import WORDS, save_tokenizer
 
 Damage = Callable[[Path], object]
@@ -46,11 +47,12 @@ def settings(**changes: Any) -> Damage:
 
 
 def sealed(change: Damage) -> Damage:
-    """Return a damage of the tokenizer under which the settings have the digest of the damaged files."""
+    """Return a change after which the settings have the digest of the changed files."""
 
     def changed(folder: Path) -> None:
         change(folder)
-        settings(tokenizer_files_sha256=tokenizer_files_digest(folder))(folder)
+        head = json.loads((folder / "classifier.json").read_text())["head"]
+        settings(files_sha256=checkpoint_digest(read_model_files(folder), head))(folder)
 
     return changed
 
@@ -185,6 +187,13 @@ def distant_special_token(folder: Path) -> None:
     path.write_text(json.dumps(tree))
 
 
+def without_unknown_token(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    tree = json.loads(path.read_text())
+    del tree["model"]["vocab"]["[UNK]"]
+    path.write_text(json.dumps(tree))
+
+
 def nested(depth: int) -> str:
     return '{"id2label": ' + '{"a": ' * depth + "1" + "}" * (depth + 1)
 
@@ -226,7 +235,7 @@ REFUSED: dict[str, dict[str, Damage]] = {
         "empty": text_in("classifier.json", "{}"),
         **{key: settings(**{key: None}) for key in ("head", "pooling", "max_length")},
     },
-    "settings without the digest of the tokenizer": {"missing": settings(tokenizer_files_sha256=None)},
+    "settings without the digest of the files": {"missing": settings(files_sha256=None)},
     "settings with an unknown key": {"evil": settings(evil=1)},
     "an unknown head": {"evil": settings(head="evil"), "list": settings(head=["linear"])},
     "an unknown pooling": {"evil": settings(pooling="evil"), "number": settings(pooling=1)},
@@ -238,13 +247,24 @@ REFUSED: dict[str, dict[str, Damage]] = {
         "gap": config(id2label={"0": "Fees", "2": "Other"}),
         "number": config(id2label={"0": "Fees", "1": 2}),
         "empty": config(id2label={}),
+        "blank": config(id2label={"0": "Fees", "1": " "}),
         "half a surrogate pair": config(id2label={"0": "Fees", "1": "\ud800"}),
     },
     "a label twice": {"Fees": config(id2label={"0": "Fees", "1": "Fees"})},
     "a label more than the head has": {"third": config(id2label={"0": "Fees", "1": "Other", "2": "More"})},
     "no model type": {"missing": config(model_type=None), "number": config(model_type=3)},
     "an unknown model type": {"evil": config(model_type="evil")},
-    "another model type": {kind: config(model_type=kind) for kind in ("roberta", "llama", "distilbert", "clip", "t5")},
+    "a value of the configuration that fits too": {
+        "attention heads": config(num_attention_heads=1),
+        "causal attention": config(is_decoder=True),
+        "other labels": config(id2label={"0": "Other", "1": "Fees"}),
+        "a missing key": config(layer_norm_eps=None),
+    },
+    "a value of the weights that fits too": {
+        "weights": weights(lambda tensors, name: tensors[name].mul_(2)),
+        "head.safetensors": weights(lambda tensors, name: tensors[name].mul_(2), "head.safetensors"),
+    },
+    "another model type": {kind: config(model_type=kind) for kind in ("llama", "distilbert", "clip", "t5")},
     "a quantized model": {
         "quantization_config": config(quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
         "compression_config": config(compression_config={"quant_method": "compressed-tensors"}),
@@ -308,16 +328,20 @@ REFUSED: dict[str, dict[str, Damage]] = {
     "a head that is not finite": {"nan": weights(filled(float("nan")), "head.safetensors")},
     "another vocabulary": {
         "other words": other_words,
-        "no tokenizer_config.json": lambda folder: (folder / "tokenizer_config.json").unlink(),
+        "tokenizer_config.json": lambda folder: (folder / "tokenizer_config.json").unlink(),
     },
-    "ids beyond the vocabulary": {"word": sealed(more_words), "template": sealed(distant_special_token)},
+    "ids beyond the vocabulary": {"word": more_words, "template": distant_special_token},
     "a tokenizer that cannot be read": {
-        text: sealed(text_in("tokenizer.json", text))
+        text: text_in("tokenizer.json", text)
         for text in ("[]", "{}", '{"model": {"type": "evil"}}', "[" * 900, "[" * 100_000, "x")
-    },
+    }
+    | {"no unknown token": without_unknown_token},
     "a tokenizer whose settings cannot be read": {
-        text[:20]: sealed(text_in("tokenizer_config.json", text))
-        for text in ("[]", "x", nested(100), '{"pad_token": {"x": 1}}', '{"added_tokens_decoder": [3]}')
+        text[:20]: text_in("tokenizer_config.json", text)
+        for text in (
+            *("[]", "x", nested(100), '{"pad_token": {"x": 1}}', '{"added_tokens_decoder": [3]}'),
+            '{"model_max_length": {}}',
+        )
     },
 }
 """Damages that are refused, by the name of a row of the page and by the variant."""
@@ -326,12 +350,14 @@ LINEAR_ONLY = ("head.safetensors", "a head", "a label more", "a tensor more")
 
 KEPT: dict[str, Damage] = {
     "files that are not of the model": with_decoys,
-    "keys that select code or kernels": config(
-        auto_map={"AutoModel": "modeling_evil.Evil", "AutoConfig": "modeling_evil.Config"},
-        _attn_implementation="org/kernel",
-        attn_implementation="org/kernel",
-        transformers_weights="a.safetensors",
-        torch_dtype="evil",
+    "keys that select code or kernels": sealed(
+        config(
+            auto_map={"AutoModel": "modeling_evil.Evil", "AutoConfig": "modeling_evil.Config"},
+            _attn_implementation="org/kernel",
+            attn_implementation="org/kernel",
+            transformers_weights="a.safetensors",
+            torch_dtype="evil",
+        )
     ),
     "a tokenizer that names code or files": sealed(
         edited(
@@ -341,7 +367,7 @@ KEPT: dict[str, Damage] = {
             init_inputs=["/etc/passwd"],
         )
     ),
-    "weights in several files with an index": sharded,
+    "weights in several files with an index": sealed(sharded),
     "links into DVC's cache": as_dvc_links,
 }
 """Changes that change nothing."""

@@ -78,7 +78,7 @@ class ModelFiles:
         return listing_digest(self.digests)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of an exception's message, with the next one after a colon, and the exception's name."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])[:300]
@@ -242,17 +242,6 @@ def read_model_files(folder: Path) -> ModelFiles:
     if INDEX_FILE in optional and weights == (WEIGHTS_FILE,):
         optional.remove(INDEX_FILE)
     return ModelFiles(folder, config, weights, tensors, tuple(sorted({CONFIG_FILE, *weights, *optional})))
-
-
-def tokenizer_files_digest(folder: Path) -> str:
-    """Return the sha256 of the names and contents of a model's tokenizer files.
-
-    Raises:
-        UserError: if tokenizer.json is missing, or one of the files is not a regular file of the folder.
-    """
-    need_file(folder, TOKENIZER_FILE)
-    found = [path for name in TOKENIZER_FILES if (path := find_file(folder, name)) is not None]
-    return listing_digest({path.name: file_digest(path) for path in found})
 
 
 def folder_digest(folder: Path) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from complaints.backbones.checkpoint import is_checkpoint, read_settings
+from complaints.backbones.checkpoint import check_saved_files, is_checkpoint, read_settings
 from complaints.backbones.model_files import (
     CONFIG_FILE,
     POOLING_FILE,
@@ -62,6 +62,8 @@ def initial_weights(folder: Path, backbone: Backbone) -> Backbone:
     if not tuned and record.get("epochs") == []:
         return backbone
     files, own = read_model_files(folder), read_config(backbone.folder)
+    if tuned:
+        check_saved_files(files, read_settings(folder))
     for key in SIZES:
         if files.config.get(key) != own.get(key):
             raise UserError(
@@ -140,7 +142,7 @@ def check_vocabulary(folder: Path, tokenizer: Any) -> None:
     """
     embeddings = read_config(folder).get("vocab_size")
     # The ids of special tokens stand in the rules of a tokenizer too, not in its vocabulary alone.
-    ids = [*tokenizer.get_vocab().values(), *tokenizer("a")["input_ids"], tokenizer.pad_token_id]
+    ids = [*tokenizer.get_vocab().values(), *tokenizer.encode("a"), tokenizer.pad_token_id]
     if isinstance(embeddings, int) and max(ids) >= embeddings:
         raise UserError(
             f"the tokenizer has {max(ids) + 1} tokens, but the model in {folder} has embeddings for {embeddings}; "

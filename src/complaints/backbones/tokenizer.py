@@ -25,6 +25,9 @@ from complaints.backbones.reports import without_reports
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 
+TRIAL_TEXT = "a \U0001f58b"
+"""A text with a character that few vocabularies have."""
+
 
 @contextmanager
 def _tokenizer_folder(folder: Path) -> Iterator[Path]:
@@ -43,6 +46,26 @@ def _tokenizer_folder(folder: Path) -> Iterator[Path]:
         yield view
 
 
+@contextmanager
+def _one_line_problems(folder: Path) -> Iterator[None]:
+    """Turn any exception into a UserError: the libraries have no exception type for broken files.
+
+    Raises:
+        UserError: in place of the exception.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:
+        # A panic of the tokenizers' Rust code is a BaseException of a type that cannot be imported.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError(
+            f"no tokenizer can be loaded from {folder}: {first_line(error)}; take a complete copy of the folder"
+        ) from None
+
+
 def load_tokenizer(folder: Path) -> Any:
     """Load the fast tokenizer of a model folder, padding on the right.
 
@@ -54,15 +77,9 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    try:
-        with _tokenizer_folder(folder) as view, without_reports():
-            tokenizer = AutoTokenizer.from_pretrained(view, use_fast=True, trust_remote_code=False)
-    except UserError:
-        raise
-    except Exception as error:  # the libraries have no exception type for broken files
-        raise UserError(
-            f"no tokenizer can be loaded from {folder}: {first_line(error)}; take a complete copy of the folder"
-        ) from None
+    with _one_line_problems(folder), _tokenizer_folder(folder) as view, without_reports():
+        tokenizer = AutoTokenizer.from_pretrained(view, use_fast=True, trust_remote_code=False)
+        tokenizer(TRIAL_TEXT)  # some files are found to be broken by their first use only
     if not tokenizer.is_fast:
         raise UserError(f"{folder} has no fast tokenizer ({TOKENIZER_FILE}); take another backbone")
     tokenizer.name_or_path = str(folder)

@@ -8,14 +8,22 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from complaints.backbones.checkpoint import CLASSIFIER_FILE, CheckpointSettings, label_names, read_settings
+from complaints.backbones.checkpoint import (
+    CLASSIFIER_FILE,
+    HEAD_FILE,
+    CheckpointSettings,
+    check_saved_files,
+    checkpoint_digest,
+    label_names,
+    read_settings,
+)
 from complaints.backbones.model_files import (
     CONFIG_FILE,
     TensorHeader,
     need_file,
     read_config,
     read_headers,
-    tokenizer_files_digest,
+    read_model_files,
 )
 from complaints.backbones.pretrained import check_length, check_vocabulary
 from complaints.backbones.resolve import Backbone
@@ -23,8 +31,6 @@ from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import write_json
 from complaints.modeling.loading import check_finite, load_pretrained, try_model
-
-HEAD_FILE = "head.safetensors"
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -150,11 +156,12 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
+    head = "linear" if isinstance(model, LinearClassifier) else "stock"
     settings = {
-        "head": "linear" if isinstance(model, LinearClassifier) else "stock",
+        "head": head,
         "pooling": pooling,
         "max_length": max_length,
-        "tokenizer_files_sha256": tokenizer_files_digest(folder),
+        "files_sha256": checkpoint_digest(read_model_files(folder), head),
     }
     write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(settings).model_dump())
 
@@ -196,7 +203,7 @@ def load(folder: Path) -> Checkpoint:
     """Return the checkpoint that `save` wrote.
 
     Raises:
-        UserError: if the folder is not a complete checkpoint of finite weights with the tokenizer of its training.
+        UserError: if the folder is not a complete checkpoint of finite weights, or a file of it was changed.
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
@@ -215,4 +222,5 @@ def load(folder: Path) -> Checkpoint:
         check_finite(folder, model.head)
     model.eval()
     try_model(folder, model, encode(tokenizer, ["a"], settings.max_length)["input_ids"][0])
+    check_saved_files(read_model_files(folder), settings)
     return Checkpoint(model, tokenizer, labels, settings.max_length)

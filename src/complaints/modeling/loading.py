@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from complaints.backbones.model_files import CONFIG_FILE, ModelFiles, TensorHeader, first_line, read_model_files
+from complaints.backbones.model_files import ModelFiles, TensorHeader, first_line, read_model_files
 from complaints.backbones.pretrained import is_decoder
 from complaints.backbones.reports import without_reports
 from complaints.core.errors import UserError
@@ -218,11 +218,6 @@ def load_pretrained(
         config = _make_config(files, changes or {})
         with _limited_size(files), torch.device("meta"):
             skeleton = auto_class.from_config(config)
-        if exact and files.config.get("architectures") != [type(skeleton).__name__]:
-            raise UserError(
-                f"{folder / CONFIG_FILE} does not name {type(skeleton).__name__} in architectures; "
-                "take a complete copy of the folder"
-            )
         model, info = type(skeleton).from_pretrained(
             None,
             config=skeleton.config,
