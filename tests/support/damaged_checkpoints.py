@@ -264,7 +264,7 @@ REFUSED: dict[str, dict[str, Damage]] = {
         "weights": weights(lambda tensors, name: tensors[name].mul_(2)),
         "head.safetensors": weights(lambda tensors, name: tensors[name].mul_(2), "head.safetensors"),
     },
-    "another model type": {kind: config(model_type=kind) for kind in ("llama", "distilbert", "clip", "t5")},
+    "another model type": {kind: config(model_type=kind) for kind in ("roberta", "llama", "distilbert", "clip", "t5")},
     "a quantized model": {
         "quantization_config": config(quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
         "compression_config": config(compression_config={"quant_method": "compressed-tensors"}),

@@ -1,13 +1,14 @@
 """Silence of transformers where its reports repeat what is checked here."""
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
 def without_reports() -> Iterator[None]:
-    """Silence transformers' warnings, such as its report on missing tensors, and from now on its progress bars."""
+    """Silence warnings, such as transformers' report on missing tensors, and from now on its progress bars."""
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
@@ -15,6 +16,8 @@ def without_reports() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
