@@ -141,7 +141,7 @@ def check_vocabulary(folder: Path, tokenizer: Any) -> None:
         UserError: if it has fewer; the message has both numbers.
     """
     embeddings = read_config(folder).get("vocab_size")
-    # The ids of special tokens stand in the rules of a tokenizer too, not in its vocabulary alone.
+    # Rules of a tokenizer may add special tokens with ids that its vocabulary does not have.
     ids = [*tokenizer.get_vocab().values(), *tokenizer.encode("a"), tokenizer.pad_token_id]
     if isinstance(embeddings, int) and max(ids) >= embeddings:
         raise UserError(

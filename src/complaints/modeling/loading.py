@@ -26,7 +26,7 @@ FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
 MAX_LAYERS = 1_000
 SPARE_TENSORS = 64
 SPARE_ELEMENTS = 2**24
-"""What a model may have beyond its file: a new head and pooler."""
+"""Allowance for a new head and pooler, which the file does not have."""
 
 
 @contextmanager
