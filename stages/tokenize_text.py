@@ -23,9 +23,9 @@ def main() -> None:
     name = sys.argv[1]
     params = config.load_entry(name, TokenizerParams)
     backbone = resolve(params.backbone)
-    pretrained.check_length(backbone, params.max_length)
+    pretrained.check_length(backbone.folder, params.max_length)
     tokenizer = load_tokenizer(backbone.folder)
-    pretrained.check_vocabulary(backbone, tokenizer)
+    pretrained.check_vocabulary(backbone.folder, tokenizer)
     with replacing_folder(paths.TOKENS / name) as folder:
         counts = {
             split: tokens.tokenize_split(

@@ -1,4 +1,4 @@
-"""Every row of docs/bad-input.md holds: the input is refused in its words without a change of outputs, or kept."""
+"""Every row of docs/bad-input.md on files of complaints: refused in its words without a change of outputs, or kept."""
 
 import json
 import os
@@ -19,7 +19,8 @@ from support.tiny_models import save_bert
 
 from complaints import cli
 from complaints.backbones import tokens
-from complaints.backbones.resolve import folder_digest, resolve
+from complaints.backbones.model_files import folder_digest
+from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.core.config import check
 from complaints.core.errors import UserError
@@ -28,9 +29,11 @@ from complaints.modeling import classifier
 from complaints.sources import fetch as sources_fetch
 from complaints.sources.params import FetchParams
 
-DOC = ROOT / "docs/bad-input.md"
+DOC = (ROOT / "docs/bad-input.md").read_text(encoding="utf-8")
+CHECKPOINTS = re.compile(r"\n## Checkpoints\n.*?(?=\n## )", re.DOTALL)
+"""The section of the page whose rows are cases of tests/modeling/test_loading.py."""
 ROW = re.compile(r"\| (?P<input>.+?) \| (?P<outcome>refused|kept) \| (?P<said>.*?) ?\|")
-TABLE = [match for match in map(ROW.fullmatch, DOC.read_text(encoding="utf-8").splitlines()) if match]
+TABLE = [match for match in map(ROW.fullmatch, CHECKPOINTS.sub("", DOC).splitlines()) if match]
 REFUSED = {row["input"]: re.findall(r"`(.+?)`", row["said"]) for row in TABLE if row["outcome"] == "refused"}
 KEPT = [row["input"] for row in TABLE if row["outcome"] == "kept"]
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from complaints.backbones.resolve import folder_digest, resolve
+from complaints.backbones.model_files import folder_digest
+from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE

@@ -59,20 +59,20 @@ class TestPooling:
 
 def test_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(tmp_path: Path) -> None:
     folder = save_llama(tmp_path)
-    pretrained.check_vocabulary(backbone_in(folder), load_tokenizer(folder))
+    pretrained.check_vocabulary(folder, load_tokenizer(folder))
     save_decoder_tokenizer(folder, pad_token="<pad>")
     with pytest.raises(UserError, match=r"16 tokens, but the model in .* has embeddings for 15"):
-        pretrained.check_vocabulary(backbone_in(folder), load_tokenizer(folder))
+        pretrained.check_vocabulary(folder, load_tokenizer(folder))
 
 
 def test_longer_inputs_than_the_model_has_positions_are_refused(tmp_path: Path) -> None:
     bert, roberta = backbone_in(save_bert(tmp_path / "bert")), backbone_in(save_roberta(tmp_path / "roberta"))
-    pretrained.check_length(bert, 64)
-    pretrained.check_length(roberta, 63)  # one position is for padding
+    pretrained.check_length(bert.folder, 64)
+    pretrained.check_length(roberta.folder, 63)  # one position is for padding
     with pytest.raises(UserError, match="max_length: 65 is more than the 64 positions"):
-        pretrained.check_length(bert, 65)
+        pretrained.check_length(bert.folder, 65)
     with pytest.raises(UserError, match="max_length: 64 is more than the 63 positions"):
-        pretrained.check_length(roberta, 64)
+        pretrained.check_length(roberta.folder, 64)
     model = classifier.build(roberta, "linear", "mean", LABELS).eval()
     model(torch.full((1, 63), 5), torch.ones(1, 63, dtype=torch.int64))
     with pytest.raises(RuntimeError, match="index 64 is out of bounds"):
@@ -82,8 +82,45 @@ def test_longer_inputs_than_the_model_has_positions_are_refused(tmp_path: Path) 
 class TestInitialWeights:
     def test_they_are_the_backbones_own_without_pretraining(self, workspace: Path) -> None:
         backbone = backbone_in(save_bert(workspace / "pretrained"))
-        write_json("models/pretrained/net/pretraining.json", {"backbone": backbone.spec})
+        write_json(
+            "models/pretrained/net/pretraining.json",
+            {"backbone": backbone.spec, "backbone_sha256": backbone.digest, "epochs": []},
+        )
         assert pretrained.initial_weights(Path("models/pretrained/net"), backbone) == backbone
+
+    def test_pretrained_ones_that_are_gone_are_not_replaced_by_the_backbones_own(self, workspace: Path) -> None:
+        backbone = backbone_in(save_bert(workspace / "pretrained"))
+        record = {"backbone": backbone.spec, "backbone_sha256": backbone.digest, "epochs": [{"epoch": 1}]}
+        write_json("models/pretrained/net/pretraining.json", record)
+        with pytest.raises(UserError, match=r"models/pretrained/net has no config\.json"):
+            pretrained.initial_weights(Path("models/pretrained/net"), backbone)
+
+    @pytest.mark.parametrize("tuned", [False, True])
+    def test_those_made_from_other_files_of_the_backbone_are_refused(self, workspace: Path, tuned: bool) -> None:
+        folder = save_bert(workspace / "pretrained")
+        record = {"backbone": backbone_in(folder).spec, "backbone_sha256": "0" * 64, "epochs": []}
+        write_json("models/net/training.json" if tuned else "models/net/pretraining.json", record)
+        if tuned:
+            write_json("models/net/classifier.json", {})
+        with pytest.raises(UserError, match=r"records another digest of backbone path:.* than its files have now"):
+            pretrained.initial_weights(Path("models/net"), backbone_in(folder))
+
+    @pytest.mark.parametrize("record", [[], {}, {"backbone": 3}, "text"])
+    def test_a_record_of_another_form_is_refused(self, workspace: Path, record: object) -> None:
+        backbone = backbone_in(save_bert(workspace / "pretrained"))
+        write_json("models/pretrained/net/pretraining.json", record)
+        with pytest.raises(UserError, match="weights: models/pretrained/net comes from backbone"):
+            pretrained.initial_weights(Path("models/pretrained/net"), backbone)
+
+    @pytest.mark.parametrize(("key", "value"), [("vocab_size", 9), ("hidden_size", 8), ("model_type", "roberta")])
+    def test_those_of_another_size_are_refused(self, workspace: Path, key: str, value: object) -> None:
+        backbone = backbone_in(save_bert(workspace / "pretrained"))
+        folder = save_bert(workspace / "models/pretrained/net")
+        write_json(folder / "config.json", json.loads((folder / "config.json").read_text()) | {key: value})
+        record = {"backbone": backbone.spec, "backbone_sha256": backbone.digest, "epochs": [{"epoch": 1}]}
+        write_json(folder / "pretraining.json", record)
+        with pytest.raises(UserError, match=f"weights: {key} is {value} in .*config.json, and .* in the backbone"):
+            pretrained.initial_weights(folder, backbone)
 
     def test_those_of_another_backbone_are_refused(self, workspace: Path) -> None:
         backbone = backbone_in(save_bert(workspace / "pretrained"))

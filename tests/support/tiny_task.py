@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from complaints.backbones import tokens
-from complaints.backbones.resolve import Backbone, folder_digest, resolve
+from complaints.backbones.model_files import folder_digest
+from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import load_tokenizer, tokenizer_digest
 from complaints.core import config, paths
 from complaints.core.files import file_digest, write_json
@@ -91,7 +92,7 @@ def embed(name: str, params: ModelParams) -> None:
     """Do the work of the stages `pretrain`, with zero epochs, and `embed`."""
     own = Path("models/pretrained") / name / "pretraining.json"
     if not own.is_file():
-        write_json(own, {"backbone": params.backbone})
+        write_json(own, {"backbone": params.backbone, "backbone_sha256": resolve(params.backbone).digest, "epochs": []})
     if params.uses_features:
         write_features(params, Path("data/tokens") / name, Path("data/features") / name)
 

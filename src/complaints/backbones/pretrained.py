@@ -4,15 +4,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from complaints.backbones.checkpoint import check_saved_files, is_checkpoint, read_settings
+from complaints.backbones.model_files import (
+    CONFIG_FILE,
+    POOLING_FILE,
+    find_file,
+    read_config,
+    read_model_files,
+    read_object,
+)
 from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 
-CLASSIFIER_FILE = "classifier.json"
-"""Settings of a fine-tuned checkpoint; its presence marks a folder as one."""
-
 PRETRAINING_FILE = "pretraining.json"
-"""Record of the stage pretrain, in its output folder; weights are there too unless pretrain.epochs is 0."""
+"""Record of the stage pretrain, in its output folder; weights are there too unless its list `epochs` is empty."""
+
+TRAINING_FILE = "training.json"
+"""Record of the stage finetune, in the folder of its checkpoint."""
 
 # Keys of sentence-transformers' 1_Pooling/config.json.
 SENTENCE_POOLINGS = {
@@ -22,24 +31,46 @@ SENTENCE_POOLINGS = {
 }
 
 
+SIZES = ("model_type", "vocab_size", "hidden_size", "max_position_embeddings")
+"""Keys of a configuration that training does not change."""
+
+
 def initial_weights(folder: Path, backbone: Backbone) -> Backbone:
-    """Return the backbone with the folder of the initial weights.
+    """Return the backbone with the folder and the digest of the initial weights.
 
     Args:
         folder: Output of a `pretrain` or `finetune` stage.
-        backbone: The entry's backbone; its own weights are the initial ones if `folder` contains none.
+        backbone: The entry's backbone; its own weights are the initial ones if `folder` records no pretraining.
 
     Raises:
-        UserError: if the weights are missing or belong to another backbone.
+        UserError: if the weights are missing, not complete, or made from another backbone or from other files of it.
     """
-    tuned = (folder / CLASSIFIER_FILE).is_file()
-    made_from = read_json(folder / ("training.json" if tuned else PRETRAINING_FILE))["backbone"]
-    if made_from != backbone.spec:
+    tuned = is_checkpoint(folder)
+    record_file = folder / (TRAINING_FILE if tuned else PRETRAINING_FILE)
+    record = read_json(record_file)
+    source = record.get("backbone") if isinstance(record, dict) else None
+    if source != backbone.spec:
         raise UserError(
-            f"weights: {folder} comes from backbone {made_from}, not from this entry's {backbone.spec}; "
+            f"weights: {folder} comes from backbone {source}, not from this entry's {backbone.spec}; "
             "name weights of the same backbone"
         )
-    return replace(backbone, folder=folder) if (folder / "config.json").is_file() else backbone
+    if record.get("backbone_sha256") != backbone.digest:
+        raise UserError(
+            f"weights: {record_file} records another digest of backbone {backbone.spec} than its files have now; "
+            "restore them, or run `dvc repro` to make the weights again"
+        )
+    if not tuned and record.get("epochs") == []:
+        return backbone
+    files, own = read_model_files(folder), read_config(backbone.folder)
+    if tuned:
+        check_saved_files(files, read_settings(folder))
+    for key in SIZES:
+        if files.config.get(key) != own.get(key):
+            raise UserError(
+                f"weights: {key} is {files.config.get(key)} in {folder / CONFIG_FILE}, and {own.get(key)} in the "
+                "backbone; take a complete copy of the folder"
+            )
+    return replace(backbone, folder=folder, digest=files.digest)
 
 
 def is_decoder(model_type: str) -> bool:
@@ -52,14 +83,15 @@ def is_decoder(model_type: str) -> bool:
 
 def _trained_pooling(backbone: Backbone, initial: Backbone) -> str:
     """Return the pooling that the weights were trained with according to their files, else a default."""
-    if (initial.folder / CLASSIFIER_FILE).is_file():
-        return str(read_json(initial.folder / CLASSIFIER_FILE)["pooling"])
-    sentence = backbone.folder / "1_Pooling" / "config.json"
-    if sentence.is_file():
-        modes = [name for key, name in SENTENCE_POOLINGS.items() if read_json(sentence).get(key)]
+    if is_checkpoint(initial.folder):
+        return read_settings(initial.folder).pooling
+    sentence = find_file(backbone.folder, POOLING_FILE)
+    if sentence is not None:
+        declared = read_object(sentence)
+        modes = [name for key, name in SENTENCE_POOLINGS.items() if declared.get(key)]
         if len(modes) == 1:
             return modes[0]
-    config = read_json(backbone.folder / "config.json")
+    config = read_config(backbone.folder)
     if config.get("classifier_pooling") in ("cls", "mean"):
         return str(config["classifier_pooling"])
     # An encoder that was trained as a masked language model only has better sentence embeddings in the mean of its
@@ -84,7 +116,7 @@ def resolve_pooling(pooling: str, backbone: Backbone, initial: Backbone) -> str:
     """
     if pooling == "auto":
         return _trained_pooling(backbone, initial)
-    if pooling == "cls" and is_decoder(read_json(backbone.folder / "config.json")["model_type"]):
+    if pooling == "cls" and is_decoder(read_config(backbone.folder)["model_type"]):
         raise UserError(
             f"head.pooling: cls does not fit the decoder {backbone.spec}, whose first token attends to no other; "
             "take last"
@@ -94,33 +126,36 @@ def resolve_pooling(pooling: str, backbone: Backbone, initial: Backbone) -> str:
 
 def _positions(config: dict[str, Any]) -> int | None:
     """Return the number of positions that a model has for tokens, None if it is not limited."""
-    positions: int | None = config.get("max_position_embeddings")
+    positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 1)
+    if not isinstance(positions, int):
+        return None
     # RoBERTa and its relatives number positions from the padding id + 1 on.
-    if positions and ("roberta" in config["model_type"] or config["model_type"] in ("camembert", "xmod", "mpnet")):
-        return positions - config.get("pad_token_id", 1) - 1
-    return positions
+    after_padding = "roberta" in config["model_type"] or config["model_type"] in ("camembert", "xmod", "mpnet")
+    return positions - padding - 1 if after_padding and isinstance(padding, int) else positions
 
 
-def check_vocabulary(backbone: Backbone, tokenizer: Any) -> None:
-    """Check that the model has an embedding for every token of its tokenizer, added padding tokens included.
+def check_vocabulary(folder: Path, tokenizer: Any) -> None:
+    """Check that the model in `folder` has an embedding for every id of its tokenizer, added tokens included.
 
     Raises:
         UserError: if it has fewer; the message has both numbers.
     """
-    embeddings = read_json(backbone.folder / "config.json").get("vocab_size", len(tokenizer))
-    if len(tokenizer) > embeddings:
+    embeddings = read_config(folder).get("vocab_size")
+    # Rules of a tokenizer may add special tokens with ids that its vocabulary does not have.
+    ids = [*tokenizer.get_vocab().values(), *tokenizer.encode("a"), tokenizer.pad_token_id]
+    if isinstance(embeddings, int) and max(ids) >= embeddings:
         raise UserError(
-            f"backbone {backbone.spec}: its tokenizer has {len(tokenizer)} tokens, but the model in {backbone.folder} "
-            f"has embeddings for {embeddings}; take another backbone"
+            f"the tokenizer has {max(ids) + 1} tokens, but the model in {folder} has embeddings for {embeddings}; "
+            "take another backbone, or a complete copy of the folder"
         )
 
 
-def check_length(backbone: Backbone, max_length: int) -> None:
-    """Check that the model has a position for every token of the longest input.
+def check_length(folder: Path, max_length: int) -> None:
+    """Check that the model in `folder` has a position for every token of the longest input.
 
     Raises:
         UserError: if it has fewer; the message has their number.
     """
-    positions = _positions(read_json(backbone.folder / "config.json"))
+    positions = _positions(read_config(folder))
     if positions is not None and max_length > positions:
-        raise UserError(f"max_length: {max_length} is more than the {positions} positions of {backbone.spec}")
+        raise UserError(f"max_length: {max_length} is more than the {positions} positions of the model in {folder}")

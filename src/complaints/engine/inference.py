@@ -50,7 +50,12 @@ def infer_batches(
 
 
 def infer(
-    accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, title: str
+    accelerator: Accelerator,
+    forward: Callable[..., torch.Tensor],
+    examples: Examples,
+    pad_id: int,
+    title: str,
+    finite: bool = True,
 ) -> np.ndarray:
     """Return the outputs of `forward` for every row in order, float32 [rows, width].
 
@@ -62,9 +67,10 @@ def infer(
         examples: The rows.
         pad_id: Token id of padding.
         title: Title of the progress bar.
+        finite: Whether outputs must be finite numbers; False where the caller checks them.
 
     Raises:
-        UserError: if `examples` is empty.
+        UserError: if `examples` is empty, or an output is not a finite number.
     """
     if not len(examples):
         raise UserError(f"no rows for {title}")
@@ -72,4 +78,11 @@ def infer(
     bar = tqdm(batches, desc=title, leave=False, disable=hidden_bar(accelerator))
     result = infer_batches(accelerator, forward, examples, pad_id, bar)
     fill_rows(accelerator, result, batches)
+    damaged = ~np.isfinite(result).all(axis=1)
+    if finite and damaged.any():
+        raise UserError(
+            f"{title}: the model's outputs are not finite numbers for {damaged.sum()} of {len(result)} rows, the first "
+            f"of them row {damaged.argmax() + 1}: its weights are damaged or too large for the precision; take another "
+            "model, or set precision: fp32"
+        )
     return result

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 
 from complaints.backbones.pretrained import initial_weights
-from complaints.backbones.resolve import Backbone, folder_digest, resolve
+from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import check_tokenizer, load_tokenizer
 from complaints.core.config import Section
 from complaints.core.files import file_digest
@@ -28,7 +28,7 @@ class Setup:
     """`fp32`, `bf16` or `fp16`: the parameter as resolved on this hardware."""
     backbone: Backbone
     initial: Backbone
-    """The backbone with the folder of its initial weights."""
+    """The backbone with the folder and the digest of its initial weights."""
     tokenizer: Any
 
 
@@ -53,8 +53,8 @@ def set_up(spec: str, precision: str, tokens: Path, weights: Path | None = None)
         weights: Folder of the initial weights, from a `pretrain` or `finetune` stage; None for the backbone's own.
 
     Raises:
-        UserError: if the precision does not fit the hardware, the backbone cannot be found, the weights belong to
-            another backbone, or the tokens come from another tokenizer.
+        UserError: if the precision does not fit the hardware, the backbone cannot be found, the weights are not
+            complete or belong to another backbone, or the tokens come from another tokenizer.
     """
     accelerator, resolved = open_device(precision)
     backbone = resolve(spec)
@@ -79,7 +79,7 @@ def run_config(
     return {
         "params": params.model_dump(mode="json"),
         "backbone_sha256": setup.backbone.digest,
-        "weights_sha256": folder_digest(setup.initial.folder),
+        "weights_sha256": setup.initial.digest,
         "data": {file.name: file_digest(file) for file in sorted(data)},
         "device": describe_device(device_name()),
         "precision": setup.precision,

@@ -18,6 +18,7 @@ from complaints.engine.setup import set_up
 from complaints.features.params import EmbedParams
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
+from complaints.modeling.loading import load_pretrained
 
 FEATURES_FILE = "features.json"
 
@@ -40,7 +41,7 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
     """
     setup = set_up(params.backbone, params.precision, tokens, Path(params.weights))
     pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
-    encoder = classifier.load_pretrained(setup.initial.folder, AutoModel)
+    encoder, _ = load_pretrained(setup.initial.folder, AutoModel)
     prepare_attention(encoder, "never", False, setup.precision)
     model = classifier.LinearClassifier(encoder, pooling, 1).eval().to(setup.accelerator.device)
     rows = {}

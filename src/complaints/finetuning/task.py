@@ -51,7 +51,7 @@ class ClassificationTask:
     def validate(self) -> dict[str, float]:
         """Return loss, accuracy and macro-F1 on the validation split; the score is macro-F1."""
         self.model.eval()
-        logits = infer(self.accelerator, self.model, self.data.validation, self.data.pad_id, "validate")
+        logits = infer(self.accelerator, self.model, self.data.validation, self.data.pad_id, "validate", finite=False)
         truth = self.data.validation.labels
         predicted = logits.argmax(1)
         score = macro_f1(class_scores(truth, predicted, logits.shape[1]))

@@ -1,5 +1,6 @@
 """Trainable parameters of a classifier: all, those of its upper layers, low-rank adapters, the head."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ def add_adapters(encoder: Any, params: LoraParams) -> Any:
         target_modules=list(params.targets or _linear_layers(encoder)),
     )
     try:
-        return get_peft_model(encoder, config)
+        with warnings.catch_warnings():
+            # peft asks transformers by a deprecated name.
+            warnings.simplefilter("ignore", FutureWarning)
+            return get_peft_model(encoder, config)
     except ValueError as error:
         raise UserError(f"finetune.lora.targets: {str(error).strip().splitlines()[0]}") from None
 

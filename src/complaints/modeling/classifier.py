@@ -1,5 +1,6 @@
 """Classifiers: a pretrained encoder with a classification head, saved in a form that plain transformers loads."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,29 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from complaints.backbones.pretrained import CLASSIFIER_FILE, is_decoder
+from complaints.backbones.checkpoint import (
+    CLASSIFIER_FILE,
+    HEAD_FILE,
+    CheckpointSettings,
+    check_saved_files,
+    checkpoint_digest,
+    label_names,
+    read_settings,
+)
+from complaints.backbones.model_files import (
+    CONFIG_FILE,
+    TensorHeader,
+    need_file,
+    read_config,
+    read_headers,
+    read_model_files,
+)
+from complaints.backbones.pretrained import check_length, check_vocabulary
 from complaints.backbones.resolve import Backbone
+from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
-from complaints.core.files import read_json, write_json
-
-HEAD_FILE = "head.safetensors"
+from complaints.core.files import write_json
+from complaints.modeling.loading import check_finite, load_pretrained, try_model
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -101,42 +119,6 @@ class StockClassifier(nn.Module):
 Classifier = LinearClassifier | StockClassifier
 
 
-NO_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
-"""Keys of a configuration that are set to zero. With dropout on attention weights torch cannot use its fused attention:
-at 168 tokens a training step of MiniLM takes 1.6 times as long on a processor, and twice the memory. Newer encoders
-(ModernBERT) are trained without it."""
-
-
-def load_pretrained(folder: Path, auto_class: Any, names: dict[str, Any] | None = None, **options: Any) -> Any:
-    """Return the model in `folder`, in float32.
-
-    Args:
-        folder: Folder with config.json and safetensors.
-        auto_class: One of transformers' Auto classes.
-        names: Keys of the configuration to change.
-        options: Further arguments of `from_pretrained`.
-
-    Raises:
-        UserError: if transformers cannot load the model.
-    """
-    from transformers import AutoConfig
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **(names or {}))
-        for name in NO_ATTENTION_DROPOUT:
-            if hasattr(config, name):
-                setattr(config, name, 0.0)
-        if is_decoder(config.model_type):
-            config.use_cache = False  # keys and values are kept for generating text only
-        return auto_class.from_pretrained(
-            folder, config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **options
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"the model in {folder} cannot be loaded: {str(error).strip().splitlines()[0]}") from None
-
-
 def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Classifier:
     """Return a classifier with pretrained weights and a random head, in float32.
 
@@ -147,14 +129,14 @@ def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Cla
         labels: The class names, by id.
 
     Raises:
-        UserError: if transformers cannot load the backbone.
+        UserError: as `load_pretrained` does.
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
     if head == "stock":
-        return StockClassifier(load_pretrained(backbone.folder, AutoModelForSequenceClassification, names))
-    return LinearClassifier(load_pretrained(backbone.folder, AutoModel, names), pooling, len(labels))
+        return StockClassifier(load_pretrained(backbone.folder, AutoModelForSequenceClassification, names)[0])
+    return LinearClassifier(load_pretrained(backbone.folder, AutoModel, names)[0], pooling, len(labels))
 
 
 def is_head(name: str) -> bool:
@@ -175,26 +157,70 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     head = "linear" if isinstance(model, LinearClassifier) else "stock"
-    write_json(folder / CLASSIFIER_FILE, {"head": head, "pooling": pooling, "max_length": max_length})
+    settings = {
+        "head": head,
+        "pooling": pooling,
+        "max_length": max_length,
+        "files_sha256": checkpoint_digest(read_model_files(folder), head),
+    }
+    write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(settings).model_dump())
 
 
-def load(folder: Path) -> tuple[Classifier, list[str], int]:
-    """Return the model of a checkpoint in evaluation mode, its labels by id, and its longest input in tokens.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A fine-tuned classifier, loaded."""
+
+    model: Classifier
+    """In evaluation mode."""
+    tokenizer: Any
+    labels: list[str]
+    """The class names, by id."""
+    max_length: int
+    """The longest input, in tokens."""
+
+
+def _load_head(folder: Path, model: LinearClassifier) -> None:
+    """Restore the linear layer from HEAD_FILE.
 
     Raises:
-        UserError: if the folder is not a checkpoint that `save` wrote.
+        UserError: if its tensors are not those of the layer, in float32.
+    """
+    wanted = {name: TensorHeader("F32", tuple(tensor.shape)) for name, tensor in model.head.state_dict().items()}
+    found = read_headers(need_file(folder, HEAD_FILE))
+    if found != wanted:
+        raise UserError(
+            f"{folder / HEAD_FILE} must have {_described(wanted)}, and has {_described(found)}; "
+            "take a complete copy of the folder"
+        )
+    model.head.load_state_dict(load_file(folder / HEAD_FILE))
+
+
+def _described(headers: dict[str, TensorHeader]) -> str:
+    return ", ".join(f"{name} {headers[name].dtype} {list(headers[name].shape)}" for name in sorted(headers)[:4])
+
+
+def load(folder: Path) -> Checkpoint:
+    """Return the checkpoint that `save` wrote.
+
+    Raises:
+        UserError: if the folder is not a complete checkpoint of finite weights, or a file of it was changed.
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
-    if not (folder / CLASSIFIER_FILE).is_file():
-        raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")
-    settings = read_json(folder / CLASSIFIER_FILE)
+    settings = read_settings(folder)
+    labels = label_names(read_config(folder), folder / CONFIG_FILE)
+    check_length(folder, settings.max_length)
+    tokenizer = load_tokenizer(folder)
+    check_vocabulary(folder, tokenizer)
     model: Classifier
-    if settings["head"] == "stock":
-        stock = load_pretrained(folder, AutoModelForSequenceClassification)
-        model, config = StockClassifier(stock), stock.config
+    if settings.head == "stock":
+        model = StockClassifier(load_pretrained(folder, AutoModelForSequenceClassification, exact=True)[0])
     else:
-        encoder = load_pretrained(folder, AutoModel)
-        model, config = LinearClassifier(encoder, settings["pooling"], len(encoder.config.id2label)), encoder.config
-        model.head.load_state_dict(load_file(folder / HEAD_FILE))
-    return model.eval(), [config.id2label[i] for i in range(len(config.id2label))], settings["max_length"]
+        encoder, _ = load_pretrained(folder, AutoModel, exact=True)
+        model = LinearClassifier(encoder, settings.pooling, len(labels))
+        _load_head(folder, model)
+        check_finite(folder, model.head)
+    model.eval()
+    try_model(folder, model, encode(tokenizer, ["a"], settings.max_length)["input_ids"][0])
+    check_saved_files(read_model_files(folder), settings)
+    return Checkpoint(model, tokenizer, labels, settings.max_length)

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from complaints.backbones.tokenizer import load_tokenizer
 from complaints.backbones.tokens import encode_texts
 from complaints.core.files import read_json
 from complaints.engine.batches import token_budget_inference_batches
@@ -50,8 +49,9 @@ class Predictor:
         """
         if precision == "auto" and scored_precision(folder) == "fp32":
             precision = "fp32"
-        self.model, self.labels, self.max_length = classifier.load(folder)
-        self.tokenizer = load_tokenizer(folder)
+        loaded = classifier.load(folder)
+        self.model, self.tokenizer = loaded.model, loaded.tokenizer
+        self.labels, self.max_length = loaded.labels, loaded.max_length
         self.accelerator, self.precision = open_device(precision)
         self.model.to(self.accelerator.device)
 

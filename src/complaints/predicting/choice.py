@@ -5,7 +5,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.backbones.pretrained import CLASSIFIER_FILE
+from complaints.backbones.checkpoint import CLASSIFIER_FILE
 from complaints.core import config, paths
 from complaints.core.errors import UserError
 

@@ -13,8 +13,10 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from pyarrow import types
 
+from complaints.core.csv_files import escape_formulas
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
+from complaints.predicting.request import PREDICTED
 
 
 def from_json(texts: pa.Array) -> pa.Array:
@@ -52,6 +54,14 @@ def in_format(values: pa.Array, name: str, suffix: str) -> pa.Array:
     raise UserError(f"--keep {name}: it holds {kind}, which a {suffix} file cannot hold; write a .parquet file")
 
 
+def _without_formulas(table: pa.Table) -> pa.Table:
+    """Return a table for CSV whose labels no spreadsheet runs; kept columns stay as they are."""
+    labels = [name for name in table.column_names if name in PREDICTED]
+    for name, column in zip(labels, escape_formulas(table.select(labels)).columns, strict=True):
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
+
+
 def write_tables(path: Path, suffix: str, tables: Iterator[pa.Table], json_columns: frozenset[str]) -> int:
     """Write tables one by one, and return the number of rows.
 
@@ -73,7 +83,7 @@ def write_tables(path: Path, suffix: str, tables: Iterator[pa.Table], json_colum
         for table in chain([first], tables):
             rows += table.num_rows
             if writer is not None:
-                writer.write_table(table)
+                writer.write_table(_without_formulas(table) if suffix == ".csv" else table)
             else:
                 stream.write("".join(_json_lines(table, json_columns)).encode())
     return rows

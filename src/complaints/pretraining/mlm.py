@@ -6,18 +6,19 @@ from typing import Any
 
 from accelerate.utils import set_seed
 
+from complaints.backbones.model_files import read_config
 from complaints.backbones.pretrained import PRETRAINING_FILE, is_decoder
 from complaints.backbones.tokens import read_tokens
 from complaints.core.errors import UserError
-from complaints.core.files import read_json, replacing_folder, write_json, writing
+from complaints.core.files import replacing_folder, write_json, writing
 from complaints.engine import loop
 from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.optimizer import make_adamw
 from complaints.engine.setup import run_config, set_up
-from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
+from complaints.modeling.loading import load_pretrained
 from complaints.pretraining.params import PretrainParams
 from complaints.pretraining.task import MaskedLanguageModel, MaskingTask
 
@@ -100,7 +101,7 @@ def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) 
 
     setup = set_up(params.backbone, params.precision, tokens)
     tokenizer, accelerator = setup.tokenizer, setup.accelerator
-    if tokenizer.mask_token is None or is_decoder(read_json(setup.backbone.folder / "config.json")["model_type"]):
+    if tokenizer.mask_token is None or is_decoder(read_config(setup.backbone.folder)["model_type"]):
         raise UserError(
             f"pretrain.epochs is {params.pretrain.epochs}, but {params.backbone} has no mask token to train with; "
             "set it to 0"
@@ -110,8 +111,7 @@ def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) 
     first = accelerator.is_main_process
     checkpoints = Checkpoints(scratch, json_digest(config), writes=first)
     set_seed(params.seed)
-    folder = setup.backbone.folder
-    model, loading = classifier.load_pretrained(folder, AutoModelForMaskedLM, output_loading_info=True)
+    model, random = load_pretrained(setup.backbone.folder, AutoModelForMaskedLM)
     prepare_attention(model.base_model, "never", False, setup.precision)
     wrapped = MaskedLanguageModel(model).to(accelerator.device)
     data = read_tokens(train_file)
@@ -121,7 +121,7 @@ def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) 
         "backbone": params.backbone,
         **{key: config[key] for key in RECORDED},
         "train_rows": len(data),
-        "random_at_first": sorted(loading["missing_keys"]),
+        "random_at_first": random,
         "epochs": _epochs(progress),
         "params": config["params"],
     }
