@@ -1,50 +1,34 @@
 """Stages of dvc.lock that `sync` logs, and the record that saves asking MLflow."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support import mini_pipeline
-from support.mlflow_runs import ON, TRACKED, check_finetune, client_of, log_finetune, names, runs
+from support.mlflow_runs import (
+    ON,
+    TRACKED,
+    check_finetune,
+    client_of,
+    log_finetune,
+    runs,
+    stages,
+    sync_in_a_new_process,
+)
 
+from complaints.core.errors import UserError
 from complaints.lineage.lock import hash_path
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import RECORD, sync
 from complaints.tracking.store import sqlite_uri
 
 
-def sync_in_a_new_process(in_mini: Path) -> dict[str, Any]:
-    """Return the stages that `sync` logged and the slow packages that it imported."""
-    code = """if True:
-        import json, sys
-        from pathlib import Path
-        from complaints.tracking.params import TrackingParams
-        from complaints.tracking.stages import sync
-        logged = sync(Path("."), TrackingParams(enabled=True, experiment="mini"))
-        print(json.dumps({"logged": sorted(logged), "imported": sorted({"mlflow", "dvc"} & set(sys.modules))}))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        env=mini_pipeline.environment(),
-        cwd=in_mini,
-        capture_output=True,
-        text=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
 def test_sync_adds_missing_runs_and_tags_all_with_the_lock(in_mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_finetune(monkeypatch)
     assert sorted(sync(in_mini, ON)) == ["baseline", "evaluate", "finetune@b"]
-    assert names(in_mini) == TRACKED
+    assert stages(in_mini) == TRACKED
     assert {run.data.tags["lock_md5"] for run in runs(in_mini)} == {hash_path(in_mini, "dvc.lock")}
     assert sync(in_mini, ON) == []
-    assert names(in_mini) == TRACKED
+    assert stages(in_mini) == TRACKED
     evaluate = runs(in_mini)[1]
     assert evaluate.data.metrics == {"a/test/macro_f1": 0.25, "a/test/classes": 3.0}
     assert evaluate.inputs.dataset_inputs[0].tags[0].value == "evaluation"
@@ -58,14 +42,16 @@ def test_a_deleted_store_is_filled_again_and_a_complete_one_costs_no_import(in_m
     check_finetune(in_mini, runs(in_mini)[2])
 
 
-def test_sync_skips_a_stage_whose_outputs_differ_from_the_lock(
-    in_mini: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sync_skips_a_stage_whose_outputs_differ_from_the_lock(in_mini: Path) -> None:
     (in_mini / "models/a/weights.bin").unlink()
     (in_mini / "models/a/weights.bin").write_text("other")
-    assert "finetune@a" not in sync(in_mini, ON)
-    assert "finetune@a" not in names(in_mini)
-    assert "finetune@a is not logged: its outputs differ from dvc.lock" in capsys.readouterr().err
+    reported: list[str] = []
+    for expected in (["baseline", "evaluate", "finetune@b"], []):
+        with pytest.raises(UserError, match=r"finetune@a; their outputs differ from dvc.lock; run `dvc repro`"):
+            sync(in_mini, ON, reported.append)
+        assert sorted(reported) == expected
+        reported.clear()
+    assert stages(in_mini) == ["baseline", "evaluate", "finetune@b"]
 
 
 def test_sync_leaves_out_the_stages_of_a_removed_entry(in_mini: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,14 +89,14 @@ def test_a_record_of_another_store_does_not_count(
     other = sqlite_uri(tmp_path / "other store.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
     assert sorted(sync(in_mini, ON)) == TRACKED
-    assert [run.info.run_name for run in runs(in_mini, other)] == TRACKED
+    assert stages(in_mini, other) == TRACKED
 
 
 def test_a_new_store_in_place_of_a_recorded_one_is_filled(in_mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sync_in_a_new_process(in_mini)
     (in_mini / "mlflow.db").unlink()
     log_finetune(monkeypatch)
-    assert names(in_mini) == ["finetune@a"]
+    assert stages(in_mini) == ["finetune@a"]
     assert sorted(sync(in_mini, ON)) == ["baseline", "evaluate", "finetune@b"]
 
 
@@ -130,7 +116,7 @@ def test_a_project_folder_may_have_any_name(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     log_finetune(monkeypatch)
     assert sorted(sync(root, ON)) == ["baseline", "evaluate", "finetune@b"]
-    assert names(root) == TRACKED
+    assert stages(root) == TRACKED
     check_finetune(root, runs(root)[2])
     assert sync_in_a_new_process(root) == {"logged": [], "imported": []}
     assert [path.name for path in (tmp_path / "parent").iterdir()] == [name]
