@@ -1,6 +1,8 @@
 """Stages of dvc.lock that `sync` logs, and the record that saves asking MLflow."""
 
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support import mini_pipeline
@@ -14,7 +16,9 @@ from support.mlflow_runs import (
     stages,
     sync_in_a_new_process,
 )
+from support.paths import ROOT
 
+from complaints import cli, params
 from complaints.core.errors import UserError
 from complaints.lineage.lock import hash_path
 from complaints.tracking.params import TrackingParams
@@ -56,8 +60,8 @@ def test_sync_skips_a_stage_whose_outputs_differ_from_the_lock(in_mini: Path) ->
 
 def test_sync_leaves_out_the_stages_of_a_removed_entry(in_mini: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """DVC keeps them in dvc.lock, and no `dvc repro` would bring their outputs back."""
-    params = in_mini / "params.yaml"
-    params.write_text("".join(line for line in params.read_text().splitlines(keepends=True) if "  b: {" not in line))
+    file = in_mini / "params.yaml"
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "  b: {" not in line))
     (in_mini / "predictions/b.parquet").unlink()
     assert sorted(sync(in_mini, ON)) == ["baseline", "evaluate", "finetune@a"]
     assert capsys.readouterr().err == ""
@@ -107,7 +111,9 @@ def test_a_run_that_a_user_deleted_is_logged_again(in_mini: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["a%2Fb", "my%20data", "x?y", "has space", "ü", "it's", "h#h"])
+@pytest.mark.parametrize(
+    "name", ["a%2Fb", "my%20data", "x?y", "has space", "ü", "it's", "h#h", 'the "q"', "b\\s", "a;b"]
+)
 def test_a_project_folder_may_have_any_name(
     made_mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,3 +129,32 @@ def test_a_project_folder_may_have_any_name(
     assert {"mlflow.db", "mlartifacts"} <= {path.name for path in root.iterdir()}
     assert len(list((root / "mlartifacts").rglob("steps.csv"))) == 2
     assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_command_exits_with_1_and_one_line_if_the_store_is_broken(
+    in_mini: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken: bool
+) -> None:
+    if broken:
+        (in_mini / "mlflow.db").mkdir()
+    monkeypatch.setattr(params, "load", lambda: SimpleNamespace(tracking=ON))
+    monkeypatch.setattr("sys.argv", ["complaints", "track"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == (1 if broken else 0)
+    output = capsys.readouterr()
+    assert output.err.count("\n") == output.err.count("error: not logged to MLflow at ") == int(broken)
+    assert sorted(output.out.splitlines()) == ([] if broken else [f"logged to MLflow: {name}" for name in TRACKED])
+
+
+def test_a_broken_store_does_not_fail_make_repro() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nrepro:")[2].partition("\n\n")[0].splitlines()
+    assert any(line.startswith("\t-@complaints track") for line in recipe)
+    assert not any(line.startswith("\t-") for line in recipe if "complaints track" not in line)
+
+
+@pytest.mark.parametrize(
+    "path", ["mlflow.db", "mlflow.db-old", ".mlflow.db.x/mlflow.db", "mlartifacts/1", "dvc_plots/a"]
+)
+def test_git_ignores_what_mlflow_and_dvc_plots_write(path: str) -> None:
+    assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT).returncode == 0
