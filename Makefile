@@ -27,7 +27,7 @@ repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFI
 	@if [ -n "$(PROFILE)" ]; then complaints profile $(PROFILE); fi
 	@complaints check
 	@dvc repro
-	@complaints track
+	-@complaints track  # a broken store of MLflow does not fail the build
 	@complaints show
 
 test: $(READY)  ## Run the tests that take seconds

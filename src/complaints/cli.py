@@ -46,9 +46,7 @@ def _track(arguments: argparse.Namespace) -> int:
     from complaints import params
     from complaints.tracking.stages import sync
 
-    logged = sync(Path("."), params.load().tracking)
-    for stage in logged:
-        print(f"logged to MLflow: {stage}")
+    sync(Path("."), params.load().tracking, report=lambda stage: print(f"logged to MLflow: {stage}"))
     return 0
 
 

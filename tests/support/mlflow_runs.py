@@ -1,5 +1,6 @@
 """Runs in an MLflow store, asked of MLflow itself."""
 
+import json
 import os
 import signal
 import socket
@@ -34,17 +35,29 @@ def client_of(root: Path, uri: str | None = None) -> Any:
     return MlflowClient(tracking_uri=uri or sqlite_uri(root / "mlflow.db"))
 
 
-def runs(root: Path, uri: str | None = None, experiment: str = "mini") -> list[Any]:
-    """Return the active runs, sorted by name."""
+def all_runs(root: Path, uri: str | None = None, experiment: str = "mini") -> list[Any]:
+    """Return the active runs, newest first."""
     client = client_of(root, uri)
     found = client.get_experiment_by_name(experiment)
-    active = client.search_runs([found.experiment_id]) if found else []
-    return sorted(active, key=lambda run: run.info.run_name)
+    return list(client.search_runs([found.experiment_id])) if found else []
 
 
-def names(root: Path) -> list[str]:
-    """Return the names of the active runs."""
-    return [run.info.run_name for run in runs(root)]
+def runs(root: Path, uri: str | None = None, experiment: str = "mini") -> list[Any]:
+    """Return the active runs of stages, sorted by stage."""
+    of_stages = [run for run in all_runs(root, uri, experiment) if "stage" in run.data.tags]
+    return sorted(of_stages, key=lambda run: run.data.tags["stage"])
+
+
+def rows(root: Path, parent: Any) -> list[Any]:
+    """Return the active runs of the rows of a scoreboard, sorted by name."""
+    children = [run for run in all_runs(root) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    of_rows = [run for run in children if "scoreboard_row" in run.data.tags]
+    return sorted(of_rows, key=lambda run: run.info.run_name)
+
+
+def stages(root: Path, uri: str | None = None, experiment: str = "mini") -> list[str]:
+    """Return the stages of the active runs."""
+    return [run.data.tags["stage"] for run in runs(root, uri, experiment)]
 
 
 def history(root: Path, run: Any, key: str, uri: str | None = None) -> list[tuple[int, float]]:
@@ -86,6 +99,28 @@ def check_finetune(root: Path, run: Any, uri: str | None = None) -> None:
     assert files == {"models/a/training.json", "reports/training/a/steps.csv", "reports/training/a/epochs.csv"}
     copied = Path(client.download_artifacts(run.info.run_id, "reports/training/a/steps.csv"))
     assert copied.read_bytes() == (root / "reports/training/a/steps.csv").read_bytes()
+
+
+def sync_in_a_new_process(root: Path) -> dict[str, Any]:
+    """Return the stages that `sync` logged and the slow packages that it imported."""
+    code = """if True:
+        import json, sys
+        from pathlib import Path
+        from complaints.tracking.params import TrackingParams
+        from complaints.tracking.stages import sync
+        logged = sync(Path("."), TrackingParams(enabled=True, experiment="mini"))
+        print(json.dumps({"logged": sorted(logged), "imported": sorted({"mlflow", "dvc"} & set(sys.modules))}))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env=mini_pipeline.environment(),
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def free_port() -> int:

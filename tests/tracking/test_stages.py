@@ -15,12 +15,13 @@ from support.mlflow_runs import (
     history,
     log_finetune,
     mlflow_server,
-    names,
     runs,
+    stages,
 )
 
+from complaints.core.errors import UserError
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import _is_installed, importlib, log_history, log_stage, start_run, sync
+from complaints.tracking.stages import _is_installed, _note_once, importlib, log_history, log_stage, start_run, sync
 
 
 def test_a_stage_logs_its_parameters_metrics_datasets_and_artifacts(
@@ -55,11 +56,11 @@ def test_equal_outputs_share_one_run_and_other_outputs_get_another(
     log_stage(ON)
     log_stage(ON)
     log_stage(ON, start_run(ON))
-    assert names(in_mini) == ["finetune@a"]
+    assert stages(in_mini) == ["finetune@a"]
     (in_mini / "models/a/weights.bin").unlink()
     (in_mini / "models/a/weights.bin").write_text("outputs of another GPU")
     log_stage(ON, start_run(ON))
-    assert names(in_mini) == ["finetune@a", "finetune@a"]
+    assert stages(in_mini) == ["finetune@a", "finetune@a"]
     assert len({run.data.tags["model_md5"] for run in runs(in_mini)}) == 2
 
 
@@ -114,11 +115,13 @@ def test_without_mlflow_one_note_is_printed(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     _is_installed.cache_clear()
+    _note_once.cache_clear()
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
     try:
         assert start_run(ON) is None
         log_stage(ON)
-        assert sync(in_mini, ON) == []
+        with pytest.raises(UserError, match=r"mlflow is not installed.*tracking.enabled: false"):
+            sync(in_mini, ON)
     finally:
         _is_installed.cache_clear()
     assert capsys.readouterr().err == "note: mlflow is not installed, so nothing is tracked\n"
@@ -140,8 +143,8 @@ def test_an_unreachable_server_costs_one_warning(
     assert f"http://{address}" in error
     assert "secret" not in error
     assert int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) <= 1
-    assert sync(in_mini, ON) == []
-    assert "warning: " in capsys.readouterr().err
+    with pytest.raises(UserError, match=f"http://{address}: the server cannot be reached"):
+        sync(in_mini, ON)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     monkeypatch.delenv("DVC_STAGE")
     assert sorted(sync(in_mini, ON)) == TRACKED
@@ -159,7 +162,7 @@ def test_a_server_receives_runs_with_artifacts_and_datasets(
         log_stage(ON, run)
         check_finetune(in_mini, runs(in_mini, uri)[0], uri)
         assert sorted(sync(in_mini, ON)) == ["baseline", "evaluate", "finetune@b"]
-        assert [run.info.run_name for run in runs(in_mini, uri)] == TRACKED
+        assert stages(in_mini, uri) == TRACKED
         assert sync(in_mini, ON) == []
         artifact = next((tmp_path / "server/a").rglob("bars.png"))
         assert artifact.read_text() == "picture"
@@ -177,10 +180,12 @@ def test_a_stage_restored_from_the_cache_keeps_its_run(in_mini: Path) -> None:
     mini_pipeline.dvc(in_mini, "repro", "finetune@a", MINI_TRACKING="1")
     params.write_text(original)
     assert "is cached - skipping run" in mini_pipeline.dvc(in_mini, "repro", "finetune@a", MINI_TRACKING="1")
-    assert names(in_mini) == ["finetune@a", "finetune@a"]
+    assert stages(in_mini) == ["finetune@a", "finetune@a"]
     mini_pipeline.dvc(in_mini, "repro", MINI_TRACKING="1")
     sync(in_mini, ON)
-    assert names(in_mini) == sorted([*TRACKED, "finetune@a"])
-    rates = [run.data.params["models.a.learning_rate"] for run in runs(in_mini) if run.info.run_name == "finetune@a"]
+    assert stages(in_mini) == sorted([*TRACKED, "finetune@a"])
+    rates = [
+        run.data.params["models.a.learning_rate"] for run in runs(in_mini) if run.data.tags["stage"] == "finetune@a"
+    ]
     assert sorted(rates) == ["5e-05", "7e-05"]
     assert {run.info.status for run in runs(in_mini)} == {"FINISHED"}

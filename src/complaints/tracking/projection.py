@@ -1,20 +1,18 @@
 """Projection of a stage's files onto an MLflow run; MLflow itself is not needed here."""
 
 import json
-import math
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from complaints.core import paths
-from complaints.core.csv_files import read_csv
-from complaints.core.dvc_lock import Stage, folder_md5, is_inside
+from complaints.core.dvc_lock import Entry, Stage, folder_md5, is_inside
 from complaints.core.files import file_digest, read_json
-from complaints.lineage.chain import chain_of
+from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.lock import flatten, is_code, stage_inputs_hash
+from complaints.tracking.metrics import Metric, best_epoch, curves, fit_statistics, score_metrics
+from complaints.tracking.naming import entry_of
 
 RUN_FILES = {
     "baseline": (paths.TFIDF / "*.json",),
@@ -27,15 +25,14 @@ RUN_FILES = {
     ),
 }
 """Stages that have runs -> patterns of the files in each run; `name` is the entry of a foreach stage."""
+PARENT = "evaluate"
+"""The stage whose run is the parent of the runs of the stages in its chain."""
 
 SPLITS = paths.SPLITS.as_posix()
 TOKENS = paths.TOKENS.as_posix()
 MODELS = paths.MODELS.as_posix()
-COORDINATES = ("step", "epoch")
-"""Columns of a history that are positions, not measurements."""
-
-Metric = tuple[str, float, int]
-"""Name, value and step."""
+ADJUSTED = "-adjusted"
+"""End of the name of a row with adjusted logits; entries of `models:` may not end so."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,15 @@ class Projection:
     """Content of one run."""
 
     name: str
+    """Name of the stage, or of a row of the scoreboard."""
     params: dict[str, str]
     tags: dict[str, str]
     metrics: list[Metric]
-    datasets: list[Dataset]
-    artifacts: list[tuple[Path, str]]
+    datasets: list[Dataset] = field(default_factory=list)
+    artifacts: list[tuple[Path, str]] = field(default_factory=list)
     """Files, each with its folder in the run."""
+    rows: "list[Projection]" = field(default_factory=list)
+    """Rows of the scoreboard, each a child run."""
 
 
 def kind_of(stage_name: str) -> str:
@@ -68,53 +68,6 @@ def kind_of(stage_name: str) -> str:
 def outs_md5(stage: Stage) -> str:
     """Return one md5 for all outputs of a stage."""
     return folder_md5((out.path, out.md5) for out in stage.outs)
-
-
-def history_metrics(rows: Iterable[Mapping[str, Any]]) -> list[Metric]:
-    """Return every number in rows of a history at the row's `step`, or at its index if it has none."""
-    metrics = []
-    for number, row in enumerate(rows):
-        step = int(row.get("step", number))
-        for name, value in row.items():
-            if name in COORDINATES or value is None or value == "":
-                continue
-            try:
-                metrics.append((name, float(value), step))
-            except ValueError:
-                continue  # text, not a measurement
-    return metrics
-
-
-def _read_curves(folder: Path) -> list[Metric]:
-    metrics = []
-    for file in sorted(folder.glob("*.csv")):
-        metrics += history_metrics(read_csv(file))
-    return metrics
-
-
-def _best_epoch(record: Path) -> list[Metric]:
-    """Return the validation scores of the best epoch: MLflow's table shows the last point of a curve instead."""
-    training = read_json(record) if record.is_file() else {}
-    best = [row for row in training.get("epochs", []) if row["epoch"] == training.get("best_epoch")]
-    return [
-        (f"best_{name}", value, step) for name, value, step in history_metrics(best) if name.startswith("validation_")
-    ]
-
-
-def _metrics(stage: Stage, root: Path) -> list[Metric]:
-    kind, _, entry = stage.name.partition("@")
-    if kind == "finetune":
-        return _read_curves(root / paths.HISTORIES / entry) + _best_epoch(root / paths.MODELS / entry / "training.json")
-    if kind == "evaluate":
-        scores = read_json(root / paths.METRICS)
-        return [
-            (f"{model}/{split}/{metric}", float(value), 0)
-            for model, splits in scores.items()
-            for split, values in splits.items()
-            for metric, value in values.items()
-            if value is not None and math.isfinite(value)
-        ]
-    return []
 
 
 def _git(root: Path, *arguments: str) -> str | None:
@@ -132,10 +85,12 @@ def describe(stage: Stage, root: Path) -> tuple[dict[str, str], dict[str, str]]:
     `git_dirty` is about dvc.yaml, params.yaml and the stage's code, not about outputs in git.
     """
     code = [dep for dep in stage.deps if is_code(dep.path)]
+    data = [dep for dep in stage.deps if not is_code(dep.path)]
     tags = {
         "stage": stage.name,
         "fingerprint": stage_inputs_hash(stage),
         "code_md5": folder_md5((dep.path, dep.md5) for dep in code),
+        "data_md5": folder_md5((dep.path, dep.md5) for dep in data),
         "params_md5": file_digest(root / "params.yaml", "md5"),
         "mlflow.source.name": stage.cmd,
     }
@@ -150,11 +105,21 @@ def describe(stage: Stage, root: Path) -> tuple[dict[str, str], dict[str, str]]:
     return {name: item if isinstance(item, str) else json.dumps(item) for name, item in params.items()}, tags
 
 
-def _datasets(stage: Stage, lock: dict[str, Stage]) -> list[Dataset]:
+def _merge(chain: Chain, stage: Stage) -> Stage:
+    """Return a stage with the parameters, the code and the sources of its chain, and no outputs of other stages."""
+    deps = {dep.path: dep for step in chain.steps for dep in step.stage.deps if dep.path not in step.made_by}
+    params: dict[str, dict[str, object]] = {}
+    for step in chain.steps:
+        for file, values in step.stage.params.items():
+            params.setdefault(file, {}).update(values)
+    # An entry is declared by each of its stages in parts and by `evaluate` completely: the complete one comes last.
+    return Stage(stage.name, stage.cmd, tuple(deps.values()), params, stage.outs)
+
+
+def _datasets(chain: Chain, stage: Stage) -> list[Dataset]:
     """Return the splits in the chain of a stage as one dataset, and the tokens that it read."""
-    context = "evaluation" if kind_of(stage.name) == "evaluate" else "training"
-    steps = chain_of(lock | {stage.name: stage}, stage.outs[0].path).steps
-    splits = {out.path: out.md5 for step in steps for out in step.stage.outs if is_inside(out.path, SPLITS)}
+    context = "evaluation" if kind_of(stage.name) == PARENT else "training"
+    splits = {out.path: out.md5 for step in chain.steps for out in step.stage.outs if is_inside(out.path, SPLITS)}
     found = []
     if splits:
         combined = folder_md5((path.removeprefix(f"{SPLITS}/"), md5) for path, md5 in splits.items())
@@ -162,8 +127,45 @@ def _datasets(stage: Stage, lock: dict[str, Stage]) -> list[Dataset]:
     return found + [Dataset(dep.path, dep.md5, context) for dep in stage.deps if is_inside(dep.path, TOKENS)]
 
 
+def _model_of(stage: Stage) -> Entry | None:
+    return next((out for out in stage.outs if is_inside(out.path, MODELS)), None)
+
+
+def _metrics(stage: Stage, root: Path) -> list[Metric]:
+    kind, _, entry = stage.name.partition("@")
+    if kind == "baseline":
+        return fit_statistics(root / paths.TFIDF / "tfidf.skops")
+    if kind == "finetune":
+        return curves(root / paths.HISTORIES / entry) + best_epoch(root / paths.MODELS / entry / "training.json")
+    scores = read_json(root / paths.METRICS)
+    return [metric for row, splits in scores.items() for metric in score_metrics(splits, f"{row}/")]
+
+
+def _rows(chain: Chain, params: dict[str, str], root: Path) -> list[Projection]:
+    """Return a run for each row of the scoreboard.
+
+    Their metrics, and the parameters of all entries, have the same names, so that they share columns in MLflow's table.
+    A row and the run of the training that made its model have the same tag `model_md5`.
+    """
+    models = {model.path: model.md5 for step in chain.steps if (model := _model_of(step.stage))}
+    rows = []
+    for row, scores in read_json(root / paths.METRICS).items():
+        model = row.removesuffix(ADJUSTED)
+        if f"{MODELS}/{model}" == paths.TFIDF.as_posix():
+            own = {key.removeprefix("baseline."): value for key, value in params.items() if key.startswith("baseline.")}
+        else:
+            own = {inner: value for key, value in params.items() for entry, inner in [entry_of(key)] if entry == model}
+        tags = {"scoreboard_row": row}
+        if md5 := models.get(f"{MODELS}/{model}"):
+            tags["model_md5"] = md5
+        rows.append(Projection(f"{row} scores", own, tags, score_metrics(scores)))
+    return rows
+
+
 def project(stage: Stage, lock: dict[str, Stage], root: Path) -> Projection:
     """Return the run of a finished stage.
+
+    The run of `evaluate` stands for a state of the pipeline: its parameters and its code are those of its chain.
 
     Args:
         stage: The stage with its dependencies and outputs.
@@ -174,11 +176,19 @@ def project(stage: Stage, lock: dict[str, Stage], root: Path) -> Projection:
         UserError: if an output cannot be read.
     """
     kind, _, entry = stage.name.partition("@")
-    params, tags = describe(stage, root)
-    tags["outs_md5"] = outs_md5(stage)
-    if models := [out.md5 for out in stage.outs if is_inside(out.path, MODELS)]:
-        tags["model_md5"] = models[0]
+    chain = chain_of(lock | {stage.name: stage}, stage.outs[0].path)
+    params, tags = describe(_merge(chain, stage) if kind == PARENT else stage, root)
+    tags |= {"fingerprint": stage_inputs_hash(stage), "outs_md5": outs_md5(stage)}
+    if model := _model_of(stage):
+        tags["model_md5"] = model.md5
     patterns = [pattern.as_posix().format(name=entry) for pattern in RUN_FILES[kind]]
     files = [file for pattern in patterns for file in sorted(root.glob(pattern))]
-    artifacts = [(file, file.parent.relative_to(root).as_posix()) for file in files]
-    return Projection(stage.name, params, tags, _metrics(stage, root), _datasets(stage, lock), artifacts)
+    return Projection(
+        name=stage.name,
+        params=params,
+        tags=tags,
+        metrics=_metrics(stage, root),
+        datasets=_datasets(chain, stage),
+        artifacts=[(file, file.parent.relative_to(root).as_posix()) for file in files],
+        rows=_rows(chain, params, root) if kind == PARENT else [],
+    )

@@ -9,53 +9,77 @@ A stage logs itself with
 
 `sync` logs the stages of dvc.lock that have no run because DVC restored them from its cache or because MLflow could not
 be reached. A stage that is run without `dvc repro` is not tracked. A failure of MLflow never ends a stage.
+
+The run of `evaluate` stands for a state of the pipeline. Its children are a run for each row of the scoreboard, and the
+runs of `baseline` and `finetune` in its chain. A training that several evaluations share is a child of the first one
+that was logged.
 """
 
 import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.dvc_lock import Stage, hash_path, read_lock
+from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.core.paths import SCRATCH
+from complaints.lineage.chain import chain_of
 from complaints.lineage.lock import stage_inputs_hash, stage_now
+from complaints.tracking.metrics import history_metrics
 from complaints.tracking.mlflow_client import (
     ActiveRun,
+    Experiment,
+    adopt,
     attempt,
     connect,
     duplicate_run,
-    find_runs,
     finish_run,
     log_metrics,
     log_params,
     open_run,
 )
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.projection import RUN_FILES, describe, history_metrics, kind_of, outs_md5, project
+from complaints.tracking.problems import problem
+from complaints.tracking.projection import PARENT, RUN_FILES, describe, kind_of, outs_md5, project
 from complaints.tracking.record import LoggedStage, Record
-from complaints.tracking.store import store_of
+from complaints.tracking.store import logging_lock, store_of
 
 RECORD = SCRATCH / "tracked.json"
+NOT_INSTALLED = "mlflow is not installed, so nothing is tracked"
 
 
 @functools.cache
 def _is_installed() -> bool:
-    """Return whether MLflow is installed; if not, print one note."""
-    found = importlib.util.find_spec("mlflow") is not None
-    if not found:
-        print("note: mlflow is not installed, so nothing is tracked", file=sys.stderr)
-    return found
+    return importlib.util.find_spec("mlflow") is not None
+
+
+@functools.cache
+def _note_once(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
+
+
+def _is_on(settings: TrackingParams) -> bool:
+    """Return whether stages log themselves; if MLflow is missing, print one note."""
+    if settings.enabled and not _is_installed():
+        _note_once(NOT_INSTALLED)
+    return settings.enabled and _is_installed()
 
 
 def _this_stage() -> str | None:
     """Return the name of the stage that DVC runs in this process, None if it has no runs."""
     name = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
     return name if kind_of(name) in RUN_FILES else None
+
+
+def _current_stages(root: Path) -> dict[str, Stage]:
+    """Return the stages of dvc.lock without those of removed entries, which DVC keeps there."""
+    lock = read_lock(root / "dvc.lock")
+    entries = read_yaml(root / PARAMS_FILE)["models"]
+    return {name: stage for name, stage in lock.items() if "@" not in name or name.partition("@")[2] in entries}
 
 
 def start_run(settings: TrackingParams, root: Path = Path(".")) -> ActiveRun | None:
@@ -65,21 +89,21 @@ def start_run(settings: TrackingParams, root: Path = Path(".")) -> ActiveRun | N
         The run, marked as failed if MLflow failed, or None if nothing is tracked.
     """
     name = _this_stage()
-    if name is None or not (settings.enabled and _is_installed()):
+    if name is None or not _is_on(settings):
         return None
     store = store_of(root)
 
     def begin() -> ActiveRun:
         params, tags = describe(stage_now(name, root), root)
-        client, experiment_id = connect(store, settings.experiment)
-        run = open_run(client, experiment_id, store, name, tags)
-        log_params(run, params, tags)
+        with logging_lock(store):
+            run = open_run(connect(store, settings.experiment), params, tags)
+            log_params(run, params, tags)
         return run
 
-    return attempt(store, begin) or ActiveRun(None, "", store, failed=True)
+    return attempt(store, begin) or ActiveRun(Experiment(store, None, ""), "", failed=True)
 
 
-def log_history(run: ActiveRun | None, rows: Iterable[Mapping[str, Any]]) -> None:
+def log_history(run: ActiveRun | None, rows: Iterable[Mapping[str, object]]) -> None:
     """Log the numbers in rows of a history as curves; points that are logged already are skipped.
 
     Args:
@@ -88,7 +112,7 @@ def log_history(run: ActiveRun | None, rows: Iterable[Mapping[str, Any]]) -> Non
     """
     if run is None or run.failed:
         return
-    run.failed = attempt(run.store, lambda: log_metrics(run, history_metrics(rows))) is None
+    run.failed = attempt(run.experiment.store, lambda: log_metrics(run, history_metrics(rows))) is None
 
 
 def log_stage(settings: TrackingParams, run: ActiveRun | None = None, root: Path = Path(".")) -> None:
@@ -100,80 +124,102 @@ def log_stage(settings: TrackingParams, run: ActiveRun | None = None, root: Path
         root: The folder of dvc.yaml.
     """
     name = _this_stage()
-    if name is None or not (settings.enabled and _is_installed()) or (run is not None and run.failed):
+    if name is None or not _is_on(settings) or (run is not None and run.failed):
         return
     store = store_of(root)
 
     def finish() -> None:
-        lock_file = root / "dvc.lock"
-        lock = read_lock(lock_file) if lock_file.is_file() else {}
-        view = project(stage_now(name, root), lock, root)
-        client, experiment_id = connect(store, settings.experiment)
-        duplicate = duplicate_run(find_runs(client, experiment_id, view.tags["fingerprint"]), view.tags["outs_md5"])
-        if duplicate is None:
-            finish_run(run or open_run(client, experiment_id, store, name, view.tags), view)
-        elif run is not None:
-            client.delete_run(run.run_id)  # the same inputs gave the same outputs again
+        lock = _current_stages(root) if (root / "dvc.lock").is_file() else {}
+        stage = stage_now(name, root)
+        view = project(stage, lock, root)
+        with logging_lock(store):
+            experiment = connect(store, settings.experiment)
+            duplicate = duplicate_run(experiment.stage_runs(view.tags["fingerprint"]), view.tags["outs_md5"])
+            if duplicate is None:
+                finish_run(run or open_run(experiment, view.params, view.tags), view)
+            elif run is not None and run.run_id != duplicate.info.run_id:
+                run.client.delete_run(run.run_id)  # the same inputs gave the same outputs again
+            _adopt_children(experiment, lock | {name: stage})
 
     attempt(store, finish)
 
 
-def sync(root: Path, settings: TrackingParams) -> list[str]:
+def _adopt_children(experiment: Experiment, lock: dict[str, Stage]) -> None:
+    """Nest the runs of the stages in the chain of `evaluate` under its run, if it has one."""
+    if PARENT not in lock:
+        return
+
+    def run_of(stage: Stage) -> object:
+        return duplicate_run(experiment.stage_runs(stage_inputs_hash(stage)), outs_md5(stage))
+
+    chain = chain_of(lock, lock[PARENT].outs[0].path)
+    children = [step.stage for step in chain.steps if kind_of(step.stage.name) in RUN_FILES.keys() - {PARENT}]
+    if parent := run_of(lock[PARENT]):
+        adopt(experiment, parent, [run for run in map(run_of, children) if run])
+
+
+def _has_run(stage: Stage, experiment: Experiment, lock_md5: str) -> bool:
+    """Return whether a stage has a run; if so, tag the run with the md5 of dvc.lock unless it has that tag."""
+    duplicate = duplicate_run(experiment.stage_runs(stage_inputs_hash(stage)), outs_md5(stage))
+    if duplicate is not None and "lock_md5" not in duplicate.data.tags:
+        experiment.client.set_tag(duplicate.info.run_id, "lock_md5", lock_md5)
+    return duplicate is not None
+
+
+def sync(root: Path, settings: TrackingParams, report: Callable[[str], object] = lambda stage: None) -> list[str]:
     """Log every stage of dvc.lock that has no run, and tag the run of each stage with the md5 of dvc.lock.
 
-    A stage whose outputs in the workspace differ from dvc.lock is skipped with a note.
+    Args:
+        root: The folder of dvc.yaml.
+        settings: The section `tracking` of params.yaml.
+        report: Called with the name of each stage that was logged.
 
     Returns:
         The names of the stages that were logged.
 
     Raises:
-        UserError: if dvc.lock is missing or cannot be read.
+        UserError: if dvc.lock is missing or cannot be read, or if a stage could not be logged: because of MLflow, or
+            because its outputs in the workspace differ from dvc.lock. The other stages are logged.
     """
-    if not (settings.enabled and _is_installed()):
+    if not settings.enabled:
         return []
+    if not _is_installed():
+        raise UserError(f"{NOT_INSTALLED}; install it, or set tracking.enabled: false in params.yaml")
     store = store_of(root)
-    lock = read_lock(root / "dvc.lock")
+    lock = _current_stages(root)
     record = Record(root / RECORD, store.database, settings.experiment)
     known = record.read()
-    entries = set(read_yaml(root / PARAMS_FILE)["models"])
-    # DVC keeps the stages of removed entries in dvc.lock.
-    stages = [
-        stage
-        for stage in lock.values()
-        if kind_of(stage.name) in RUN_FILES and ("@" not in stage.name or stage.name.partition("@")[2] in entries)
-    ]
-    waiting = [stage for stage in stages if _key(stage) not in known]
+    waiting = [stage for stage in lock.values() if kind_of(stage.name) in RUN_FILES and _key(stage) not in known]
     if not waiting:
         return []
-    lock_tag = {"lock_md5": file_digest(root / "dvc.lock", "md5")}
+    lock_md5 = file_digest(root / "dvc.lock", "md5")
     logged: list[str] = []
+    differing: list[Stage] = []
 
-    def log(stage: Stage, client: Any, experiment_id: str) -> bool:
-        """Return whether the stage has a run with the lock's tag now."""
-        duplicate = duplicate_run(find_runs(client, experiment_id, stage_inputs_hash(stage)), outs_md5(stage))
-        if duplicate is not None:
-            if "lock_md5" not in duplicate.data.tags:
-                client.set_tag(duplicate.info.run_id, "lock_md5", lock_tag["lock_md5"])
-            return True
+    def log(stage: Stage, experiment: Experiment) -> None:
+        if _has_run(stage, experiment, lock_md5):
+            return
         if any(hash_path(root, out.path) != out.md5 for out in stage.outs):
-            print(
-                f"note: {stage.name} is not logged: its outputs differ from dvc.lock; run `dvc repro`",
-                file=sys.stderr,
-            )
-            return False
+            differing.append(stage)
+            return
         view = project(stage, lock, root)
-        view.tags.update(lock_tag)
-        finish_run(open_run(client, experiment_id, store, stage.name, view.tags), view)
+        view.tags["lock_md5"] = lock_md5
+        finish_run(open_run(experiment, view.params, view.tags), view)
         logged.append(stage.name)
-        return True
+        report(stage.name)
 
-    def log_waiting() -> set[LoggedStage]:
-        client, experiment_id = connect(store, settings.experiment)
-        return {_key(stage) for stage in waiting if log(stage, client, experiment_id)}
-
-    added = attempt(store, log_waiting)
-    if added is not None:
-        record.write(known | added)
+    try:
+        with logging_lock(store):
+            experiment = connect(store, settings.experiment)
+            for stage in waiting:
+                log(stage, experiment)
+            _adopt_children(experiment, lock)
+    except Exception as error:
+        raise UserError(problem(store, error)) from error
+    record.write(known | {_key(stage) for stage in waiting if stage not in differing})
+    if differing:
+        names = ", ".join(stage.name for stage in differing)
+        raise UserError(f"not logged to MLflow: {names}; their outputs differ from dvc.lock; run `dvc repro`")
     return logged
 
 

@@ -1,20 +1,32 @@
-"""Tracking store: its address, its sqlite file, and a check that the file can be opened."""
+"""Tracking store: its address, its sqlite file, a lock, and a check that the file can be written."""
 
+import fcntl
 import os
 import sqlite3
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from complaints.core.paths import SCRATCH
+
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+DATABASE_SERVERS = ("postgresql", "mysql", "mssql")
 LOCK_SECONDS = 3.0
-"""A stage that is just logging holds the lock of the sqlite file for less time than this."""
+"""MLflow holds the lock of an sqlite file for less time than this."""
+LOGGING_SECONDS = 60.0
+"""Limit of the wait for another process of this project that is logging."""
 
 
 class StoreError(RuntimeError):
     """A problem of the store that the user must solve; the message says how."""
+
+
+class NotOpenedError(RuntimeError):
+    """A failure of MLflow while it opened the store, with the text of the exception that caused it."""
 
 
 def sqlite_uri(file: Path) -> str:
@@ -60,6 +72,11 @@ class Store:
         return sqlite_file(self.address) if self.address else self.folder / DATABASE
 
     @property
+    def is_database_server(self) -> bool:
+        """Return whether the address is that of a database server."""
+        return urlsplit(self.uri).scheme.partition("+")[0] in DATABASE_SERVERS
+
+    @property
     def artifacts(self) -> str | None:
         """Return the address of the artifacts of a new experiment, None where the server decides."""
         return None if self.address else (self.folder / ARTIFACTS).as_uri()
@@ -77,11 +94,48 @@ def check_opens(database: Path) -> None:
     """Check that an sqlite file can be written or created; MLflow repeats a failing attempt for minutes.
 
     Raises:
-        sqlite3.Error: if the file is locked, read-only or not an sqlite file.
-        PermissionError: if it is missing and its folder is read-only.
+        sqlite3.Error: if the file is locked, read-only, on a full disk or not an sqlite file.
+        OSError: if it is a folder, or if it is missing and its folder is read-only.
     """
+    if database.is_dir():
+        raise IsADirectoryError(f"{database} is a folder")
     if database.exists():
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS)) as connection:
+        uri = f"{database.as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
+            # A change that is rolled back: SQLite finds out only at a first write that a file is read-only.
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("ROLLBACK")
     elif database.parent.is_dir() and not os.access(database.parent, os.W_OK):
         raise PermissionError(f"no permission to create files in {database.parent}")
+
+
+@contextmanager
+def logging_lock(store: Store) -> Iterator[None]:
+    """Hold the lock of all processes that log from this project; without it two of them might log the same run.
+
+    Raises:
+        StoreError: if another process holds the lock for too long.
+    """
+    try:
+        file = store.folder / SCRATCH / "locks" / "mlflow"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = file.open("w")
+    except OSError:  # the folder is read-only, or a file is in its place: log without a lock
+        yield
+        return
+    with lock:
+        deadline = time.monotonic() + LOGGING_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"another process has been logging for {LOGGING_SECONDS:.0f} seconds; once it has ended, "
+                        "`complaints track` logs what is missing"
+                    ) from None
+                time.sleep(0.05)
+        yield
