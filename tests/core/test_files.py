@@ -99,7 +99,7 @@ def test_a_missing_or_broken_input_is_reported_in_one_line(tmp_path: Path) -> No
         (b'"\xe9"', "is not valid JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b"9" * 5000, "is not valid JSON"),
-        (None, "cannot be read (Is a directory)"),
+        (None, "is a folder"),
     ],
 )
 def test_json_of_any_damage_is_one_line(content: bytes | None, problem: str, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_aliases_that_expand_without_end_are_refused_in_one_short_line(tmp_path:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20)]
     path = tmp_path / "map.yaml"
     path.write_text("\n".join(["merge: []", "classes:", "- x", *[f"{line}" for line in lines], ""]))
-    with pytest.raises(UserError, match="unknown key a0"):
+    with pytest.raises(UserError, match="its aliases repeat more than"):
         load_map(path)
     path.write_text("\n".join(["classes: [x]", f"products: {{{', '.join(lines)}}}", "merge: [*a19]", ""]))
     with pytest.raises(UserError) as caught:
@@ -78,5 +78,5 @@ def test_aliases_that_expand_without_end_are_refused_in_one_short_line(tmp_path:
 def test_a_file_that_is_not_utf8_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "map.yaml"
     path.write_bytes(b"classes:\n- caf\xe9\n")
-    with pytest.raises(UserError, match=r"map\.yaml: unacceptable character #x00e9"):
+    with pytest.raises(UserError, match=r"map\.yaml, line 2: byte 0xe9 is not UTF-8"):
         read_yaml(path)

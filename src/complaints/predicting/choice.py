@@ -5,7 +5,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.backbones.checkpoint import CLASSIFIER_FILE
+from complaints.backbones.checkpoint import CLASSIFIER_FILE, is_checkpoint
 from complaints.core import config, paths
 from complaints.core.errors import UserError
 
@@ -97,7 +97,7 @@ def _folder(folder: Path) -> ModelChoice:
     """Return the model in a folder."""
     if (folder / TFIDF_FILE).is_file():
         return ModelChoice(folder, is_tfidf=True)
-    if (folder / CLASSIFIER_FILE).is_file():
+    if is_checkpoint(folder):
         return ModelChoice(folder, is_tfidf=False)
     raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")
 

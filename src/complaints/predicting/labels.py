@@ -5,7 +5,7 @@ import pyarrow as pa
 from scipy.special import softmax
 
 from complaints.core.errors import UserError
-from complaints.predicting.request import PREDICTED, TOP
+from complaints.predicting.output import PREDICTED, TOP
 
 
 def label_columns(labels: list[str], logits: np.ndarray, blank: np.ndarray) -> pa.Table:

@@ -16,7 +16,14 @@ from pyarrow import types
 from complaints.core.csv_files import escape_formulas
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
-from complaints.predicting.request import PREDICTED
+
+TOP = 3
+PREDICTED = [
+    f"{name}{suffix}"
+    for suffix in ("", *(f"_{rank}" for rank in range(2, TOP + 1)))
+    for name in ("label", "probability")
+]
+"""Columns of the output after `row_id` and the kept ones; fewer where the model has fewer classes than TOP."""
 
 
 def from_json(texts: pa.Array) -> pa.Array:

@@ -14,21 +14,13 @@ from pydantic import ValidationError
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.predicting.choice import in_project
-from complaints.predicting.output import in_format
+from complaints.predicting.output import PREDICTED, in_format
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import file_format, read_batches
 from complaints.sources.readers.chunk import KEPT
 from complaints.sources.readers.lines import check_file
 
 SUFFIXES = (".csv", ".parquet", ".jsonl")
-TOP = 3
-PREDICTED = [
-    f"{name}{suffix}"
-    for suffix in ("", *(f"_{rank}" for rank in range(2, TOP + 1)))
-    for name in ("label", "probability")
-]
-"""Columns of the output after `row_id` and the kept ones; fewer where the model has fewer classes than TOP."""
-
 TEXT_COLUMN = "complaint_text"
 """Default of --text-column outside a project."""
 
