@@ -56,13 +56,13 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
     """Return the chain of an output, of a file inside an output, or of a folder that contains outputs.
 
     Raises:
-        UserError: if `path` is neither; the message lists the nearest outputs.
+        UserError: if `path` is neither; the message names three of the nearest outputs.
     """
     targets = _makers(lock, path)
     if not targets:
         known = [out.path for stage in lock.values() for out in stage.outs]
-        near = difflib.get_close_matches(path, known, n=3, cutoff=0.3) or known
-        raise UserError(f"no stage in dvc.lock has the output {path}; the nearest outputs are {', '.join(near)}")
+        near = difflib.get_close_matches(path, known, n=3, cutoff=0.0)
+        raise UserError(f"{path} is not an output of a stage; the nearest outputs are {', '.join(near) or 'none'}")
     order: list[str] = []
     visited: set[str] = set()
     wanted = {path}
