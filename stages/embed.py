@@ -2,7 +2,7 @@
 
 Reads data/tokens/<model>/ and the folder of the entry's initial weights.
 Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (pooling, precision, rows,
-width). An entry that needs no features gets features.json only.
+threads, width). An entry that needs no features gets features.json only.
 """
 
 import sys

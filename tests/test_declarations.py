@@ -2,8 +2,11 @@
 
 import ast
 import itertools
+import json
 import re
 import runpy
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -143,3 +146,23 @@ def test_default_profile_names_every_key_that_another_changes(monkeypatch: pytes
     removed = tuple(f"{key}." for key, value in base.items() if value is None)
     for file in (ROOT / "profiles").glob("*.yaml"):
         assert [key for key in profiles.read(file.stem) if key not in base and not key.startswith(removed)] == []
+
+
+@pytest.mark.parametrize("name", ["a; touch x", "$(touch x)", "`touch x`", "a b", "*", "a & b", "a > x", "é", '"'])
+def test_names_of_entries_reach_the_shell_as_one_word(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stage refuses such a name; DVC runs the command before that."""
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(tmp_path)
+    Repo.init(str(tmp_path), no_scm=True)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    params = read_yaml(ROOT / "params.yaml")
+    params["models"] = {name: params["models"]["minilm"]}
+    (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+    with Repo(str(tmp_path)) as repo:
+        commands = [stage.cmd for stage in repo.index.stages if stage.name.endswith(f"@{name}")]
+    assert len(commands) == 4
+    for command in commands:
+        assert shlex.split(command)[2:] == [name]

@@ -1,6 +1,7 @@
 """params.yaml: valid values are read exactly, invalid ones are refused by name; profiles and entries edit it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,30 @@ def test_an_error_names_the_line_of_the_key(
     number = text.replace(old, new).splitlines().index(line) + 1
     with pytest.raises(UserError, match=rf"^params\.yaml, line {number}: "):
         params.load()
+
+
+@pytest.mark.parametrize("key", ["fetch.path", "merge_labels.map"])
+def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = params.parse(read_yaml(ROOT / "params.yaml"))
+    monkeypatch.chdir(ROOT)
+    params.check_paths(loaded)
+    monkeypatch.chdir(tmp_path)
+    old = f"{key.rpartition('.')[2]}: {loaded.fetch.path if key == 'fetch.path' else loaded.merge_labels.map}"
+    for path in (loaded.fetch.path, loaded.merge_labels.map):
+        Path(path).mkdir(parents=True)
+    text = (ROOT / "params.yaml").read_text().replace(old, f"{key.rpartition('.')[2]}: nothere")
+    (tmp_path / "params.yaml").write_text(text)
+    line = text.splitlines().index(f"  {key.rpartition('.')[2]}: nothere") + 1
+    with pytest.raises(UserError, match=rf"^params\.yaml, line {line}: {key} is 'nothere', which does not exist$"):
+        params.check_paths(params.load())
+
+
+def test_every_dependency_on_a_parameter_is_checked() -> None:
+    """Initial weights must be an output of another entry, which `Params` checks."""
+    templates = set(re.findall(r"- \$\{(.+)\}", (ROOT / "dvc.yaml").read_text()))
+    assert templates == {"fetch.path", "merge_labels.map", "item.weights"}
 
 
 def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it() -> None:

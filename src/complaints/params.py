@@ -123,3 +123,16 @@ def load() -> Params:
         UserError: as `parse` does.
     """
     return parse(config.read_yaml(PARAMS_FILE))
+
+
+def check_paths(params: Params) -> None:
+    """Check that the files that params.yaml names are there: DVC stops at a missing one without naming its key.
+
+    Raises:
+        UserError: for the first that is missing, naming its line.
+    """
+    named = {("fetch", "path"): params.fetch.path, ("merge_labels", "map"): params.merge_labels.map}
+    for key, path in named.items():
+        if not Path(path).exists():
+            line = config.line_of(PARAMS_FILE, key)
+            raise UserError(f"{PARAMS_FILE}, line {line}: {'.'.join(key)} is {str(path)!r}, which does not exist")

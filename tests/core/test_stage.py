@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def run_stage(body: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a stage script with this `main` and return the finished process."""
@@ -21,6 +23,27 @@ def test_a_user_error_becomes_one_line_and_status_1(tmp_path: Path) -> None:
     result = run_stage("def main():\n    raise UserError('a.csv, line 3: broken; correct it')", tmp_path)
     assert result.returncode == 1
     assert result.stderr == "error: probe: a.csv, line 3: broken; correct it\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("open('nothere/a.csv', 'w')", "nothere/a.csv: No such file or directory"),
+        ("open('.', 'w')", ".: Is a directory"),
+        ("open('/dev/full', 'wb', buffering=0).write(b'x')", "[Errno 28] No space left on device"),
+        ("raise KeyboardInterrupt", "interrupted"),
+    ],
+)
+def test_errors_of_the_system_and_interruptions_are_one_line(body: str, line: str, tmp_path: Path) -> None:
+    result = run_stage(f"def main():\n    {body}", tmp_path)
+    assert (result.returncode, result.stderr) == (1, f"error: probe: {line}\n")
+
+
+def test_an_error_in_the_code_keeps_its_traceback(tmp_path: Path) -> None:
+    result = run_stage("def main():\n    raise ValueError('a bug')", tmp_path)
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ValueError: a bug" in result.stderr
 
 
 def test_a_stage_does_not_run_twice_at_once(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_checkpoint_of_another_run_config_is_not_resumed(
     assert Path("scratch/finetune/net").is_dir()  # the checkpoints of the first run are kept
 
 
-@pytest.mark.parametrize("file", ["model", "optimizer", "state.json"])
+@pytest.mark.parametrize("file", ["model", "optimizer", "state.json", "best weights"])
 @pytest.mark.parametrize("how", ["cut", "flipped", "missing"])
 def test_newest_checkpoint_with_any_damage_is_skipped(
     workspace: Path,
@@ -89,10 +89,35 @@ def test_newest_checkpoint_with_any_damage_is_skipped(
     expected = digests()
     finetune_until(14, monkeypatch, settings)
     newest = newest_checkpoint()
-    damage(newest / file, how)
+    damage(max(newest.parent.glob("best-*")) if file == "best weights" else newest / file, how)
     run(settings)
     assert f"{newest.name} is damaged and skipped" in capsys.readouterr().err
     assert digests() == expected
+
+
+def test_best_weights_that_change_during_training_are_refused(tmp_path: Path, backbone: Backbone) -> None:
+    model = classifier.build(backbone, "linear", "mean", LABELS)
+    kept, progress = checkpoints.Checkpoints(tmp_path, "x" * 64), checkpoints.Progress(best_epoch=2)
+    kept.keep_best(model, progress)
+    damage(kept.folder / "best-00000002.safetensors", "flipped")
+    with pytest.raises(UserError, match=r"best-00000002\.safetensors has changed since it was written"):
+        kept.load_best(model, progress)
+
+
+def test_the_number_of_threads_is_recorded_and_training_never_resumes_under_another(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = model_params(backbone)
+    finetune_until(14, monkeypatch, settings)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        assert run(settings)["threads"] == threads + 1
+    finally:
+        torch.set_num_threads(threads)
+    assert "resumed" not in capsys.readouterr().err
+    assert run(settings)["threads"] == threads
+    assert "resumed after step 12 of 24" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -261,4 +286,4 @@ def test_temporary_files_of_a_killed_write_are_removed_by_the_next(
     else:
         raise AssertionError("the process was never killed while it wrote a checkpoint")
     finetune_until(5, monkeypatch, settings)
-    assert {path.name for path in CHECKPOINTS.glob("*/*")} == {"best.safetensors", "step-00000004"}
+    assert {path.name for path in CHECKPOINTS.glob("*/*")} == {"best-00000000.safetensors", "step-00000004"}

@@ -1,11 +1,15 @@
 """Atomic writes of files and folders, with bytes that depend on the content alone."""
 
+import contextlib
 import csv
+import fcntl
+import glob
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,44 +28,108 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _destination(path: str | Path) -> Path:
+    """Return the path to replace for an output: the target of a link, so that the link stays.
+
+    A link to a file without write permission is replaced itself: its target is an object of DVC's cache.
+
+    Raises:
+        UserError: if something other than a file or folder is there, such as a pipe or a device.
+    """
+    path = Path(path)
+    real = Path(os.path.realpath(path))
+    if real.exists() and not (real.is_file() or real.is_dir()):
+        raise UserError(f"{path} is neither a file nor a folder and is not replaced; remove it, or write elsewhere")
+    if path.is_symlink() and real.is_file() and not real.stat().st_mode & 0o222:
+        return path.parent.resolve() / path.name
+    return real
+
+
+def _sweep(target: Path) -> None:
+    """Remove the temporary files and folders that killed processes left beside `target`; living ones hold a lock."""
+    for left in target.parent.glob(f".{glob.escape(target.name[:50])}.*~"):
+        try:
+            descriptor = os.open(left, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+        except OSError:
+            continue  # a living process writes it, or the file system has no locks
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _temporary(target: Path, is_folder: bool) -> Iterator[tuple[Path, int]]:
+    """Yield an empty temporary file or folder beside `target`, locked, and the mode that the umask gives it.
+
+    .dvcignore and .gitignore leave out names that end in `~`: what a killed process leaves changes no hash.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
+    temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}~")
+    if is_folder:
+        temporary.mkdir()
+    else:
+        temporary.touch(exist_ok=False)
+    descriptor = os.open(temporary, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield temporary, stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True) if is_folder else temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
 @contextmanager
 def replacing_file(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path next to `path`; it replaces `path` on success and is removed on an exception."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
+    """Yield a temporary path beside `path`; it replaces `path` on success and is removed on an exception.
+
+    A new file has the mode that the umask gives it, a replaced one keeps its own. A link is written through.
+
+    Raises:
+        UserError: if `path` is a folder, a pipe or a device.
+    """
+    target = _destination(path)
+    if target.is_dir():
+        raise UserError(f"{path} is a folder; a file is to be written there: remove it, or name another file")
+    with _temporary(target, is_folder=False) as (temporary, mode):
         yield temporary
-        temporary.chmod(0o644)
+        exists = target.exists() and not target.is_symlink()
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode) if exists else mode)
         _fsync(temporary)
-        os.replace(temporary, path)
-        _fsync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        os.replace(temporary, target)
+        _fsync(target.parent)
 
 
 @contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty temporary folder next to `path`; it replaces `path` on success and is removed on an exception."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    """Yield an empty temporary folder beside `path`; it replaces `path` on success and is removed on an exception.
+
+    A new folder has the mode that the umask gives it, a replaced one keeps its own, and the files have the same without
+    the right to execute. A link is written through.
+
+    Raises:
+        UserError: if `path` is a pipe or a device.
+    """
+    target = _destination(path)
+    with _temporary(target, is_folder=True) as (temporary, mode):
         yield temporary
-        temporary.chmod(0o755)
+        if target.is_dir():
+            mode = stat.S_IMODE(target.stat().st_mode)
         for file in temporary.rglob("*"):
-            if file.is_file():
-                _fsync(file)
-        old = temporary.with_name(temporary.name + ".old")
-        if path.exists():
-            os.rename(path, old)
-        os.rename(temporary, path)
-        _fsync(path.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            file.chmod(mode if file.is_dir() else mode & 0o666)
+            _fsync(file)
+        temporary.chmod(mode)
+        old = temporary.with_name(f"{temporary.name}.old~")
+        if target.exists():
+            os.rename(target, old)
+        os.rename(temporary, target)
+        _fsync(target.parent)
+        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

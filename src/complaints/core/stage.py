@@ -1,4 +1,4 @@
-"""Frame of every stage script: a lock, one line per error, and outputs restored after a failure."""
+"""Frame of every stage script: a lock, a check of the inputs, one line per error, outputs restored after a failure."""
 
 import fcntl
 import os
@@ -10,21 +10,30 @@ from pathlib import Path
 from complaints.core.errors import UserError
 from complaints.core.orphans import die_with_dvc
 from complaints.core.paths import SCRATCH
+from complaints.core.stage_inputs import check_inputs
 
 
 def _restore_outputs(name: str) -> None:
-    """Restore the outputs that DVC removed before the failed stage ran; dvc.lock still lists them."""
+    """Restore the outputs that DVC removed before the failed stage ran, or that it had replaced already.
+
+    The run that dvc.lock describes left them in DVC's cache; with its run cache DVC keeps those in git there too.
+    """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    lost = []
     with Repo(os.environ["DVC_ROOT"]) as repo:
         for stage in repo.stage.collect(name):
             for out in stage.outs:
-                if out.hash_info and not out.exists:
-                    try:
-                        out.checkout(force=True)
-                    except (DvcException, OSError) as error:
-                        print(f"note: {out} could not be restored from DVC's cache: {error}", file=sys.stderr)
+                if not out.hash_info or (out.persist and not out.use_cache):
+                    continue  # never in the cache, and replaced last by its stage
+                out.use_cache = True
+                try:
+                    out.checkout(force=True)
+                except (DvcException, OSError):
+                    lost.append(str(out))
+    if lost:
+        print(f"note: DVC's cache does not have the last {', '.join(lost)}; they are not restored", file=sys.stderr)
 
 
 def is_first() -> bool:
@@ -48,16 +57,38 @@ def _lock(name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _restoring(name: str) -> Iterator[None]:
+    """Restore the outputs of the last good run if the stage fails in any way that it can notice."""
+    try:
+        yield
+    except BaseException:
+        if "DVC_STAGE" in os.environ and is_first():
+            _restore_outputs(name)
+        raise
+
+
+def _one_line(error: BaseException) -> str:
+    """Return the message for an error that the user can solve."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return str(UserError(f"{error.filename}: {error.strerror}"))
+    return str(error) or "interrupted"
+
+
 def run(main: Callable[[], None]) -> None:
-    """Run the `main` of a stage under its lock; on a UserError print one line and exit with status 1."""
+    """Run the `main` of a stage under its lock, after a check of what it reads.
+
+    On a UserError, an error of the operating system and Ctrl-C it prints one line and exits with status 1. Whatever
+    the error, the outputs of the last good run are restored.
+    """
     name = os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem
     name = name.rpartition(":")[2]
     try:
         die_with_dvc()
-        with _lock(name):
+        with _lock(name), _restoring(name):
+            if "DVC_STAGE" in os.environ and is_first():
+                check_inputs(name)
             main()
-    except UserError as error:
-        print(f"error: {name}: {error}", file=sys.stderr)
-        if "DVC_STAGE" in os.environ and is_first():
-            _restore_outputs(name)
+    except (UserError, OSError, KeyboardInterrupt) as error:
+        print(f"error: {name}: {_one_line(error)}", file=sys.stderr)
         sys.exit(1)

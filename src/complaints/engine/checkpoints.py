@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from complaints.core.errors import UserError
 from complaints.core.files import file_digest, hash_files, replacing_file, replacing_folder, write_json, writing
 
 STATE_FILE = "state.json"
@@ -96,7 +97,8 @@ class Checkpoints:
         """
         self.folder = root / run_id[:32]
         self.writes = writes
-        self.best_weights = self.folder / "best.safetensors"
+        self._best_sha256: str | None = None
+        """Digest of the best weights so far, None before there are any or on ranks that do not write."""
 
     def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> None:
         """Write a complete checkpoint, then remove all but the newest two.
@@ -114,6 +116,7 @@ class Checkpoints:
             state = {
                 "progress": asdict(progress),
                 "digests": {name: file_digest(folder / name) for name in ("model", "optimizer")},
+                "best": self._best_sha256,
                 "scaler": scaler.state_dict() if scaler is not None else {},
             }
             # The state is written last: a folder without it, or with other digests, is not a complete checkpoint.
@@ -129,7 +132,8 @@ class Checkpoints:
     def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> Progress | None:
         """Restore the newest complete checkpoint and return its progress, None without a checkpoint.
 
-        A damaged checkpoint is reported on standard error, and the one before it is restored.
+        A checkpoint that is damaged, or whose best weights are, is reported on standard error, and the one before it is
+        restored.
         """
         for folder in sorted(self.folder.glob("step-*"), reverse=True):
             try:
@@ -139,6 +143,9 @@ class Checkpoints:
                     file_digest(folder / name) != digest for name, digest in state["digests"].items()
                 ):
                     raise ValueError("its digests differ")
+                progress = Progress(**state["progress"])
+                if state["best"] and file_digest(self._best_weights(progress)) != state["best"]:
+                    raise ValueError("the digest of its best weights differs")
                 weights, moments = load_file(folder / "model"), load_file(folder / "optimizer")
             except (OSError, ValueError, KeyError, SafetensorError) as error:
                 print(f"note: checkpoint {folder.name} is damaged and skipped: {error}", file=sys.stderr)
@@ -147,19 +154,35 @@ class Checkpoints:
             _restore_optimizer(optimizer, moments)
             if scaler is not None:
                 scaler.load_state_dict(state["scaler"])
-            return Progress(**state["progress"])
+            self._best_sha256 = state["best"]
+            return progress
         return None
 
-    def keep_best(self, model: nn.Module) -> None:
-        """Save the current weights as the best so far."""
+    def _best_weights(self, progress: Progress) -> Path:
+        """Return the file of the best weights, one for each epoch: that of an earlier checkpoint stays."""
+        return self.folder / f"best-{progress.best_epoch:08d}.safetensors"
+
+    def keep_best(self, model: nn.Module, progress: Progress) -> None:
+        """Save the current weights as the best so far, those of `progress.best_epoch`."""
         if not self.writes:
             return
-        with writing("the best weights"), replacing_file(self.best_weights) as temporary:
+        path = self._best_weights(progress)
+        with writing("the best weights"), replacing_file(path) as temporary:
             _save(model, temporary)
+        self._best_sha256 = file_digest(path)
+        for old in sorted(self.folder.glob("best-*"))[:-KEPT]:
+            old.unlink()
 
-    def load_best(self, model: nn.Module) -> None:
-        """Restore the best weights."""
-        _restore(model, load_file(self.best_weights))
+    def load_best(self, model: nn.Module, progress: Progress) -> None:
+        """Restore the best weights.
+
+        Raises:
+            UserError: if their file has changed since it was written.
+        """
+        path = self._best_weights(progress)
+        if self._best_sha256 is not None and file_digest(path) != self._best_sha256:
+            raise UserError(f"{path} has changed since it was written; run this again, which trains again")
+        _restore(model, load_file(path))
 
     def discard(self) -> None:
         """Remove the checkpoints of this run; call this after the outputs are complete."""

@@ -1,6 +1,7 @@
 """The training loop of fine-tuning and pretraining: forward, loss, backward, step, validation, checkpoint."""
 
 import math
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -183,7 +184,7 @@ def _close_epoch(run: Training, progress: Progress) -> None:
     counts = progress.epoch > 0 or run.settings.initial_counts
     if counts and scores["score"] > progress.best_score:
         progress.best_score, progress.best_epoch = scores["score"], progress.epoch
-        run.checkpoints.keep_best(run.model)
+        run.checkpoints.keep_best(run.model, progress)
 
 
 def _is_finished(settings: LoopSettings, progress: Progress) -> bool:
@@ -214,6 +215,8 @@ def train(
     accelerator, checkpoints, settings = run.accelerator, run.checkpoints, run.settings
     progress = checkpoints.resume(run.model, run.optimizer, accelerator.scaler)
     resumed = progress is not None
+    if progress is not None and accelerator.is_main_process:
+        print(f"resumed after step {progress.step} of {run.steps} ({checkpoints.folder})", file=sys.stderr)
     if not resumed and initialise is not None:
         initialise()
     # The other ranks receive the weights of rank 0 here.
@@ -234,6 +237,6 @@ def train(
     bar.close()
     accelerator.wait_for_everyone()
     if progress.best_score >= 0:
-        checkpoints.load_best(run.model)
+        checkpoints.load_best(run.model, progress)
     run.model.eval()
     return progress

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 
 from complaints.backbones.pretrained import initial_weights
@@ -83,6 +84,7 @@ def run_config(
         "device": describe_device(device_name()),
         "precision": setup.precision,
         "processes": setup.accelerator.num_processes,
+        "threads": torch.get_num_threads(),
         "versions": {package: version(package) for package in packages},
         "code": code_digest(code),
     }

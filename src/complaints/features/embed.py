@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from transformers import AutoModel
 
 from complaints.backbones.pretrained import resolve_pooling
@@ -26,7 +27,7 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
     """Write the pooled states of an entry's encoder with its initial weights, float32 [rows, width], by split.
 
     The linear probe needs the training split only; training the head alone needs the held-out splits too.
-    FEATURES_FILE records pooling, precision, rows and width.
+    FEATURES_FILE records pooling, precision, rows, threads and width.
 
     Args:
         params: The model's entry.
@@ -50,7 +51,13 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
             features = infer(setup.accelerator, model.features, examples, pad_id, f"features of {split}")
             np.save(folder / f"{split}.npy", features)
             rows[split] = len(features)
-        record = {"pooling": pooling, "precision": setup.precision, "rows": rows, "width": encoder.config.hidden_size}
+        record = {
+            "pooling": pooling,
+            "precision": setup.precision,
+            "rows": rows,
+            "threads": torch.get_num_threads(),
+            "width": encoder.config.hidden_size,
+        }
         write_json(folder / FEATURES_FILE, record)
 
 

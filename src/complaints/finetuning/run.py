@@ -36,7 +36,19 @@ from complaints.scoring.predictions import write_predictions
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
 CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring")
 """Packages whose code decides the result of a training."""
-RECORDED = ("backbone_sha256", "weights_sha256", "pooling", "device", "precision", "packed", "processes", "versions")
+RECORDED = (
+    "backbone_sha256",
+    "weights_sha256",
+    "data",
+    "pooling",
+    "device",
+    "precision",
+    "packed",
+    "processes",
+    "threads",
+    "versions",
+)
+"""Keys of the run config that training.json repeats."""
 
 STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "gradient_norm")
 EPOCH_COLUMNS = ("epoch", "step", "train_loss", "validation_loss", "validation_accuracy", "validation_macro_f1")

@@ -28,7 +28,7 @@ CHECKPOINT_STEPS = 200
 CODE = ("backbones", "core", "engine", "modeling", "pretraining")
 """Packages whose code decides the result of a training."""
 VERSIONED = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
-RECORDED = ("backbone_sha256", "device", "precision", "processes", "versions")
+RECORDED = ("backbone_sha256", "data", "device", "precision", "processes", "threads", "versions")
 
 
 def make_training(
