@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.broken_locks import BROKEN, MD5, write_broken
+from support.paths import ROOT
 
 from complaints.core.dvc_lock import check_lock, folder_md5, hash_path, read_lock
 from complaints.core.errors import UserError
@@ -60,6 +62,16 @@ def test_a_linked_folder_is_refused_since_dvc_does_not_hash_its_files(tmp_path: 
     assert hash_path(tmp_path, "linked") == hash_path(tmp_path, "elsewhere")
 
 
+@pytest.mark.parametrize("name", ["scratch/x.py", "mlartifacts/x.py", ".venv/x.py", ".ipynb_checkpoints/x.ipynb"])
+def test_a_working_folder_inside_code_is_hashed(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".dvcignore").write_text((ROOT / ".dvcignore").read_text())
+    (tmp_path / "src").mkdir()
+    before = hash_path(tmp_path, "src")
+    (tmp_path / "src" / name).parent.mkdir()
+    (tmp_path / "src" / name).write_text("")
+    assert hash_path(tmp_path, "src") != before
+
+
 @pytest.mark.parametrize("folder", ["", "out/"])
 @pytest.mark.parametrize("kind", ["dangling link", "pipe"])
 def test_what_is_not_a_file_is_named_and_never_opened(tmp_path: Path, folder: str, kind: str) -> None:
@@ -79,58 +91,10 @@ def test_a_folder_outside_the_project_is_hashed_without_its_rules(tmp_path: Path
     assert hash_path(tmp_path / "project", str(tmp_path / "data")) == expected
 
 
-MD5 = "0123456789abcdef" * 2
-GIT = "run `git checkout dvc.lock`, or `rm dvc.lock`"
-OURS = "run `git checkout --ours dvc.lock reports/*.json data/raw/source.json` and `dvc repro`"
-
-
-def with_stage(text: str) -> str:
-    return f"schema: '2.0'\nstages: {{s: {text}}}\n"
-
-
-BROKEN: dict[str, tuple[str | bytes, str, str]] = {
-    "empty": ("", "is empty", GIT),
-    "blank": ("  \n", "is empty", GIT),
-    "cut off in a key": ("schema: '2.0'\nsta", "could not find|expected", GIT),
-    "cut off in a hash": (with_stage("{cmd: x, deps: [{path: p, hash: md5, md5: 43eb}]}"), "md5 is '43eb'", GIT),
-    "cut off in a hash of digits": (with_stage("{cmd: x, outs: [{path: p, hash: md5, md5: 43}]}"), "md5 is 43", GIT),
-    "cut off after a path": (with_stage("{cmd: x, deps: [{path: p}]}"), r"line 2: stages.s.deps\[0\] lacks hash", GIT),
-    "cut off after a command": (with_stage("{cmd: }"), "stages.s.cmd", GIT),
-    "NUL bytes": ("schema: '2.0'\n" + "\0" * 99, "dvc.lock", GIT),
-    "not UTF-8": (b"schema: '2.0'\nstages: \xe9\n", "dvc.lock", GIT),
-    "another schema": ("schema: '3.0'\nstages: {}\n", "schema is '3.0', not '2.0'", GIT),
-    "schema 1": ("prep: 1\n", "schema is None", GIT),
-    "a list": ("- 1\n", "schema is None", GIT),
-    "a text": ("text\n", "schema is None", GIT),
-    "stages are a list": ("schema: '2.0'\nstages: []\n", "stages", GIT),
-    "stages are null": ("schema: '2.0'\nstages:\n", "stages", GIT),
-    "a stage is null": (with_stage("null"), "stages.s", GIT),
-    "no command": (with_stage("{deps: []}"), "stages.s lacks cmd", GIT),
-    "a command of another type": (with_stage("{cmd: 1}"), "stages.s.cmd", GIT),
-    "dependencies are a mapping": (with_stage("{cmd: x, deps: {a: b}}"), "stages.s.deps", GIT),
-    "dependencies are texts": (with_stage("{cmd: x, deps: [a]}"), r"stages.s.deps\[0\]", GIT),
-    "a path is a number": (with_stage(f"{{cmd: x, deps: [{{path: 1, hash: md5, md5: {MD5}}}]}}"), "path is 1", GIT),
-    "a path is empty": (with_stage(f"{{cmd: x, deps: [{{path: '', hash: md5, md5: {MD5}}}]}}"), "path is empty", GIT),
-    "hashes of DVC 2": (with_stage(f"{{cmd: x, deps: [{{path: p, md5: {MD5}}}]}}"), "lacks hash", GIT),
-    "parameters are a list": (with_stage("{cmd: x, params: [1]}"), "stages.s.params", GIT),
-    "parameters of a file are a list": (with_stage("{cmd: x, params: {params.yaml: [1]}}"), "stages.s.params", GIT),
-    "a stage twice": ("schema: '2.0'\nstages:\n  s: {cmd: x}\n  s: {cmd: y}\n", "line 4", GIT),
-    "a key twice": (with_stage("{cmd: x, cmd: y}"), "line 2", GIT),
-    "a path twice": (
-        with_stage(f"{{cmd: x, outs: [{{path: p, hash: md5, md5: {MD5}}}, {{path: p/, hash: md5, md5: {MD5}}}]}}"),
-        r"stages.s.outs\[1\] lists p for the second time",
-        GIT,
-    ),
-    "conflict markers": (
-        "schema: '2.0'\nstages:\n<<<<<<< HEAD\n  s: {cmd: x}\n=======\n  s: {cmd: y}\n>>>>>>> other\n", "dvc.lock", OURS
-    ),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("damage", BROKEN)
 def test_an_unreadable_lock_is_one_line_with_the_way_out(tmp_path: Path, damage: str) -> None:
-    content, message, way_out = BROKEN[damage]
-    (tmp_path / "dvc.lock").write_bytes(content if isinstance(content, bytes) else content.encode())
+    _, message, way_out = BROKEN[damage]
+    write_broken(tmp_path / "dvc.lock", damage)
     for read in (read_lock, check_lock):
         with pytest.raises(UserError, match=message) as error:
             read(tmp_path / "dvc.lock")

@@ -1,4 +1,4 @@
-"""States in which every output is as its stage made it, reached by DVC's own commands: verification finds no problem."""
+"""States that DVC reaches by its own commands, every output as its stage made it: verification finds no problem."""
 
 import shutil
 import subprocess

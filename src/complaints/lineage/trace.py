@@ -15,6 +15,8 @@ from complaints.lineage.chain import MANIFEST, Chain, chain_of, trained_on
 from complaints.lineage.lock import flatten, stage_inputs_hash, without_removed_entries
 
 WIDTH = 96
+RECORD = ("dvc.lock", "dvc.yaml", "params.yaml", ".dvcignore")
+"""Files that verification believes: whoever can write all of them, and the outputs, can make them agree."""
 
 
 def as_dict(chain: Chain, root: Path) -> dict[str, Any]:
@@ -111,15 +113,15 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def _commit_note(root: Path) -> str:
-    """Return a sentence on the commit of the files that verification believes; who can write them can rewrite them."""
-    record = ("dvc.lock", "dvc.yaml", "params.yaml")
+    """Return a sentence on the git commit of the record, which alone tells whether somebody rewrote it consistently."""
     commit = _git(root, "rev-parse", "--short=12", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--", *record)
-    if commit is None or changed is None:
-        return f"note: {', '.join(record)} are in no git commit, so nothing vouches for the record itself"
-    if changed:
-        files = ", ".join(line.split()[-1] for line in changed.splitlines())
-        return f"note: {files} not as in git commit {commit}, so nothing vouches for the record itself"
+    status = _git(root, "status", "--porcelain", "--", *RECORD)
+    if commit is None or status is None:
+        return f"note: {', '.join(RECORD)} are in no git commit, so nothing vouches for the record itself"
+    if changed := [line.split()[-1] for line in status.splitlines()]:
+        verb = "differs" if len(changed) == 1 else "differ"
+        files = ", ".join(changed)
+        return f"note: {files} {verb} from git commit {commit}, so nothing vouches for the record itself"
     return f"The record is that of git commit {commit}."
 
 
