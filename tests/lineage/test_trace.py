@@ -111,6 +111,9 @@ def test_a_verified_chain_ends_with_the_commit_that_vouches_for_the_record(
     assert re.fullmatch(r"The record is that of git commit [0-9a-f]{12}\.", last_line())
     (mini / "params.yaml").write_text((mini / "params.yaml").read_text() + "# more\n")
     assert last_line().startswith("note: params.yaml differs from git commit ")
+    git(mini, "rm", "-q", "--cached", "dvc.lock")
+    git(mini, "commit", "-qam", "without the lock")
+    assert last_line().startswith("note: dvc.lock differs from git commit ")
 
 
 def test_a_project_without_git_has_a_note(mini: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,9 +156,13 @@ class _LockFile(_Section):
     stages: dict[str, _LockedStage] = Field(default_factory=dict)
 
 
+def _has_conflicts(path: Path) -> bool:
+    return b"\n<<<<<<< " in b"\n" + path.read_bytes()
+
+
 def _way_out(path: Path) -> str:
     """Return what to do about an unreadable lock; DVC itself stops at most of them, so `dvc repro` alone fails."""
-    if b"\n<<<<<<< " in b"\n" + path.read_bytes():
+    if _has_conflicts(path):
         return (
             f"resolve params.yaml if it has conflicts too, then run `git checkout --ours {path.name} {REPORTS}/*.json "
             f"{MANIFEST}` and `dvc repro`"
@@ -177,6 +181,8 @@ def read_lock(path: Path) -> dict[str, Stage]:
     if not path.is_file():
         raise UserError(f"{path} is missing, and with it the record of what made the outputs; run `dvc repro`")
     try:
+        if _has_conflicts(path):
+            raise UserError(f"{path} has the conflict markers of an unfinished git merge")
         lock = read_yaml(path)
         if lock is None:
             raise UserError(f"{path} is empty: DVC was stopped while it wrote the file")

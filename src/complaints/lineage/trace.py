@@ -115,13 +115,14 @@ def _git(root: Path, *arguments: str) -> str | None:
 def _commit_note(root: Path) -> str:
     """Return a sentence on the git commit of the record, which alone tells whether somebody rewrote it consistently."""
     commit = _git(root, "rev-parse", "--short=12", "HEAD")
-    status = _git(root, "status", "--porcelain", "--", *RECORD)
-    if commit is None or status is None:
+    committed = _git(root, "ls-tree", "--name-only", "HEAD", "--", *RECORD)
+    changed = _git(root, "diff", "--name-only", "--relative", "HEAD", "--", *RECORD)
+    if commit is None or committed is None or changed is None:
         return f"note: {', '.join(RECORD)} are in no git commit, so nothing vouches for the record itself"
-    if changed := [line.split()[-1] for line in status.splitlines()]:
-        verb = "differs" if len(changed) == 1 else "differ"
-        files = ", ".join(changed)
-        return f"note: {files} {verb} from git commit {commit}, so nothing vouches for the record itself"
+    new = [file for file in RECORD if (root / file).exists() and file not in committed.split()]
+    if differing := [*changed.split(), *new]:
+        verb = "differs" if len(differing) == 1 else "differ"
+        return f"note: {', '.join(differing)} {verb} from git commit {commit}, so nothing vouches for the record itself"
     return f"The record is that of git commit {commit}."
 
 
