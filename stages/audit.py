@@ -2,7 +2,7 @@
 
 Reads data/raw/complaints.parquet, data/raw/source.json and the label map.
 Writes reports/audit/: index.html (one page), audit.json (its numbers) and, as CSV, label_counts, label_years,
-similar_labels, renames, map_defects, word_counts, cluster_sizes and findings (row ids).
+similar_labels, renames, map_defects (with a label map), word_counts, cluster_sizes and findings (row ids).
 """
 
 from complaints.audit import map_defects, renames
@@ -31,11 +31,14 @@ def main() -> None:
     for batch in parquet_batches(paths.COMPLAINTS, ["text", "label", "date", "product"]):
         collector.add(batch)
     evidence = collector.evidence()
-    merges = load_map(config.load("merge_labels", MergeLabelsParams).map).merges
-    candidates = renames.candidates(evidence, merges, p.rename_candidates)
-    defects = map_defects.defects(merges, evidence)
+    label_map = load_map(config.load("merge_labels", MergeLabelsParams).map)
+    has_map = not label_map.is_empty
+    candidates = renames.candidates(evidence, label_map.merges, p.rename_candidates)
+    defects = map_defects.defects(label_map.merges, evidence) if has_map else None
 
-    html = render(measured, manifest, p, [renames.section(candidates), map_defects.section(defects)])
+    sections = [renames.section(candidates, has_map)]
+    sections += [map_defects.section(defects)] if defects is not None else []
+    html = render(measured, manifest, p, sections, has_map)
     with replacing_folder(paths.AUDIT) as folder:
         write_text(folder / PAGE_FILE, html)
         write_tables(folder, measured, candidates, defects)

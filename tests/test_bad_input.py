@@ -43,6 +43,7 @@ MORE_COLUMNS: dict[str, dict[str, str]] = {
     "a string that is not a date": {"date": "date"},
     "a day that no month has": {"date": "date"},
     "a blank date": {"date": "date"},
+    "a split called val, valid, dev or eval, in any case": {"split": "split"},
     "an unknown split": {"split": "split"},
 }
 ROWS: dict[str, list[Row]] = {
@@ -54,10 +55,18 @@ ROWS: dict[str, list[Row]] = {
     "a label with a no-break or zero-width space": [
         (str(number), "one", label) for number, label in enumerate(["Fees", "Late fees", "Fees", "Fees", None])
     ],
+    "a split called val, valid, dev or eval, in any case": [(str(number), "one", "Fees") for number in range(5)],
+    "integers as labels": [("1", "one", "1"), ("2", "two", "-20"), ("3", "three", None)],
+    "booleans as labels": [("1", "one", "true"), ("2", "two", "false")],
 }
 """Rows of the output, where they are not GOOD."""
 
-NOT_READ = {*MORE_COLUMNS, "a missing column", "an unreadable file"}
+SPLITS = {"a split called val, valid, dev or eval, in any case": {"validation", "train"}}
+
+NOT_READ = {
+    *MORE_COLUMNS,
+    *("a missing column", "a fraction as label", "Parquet with fractions as labels", "an unreadable file"),
+}
 """Refused by fetch because of a column that predict does not read, or refused only for users other than root."""
 
 LARGE = {name for name in INPUTS if name.endswith(("compression ratio", "it declares", "a megabyte"))}
@@ -131,6 +140,7 @@ def test_a_kept_input_is_complete_and_counted(tmp_path: Path, out: Path, name: s
         assert json.loads((out / "source.json").read_text(encoding="utf-8")) == manifest
         rows = pq.read_table(out / "complaints.parquet").to_pylist()
         assert [(row["row_id"], row["text"], row["label"]) for row in rows] == wanted
+        assert {row["source_split"] for row in rows} == SPLITS.get(name, {None})
         assert (manifest["rows_read"], manifest["rows_kept"], manifest["left_out"]) == (len(wanted), len(wanted), {})
         assert manifest["labels_evened"] == LABELS_EVENED.get(name, 0)
         assert manifest["files"][0]["sha256"] == file_digest(path)

@@ -100,3 +100,21 @@ def test_entry_whose_weights_another_entry_needs_is_not_removed() -> None:
         entries.remove("minilm")
     with pytest.raises(UserError, match="its models are minilm, head"):
         entries.remove("bert")
+
+
+def test_line_ends_of_the_file_stay() -> None:
+    before = Path("params.yaml").read_bytes().replace(b"\n", b"\r\n")
+    Path("params.yaml").write_bytes(before)
+    entries.add("second", "minilm", ["finetune.epochs=3"])
+    added = Path("params.yaml").read_bytes()
+    assert added.count(b"\n") == added.count(b"\r\n") > before.count(b"\n")
+    entries.remove("second")
+    assert Path("params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("value", ["&a [*a]", "[" * 1200, "2021-01-01", "9" * 5000, "{", "? [a]"])
+def test_a_value_that_no_file_may_have_is_refused_on_the_command_line_too(value: str) -> None:
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"is not a YAML value|models\.a\.seed is"):
+        entries.add("a", "minilm", [f"seed={value}"])
+    assert Path("params.yaml").read_bytes() == before

@@ -10,7 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"entries", "predict", "profiles"},
+    {"console", "entries", "own_data", "predicting", "profiles"},
     {"params_document"},
     {"params"},
     {"finetuning"},

@@ -10,10 +10,13 @@ from dvc.utils.hydra import apply_overrides
 from support.paths import ROOT
 
 from complaints import params
+from complaints.backbones.params import TokenizerParams
 from complaints.core import config
 from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
+from complaints.features.params import EmbedParams
 from complaints.finetuning.params import ModelParams
+from complaints.pretraining.params import PretrainParams
 
 
 @pytest.fixture
@@ -195,6 +198,41 @@ def test_missing_file_and_unknown_model_are_one_line(tmp_path: Path, monkeypatch
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     with pytest.raises(UserError, match=r"models\.bert is missing; there are minilm"):
         config.load_entry("bert", ModelParams)
+
+
+ENTRY_OF_STAGE: dict[str, type[config.Section]] = {
+    "tokenize": TokenizerParams,
+    "pretrain": PretrainParams,
+    "embed": EmbedParams,
+    "finetune": ModelParams,
+}
+
+TYPOS = {
+    "pretrain": ["pretrain.epoch"],
+    "finetune": [
+        "head.pool",
+        "finetune.epoch",
+        "finetune.lora.ranks",
+        "finetune.optimizer.learning_rat",
+        "finetune.loss.taus",
+    ],
+}
+"""Keys in the groups that belong to a stage alone; the other stages do not depend on them."""
+
+
+@pytest.mark.parametrize("typo", [typo for typos in TYPOS.values() for typo in typos])
+@pytest.mark.parametrize("stage", ENTRY_OF_STAGE)
+def test_a_stage_refuses_a_misspelt_key_in_its_own_groups_and_ignores_one_elsewhere(
+    stage: str, typo: str, tree: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tree, f"models.minilm.{typo}", 1)
+    Path("params.yaml").write_text(json.dumps(tree))
+    if typo in TYPOS.get(stage, ()):
+        with pytest.raises(UserError, match=f"unknown key models.minilm.{typo}; did you mean"):
+            config.load_entry("minilm", ENTRY_OF_STAGE[stage])
+    else:
+        config.load_entry("minilm", ENTRY_OF_STAGE[stage])
 
 
 class TestForm:

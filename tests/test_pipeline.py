@@ -7,10 +7,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.files import flip_byte
 from support.project import Project, copy_project
+
+from complaints.predicting.choice import SCOREBOARD, scored_tau
+from complaints.scoring.class_prior import log_prior
+from complaints.scoring.logit_adjustment import adjust
+from complaints.scoring.predictions import read_predictions
 
 pytestmark = pytest.mark.slow
 
@@ -222,6 +228,31 @@ print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
         result = project.complaints("trace", "models/minilm", "--verify", check=False)
         assert result.returncode == 1
         assert "data/splits/train.parquet" in result.stdout
+
+    @pytest.mark.parametrize("model", ["minilm", "tfidf"])
+    @pytest.mark.parametrize("adjusted", [False, True])
+    def test_predict_labels_the_test_split_as_evaluate_did(
+        self, built: Project, model: str, adjusted: bool, tmp_path: Path
+    ) -> None:
+        """In half precision the batches decide the rounding of logits, so labels of nearly equal logits may differ."""
+        row = f"{model}-adjusted" if adjusted else model
+        files = "--input", "data/splits/test.parquet", "--output", str(tmp_path / "labelled.parquet")
+        built.complaints("predict", "--model", row, *files, "--text-column", "text", "--id-column", "row_id")
+        table = pq.read_table(tmp_path / "labelled.parquet")
+        labels = json.loads((built.root / "data/interim/labels.json").read_text())
+        predicted = np.array([labels.index(label) for label in table["label"].to_pylist()])
+
+        row_ids, logits = read_predictions(built.root / f"predictions/{model}.parquet")["test"]
+        if adjusted:
+            train = pq.read_table(built.root / "data/splits/train.parquet")["label_id"].to_numpy()
+            logits = adjust(logits, log_prior(train, len(labels)), scored_tau(built.root / SCOREBOARD, row))
+        assert table["row_id"].to_pylist() == row_ids
+        behind = logits.max(axis=1) - logits[np.arange(len(logits)), predicted]
+        assert behind.max() <= (0.1 if model == "minilm" else 0)
+        assert (behind == 0).mean() > 0.95
+        true = pq.read_table(built.root / "data/splits/test.parquet")["label_id"].to_numpy()
+        scored = json.loads((built.root / "reports/metrics.json").read_text())[row]["test"]
+        assert abs((true == predicted).mean() - scored["accuracy"]) <= (behind > 0).mean() + 1e-6
 
     def test_predict_labels_a_text_and_a_file(self, built: Project, tmp_path: Path) -> None:
         text = "They reported an account that is not mine and will not take it off my credit file."

@@ -100,3 +100,38 @@ def test_flags_have_the_syntax_of_dvc() -> None:
     assert flags[:2] == ["-S", f"fetch.sample.rows={profiles.read('tiny')['fetch.sample.rows']}"]
     flags = profiles.as_flags("canonical")
     assert any(flag.startswith("+models.modernbert={backbone:") for flag in flags)
+
+
+def test_line_ends_of_the_file_stay() -> None:
+    before = Path("params.yaml").read_bytes().replace(b"\n", b"\r\n")
+    Path("params.yaml").write_bytes(before)
+    for name in ("tiny", "canonical", "sample"):
+        profiles.apply(name)
+        after = Path("params.yaml").read_bytes()
+        assert after.count(b"\n") == after.count(b"\r\n")
+    assert after == before
+
+
+BAD_PROFILES = {
+    "aliases that multiply": "a: &a {x: 1}\n" + "b: &b [" + "*a, " * 20_000 + "1]\n",
+    "conflict markers": "<<<<<<< HEAD\n",
+    "a bracket that is not closed": "[",
+    "no models": "models:\n",
+    "a list of models": "models: [a]\n",
+    "an entry like a list": "models: {x: {like: [minilm]}}\n",
+    "an entry like itself": "models: {x: {like: x}}\n",
+    "numbers as names": "models: {1: {like: minilm}}\n",
+    "a section that is one value": "split: 3\n",
+    "a section within a value": "split: {seed: {a: 1}}\n",
+    "a value in place of all entries": "models: 3\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD_PROFILES)
+def test_a_broken_profile_is_one_line_and_changes_nothing(name: str) -> None:
+    before = Path("params.yaml").read_text()
+    Path("profiles/bad.yaml").write_text(BAD_PROFILES[name])
+    for act in (profiles.apply, profiles.as_flags):
+        with pytest.raises(UserError):
+            act("bad")
+    assert Path("params.yaml").read_text() == before

@@ -1,44 +1,45 @@
-"""Command line `complaints`: predict, trace, track, profile, check, model, show and ui."""
+"""Command line `complaints`: init, predict, trace, track, profile, check, model, show and ui."""
 
 import argparse
-import json
+import importlib.util
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from complaints import console
 from complaints.core import paths
 from complaints.core.errors import UserError
 
+Commands = Any
+"""The action of argparse that adds subcommands."""
+
+INIT_COLUMNS = {
+    "text": "the texts",
+    "label": "the labels",
+    "id": "unique ids",
+    "date": "dates",
+    "product": "products, for the hierarchy of classes",
+    "split": "the source's own split",
+}
+"""Roles of the columns of a user's file -> words for the help of `init`."""
+
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from complaints.predict import Predictor, predict_file
+    from complaints.core import config
+    from complaints.predicting import command
+    from complaints.sources.params import FetchParams
 
-    if (arguments.text is None) == (arguments.input is None):
-        raise UserError("predict: give either a text or --input FILE")
-    if arguments.input and not arguments.output:
-        raise UserError("predict: --input needs --output FILE (.csv, .parquet or .jsonl)")
-    predictor = Predictor(arguments.model)
-    if arguments.text is not None:
-        row = predictor.predict([arguments.text])[0]
-        if arguments.json:
-            print(json.dumps(row, ensure_ascii=False))
-        else:
-            for suffix in ("", "_2", "_3"):
-                if f"label{suffix}" in row:
-                    print(f"{row[f'probability{suffix}']:6.1%}  {row[f'label{suffix}']}")
-        return 0
-    columns = {"text": arguments.text_column, "id": arguments.id_column}
-    rows = predict_file(predictor, arguments.input, arguments.output, columns, arguments.encoding)
-    print(f"{rows} rows labelled in {arguments.output}")
-    return 0
+    if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
+        arguments.text_column = config.load("fetch", FetchParams).file.columns.text
+    return command.run(arguments)
 
 
 def _trace(arguments: argparse.Namespace) -> int:
     from complaints.lineage.trace import main_trace
 
-    return main_trace(arguments.path, verify=arguments.verify, as_json=arguments.json, root=Path("."))
+    return main_trace(str(arguments.path), verify=arguments.verify, as_json=arguments.json, root=Path("."))
 
 
 def _track(arguments: argparse.Namespace) -> int:
@@ -75,6 +76,18 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _init(arguments: argparse.Namespace) -> int:
+    from complaints.own_data.form import FormOptions
+    from complaints.own_data.init import Options, init
+
+    columns = {role: vars(arguments)[role] for role in INIT_COLUMNS if vars(arguments)[role] is not None}
+    form = FormOptions(arguments.format, arguments.encoding, arguments.delimiter, arguments.quotes)
+    options = Options(arguments.file, form, columns, frozenset(arguments.without))
+    for line in init(options, arguments.dry_run):
+        print(line)
+    return 0
+
+
 def _model_add(arguments: argparse.Namespace) -> int:
     from complaints import entries
 
@@ -94,7 +107,7 @@ def _model_remove(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     if not paths.SCOREBOARD.is_file():
         raise UserError(f"{paths.SCOREBOARD} is missing; run `dvc repro` to make it")
-    print(paths.SCOREBOARD.read_text(encoding="utf-8"))
+    print(paths.SCOREBOARD.read_text(encoding="utf-8", errors="replace"))
     print("Where to look next:")
     print(f"  {paths.EVALUATION / 'index.html'!s:<30}  per-class scores, confusions, learning curves")
     print(f"  {paths.AUDIT / 'index.html'!s:<30}  the audit of the data")
@@ -107,48 +120,100 @@ def _show(arguments: argparse.Namespace) -> int:
 def _ui(arguments: argparse.Namespace) -> int:
     from complaints.tracking.store import store_of
 
+    if importlib.util.find_spec("mlflow") is None:
+        raise UserError("mlflow is not installed; run `pip install -r requirements.txt -c constraints.txt`")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_of(Path(".")).uri]
-    command += ["--port", str(arguments.port)]
-    return subprocess.call(command)
+    # The page needs none of MLflow's workers for jobs: eight processes that outlive a signal by seconds.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    # MLflow takes the place of this process, so that signals reach it: it ends its servers itself.
+    os.execv(sys.executable, [*command, "--port", str(arguments.port)])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="complaints", description="Commands of the pipeline besides dvc repro.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def _model_argument(argument: str) -> Any:
+    from complaints.predicting.choice import ModelArgument
 
+    return ModelArgument(argument, console.user_path(argument))
+
+
+def _add_predict(commands: Commands) -> None:
     predict = commands.add_parser("predict", help="predict the label of a text or of every row of a file")
     predict.add_argument("text", nargs="?", help="complaint to label")
     predict.add_argument(
-        "--model", type=Path, default=paths.MODELS / "minilm", help="checkpoint (default: %(default)s)"
+        "--model",
+        type=_model_argument,
+        help="row of the scoreboard, such as minilm, minilm-adjusted or tfidf, or a checkpoint's folder (default: the "
+        "first entry of `models:` in params.yaml)",
     )
-    predict.add_argument("--input", type=Path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip")
-    predict.add_argument("--output", type=Path, help="file to write: .csv, .parquet or .jsonl")
-    predict.add_argument("--text-column", default="complaint_text", help="column of the texts (default: %(default)s)")
+    predict.add_argument(
+        "--input", type=console.user_path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip"
+    )
+    predict.add_argument("--output", type=console.user_path, help="file to write: .csv, .parquet or .jsonl")
+    predict.add_argument(
+        "--text-column", help="column of the texts (default: fetch.file.columns.text in params.yaml, or complaint_text)"
+    )
     predict.add_argument("--id-column", help="column to copy to row_id (default: the number of the row)")
     predict.add_argument(
-        "--encoding", default="utf-8", help="encoding of a CSV or JSON-lines file (default: %(default)s)"
+        "--keep",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column of the input to copy to the output; once for each column, in the order of the output",
     )
-    predict.add_argument("--json", action="store_true", help="print the prediction for a text as JSON")
-    predict.set_defaults(run=_predict)
+    predict.add_argument("--encoding", help="encoding of a CSV or JSON-lines file (default: utf-8)")
+    predict.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        default="auto",
+        help="precision of a checkpoint's computation (default: half precision if it was scored so and this machine is "
+        "fast in it, else fp32)",
+    )
+    predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
+    predict.set_defaults(run=_predict, anywhere=True)
 
+
+def _add_trace(commands: Commands) -> None:
     trace = commands.add_parser("trace", help="show the data, code and parameters that made an output")
-    trace.add_argument("path", help="output of the pipeline, such as models/minilm")
+    trace.add_argument("path", type=console.user_path, help="output of the pipeline, such as models/minilm")
     trace.add_argument("--verify", action="store_true", help="recompute every hash; exit with status 1 if one differs")
     trace.add_argument("--json", action="store_true", help="print JSON")
     trace.set_defaults(run=_trace)
 
+
+def _add_track(commands: Commands) -> None:
     track = commands.add_parser("track", help="log the stages of dvc.lock that have no run in MLflow")
     track.set_defaults(run=_track)
 
+
+def _add_profile(commands: Commands) -> None:
     profile = commands.add_parser("profile", help="write the values of profiles/NAME.yaml to params.yaml")
     profile.add_argument("name", help="name of a file in profiles/, without .yaml")
     profile.add_argument("--flags", action="store_true", help="print the values as arguments of `dvc exp run` instead")
     profile.set_defaults(run=_profile)
 
+
+def _add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="check params.yaml as a whole")
     check.add_argument("--write-schema", action="store_true", help="write the JSON schema for editors first")
     check.set_defaults(run=_check)
 
+
+def _add_init(commands: Commands) -> None:
+    init = commands.add_parser("init", help="look at a file of yours and write the parameters for it to params.yaml")
+    # Made absolute: `init` stores it relative within the project, absolute outside.
+    init.add_argument("file", type=lambda text: Path(text).absolute(), help="CSV, TSV, Parquet or JSON-lines file")
+    for role, words in INIT_COLUMNS.items():
+        init.add_argument(f"--{role}", metavar="COLUMN", help=f"column of {words}")
+    roles = list(INIT_COLUMNS)[2:]
+    init.add_argument("--without", action="append", default=[], choices=roles, help="role that no column has")
+    init.add_argument("--format", choices=("csv", "parquet", "jsonl"), help="format, if the name does not tell it")
+    init.add_argument("--encoding", help="encoding of a CSV or JSON-lines file, such as cp1252")
+    init.add_argument("--delimiter", choices=("comma", "tab", "semicolon", "pipe"), help="separator of a CSV file")
+    init.add_argument("--quotes", action=argparse.BooleanOptionalAction, help="whether double quotes enclose fields")
+    init.add_argument("--dry-run", action="store_true", help="show what was found, and write nothing")
+    init.set_defaults(run=_init)
+
+
+def _add_model(commands: Commands) -> None:
     model = commands.add_parser("model", help="add or remove an entry of `models:` in params.yaml")
     actions = model.add_subparsers(required=True, metavar="ACTION")
     add = actions.add_parser("add", help="add an entry, a copy of another with some values changed")
@@ -160,22 +225,51 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("name", help="name of the entry")
     remove.set_defaults(run=_model_remove)
 
+
+def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)
 
+
+def _port(argument: str) -> int:
+    if not (argument.isdecimal() and 0 < int(argument[:6]) < 2**16):
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a port; take one from 1 to 65535")
+    return int(argument)
+
+
+def _add_ui(commands: Commands) -> None:
     ui = commands.add_parser("ui", help="serve MLflow's page of the logged runs")
-    ui.add_argument("--port", type=int, default=5000, help="port on this machine (default: %(default)s)")
+    ui.add_argument("--port", type=_port, default=5000, help="port on this machine (default: %(default)s)")
     ui.set_defaults(run=_ui)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="complaints", description="Commands of the pipeline besides dvc repro.")
+    # A command that runs outside a project too sets `anywhere`.
+    parser.set_defaults(anywhere=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (
+        _add_predict,
+        _add_trace,
+        _add_track,
+        _add_profile,
+        _add_check,
+        _add_init,
+        _add_model,
+        _add_show,
+        _add_ui,
+    ):
+        add(commands)
     return parser
 
 
-def main() -> None:
-    """Run the command line; print a UserError as one line and exit with status 1."""
+def _command() -> int:
     arguments = _parser().parse_args()
-    if root := os.environ.get("DVC_ROOT"):
-        os.chdir(root)
-    try:
-        sys.exit(arguments.run(arguments))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    arguments = console.with_text(arguments)
+    console.enter_root(required=not arguments.anywhere)
+    return int(arguments.run(arguments))
+
+
+def main() -> None:
+    """Run the command line: paths are relative to where the user stands, errors are one line with exit status 1."""
+    sys.exit(console.run(_command))

@@ -4,11 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from complaints.core import paths
 from complaints.core.errors import UserError
+from complaints.core.yaml_text import parse_yaml
 from complaints.params_document import ParamsDocument
 
 
@@ -24,9 +22,9 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UserError(f"{assignment!r}: write key=value, e.g. finetune.epochs=3")
         try:
-            values[key] = YAML(typ="safe", pure=True).load(value)
-        except YAMLError:
-            raise UserError(f"{assignment!r}: {value!r} is not a YAML value") from None
+            values[key] = parse_yaml(value, key)
+        except UserError as error:
+            raise UserError(f"{assignment!r}: {value!r} is not a YAML value ({error})") from None
     return values
 
 
@@ -51,8 +49,8 @@ def remove(name: str) -> list[Path]:
         UserError: if it is missing or the only one, or another entry has its weights as initial weights.
     """
     document = ParamsDocument()
-    own = {(paths.MODELS / name).as_posix(), (paths.PRETRAINED / name).as_posix()}
-    for other, entry in document.tree()["models"].items():
+    own = [(paths.MODELS / name).as_posix(), (paths.PRETRAINED / name).as_posix()]
+    for other, entry in document.models().items():
         if other != name and isinstance(entry, dict) and entry.get("weights") in own:
             raise UserError(
                 f"models.{other}.weights is {entry['weights']}, an output of models.{name}; change it first"

@@ -14,6 +14,7 @@ from complaints.core import paths
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_file
+from complaints.core.yaml_text import parse_yaml
 
 
 def flatten(tree: dict[str, Any], values: frozenset[str] = frozenset(), prefix: str = "") -> dict[str, Any]:
@@ -34,14 +35,35 @@ class ParamsDocument:
         """Read params.yaml in the working directory.
 
         Raises:
-            UserError: if it is missing or not valid YAML.
+            UserError: if it is missing or not valid YAML, or has no entries of `models:`.
         """
         self.before: Any = read_yaml(PARAMS_FILE)
-        self.text = PARAMS_FILE.read_text(encoding="utf-8")
+        with PARAMS_FILE.open(encoding="utf-8") as stream:
+            self.text = stream.read()
+            ends = stream.newlines
+        # A file with several kinds of line ends has a tuple of them, and gets the usual one.
+        self.line_end = ends if isinstance(ends, str) else "\n"
+        self.models()
 
     def tree(self) -> Any:
         """Return the present values as plain dicts and lists."""
-        return YAML(typ="safe", pure=True).load(self.text)
+        return parse_yaml(self.text, PARAMS_FILE)
+
+    def models(self) -> dict[str, Any]:
+        """Return the present entries of `models:`.
+
+        Raises:
+            UserError: if there are none, or one of them is not a mapping.
+        """
+        tree = self.tree()
+        models = tree.get("models") if isinstance(tree, dict) else None
+        pairs = models.items() if isinstance(models, dict) else [(None, None)]
+        if not all(isinstance(name, str) and isinstance(entry, dict) for name, entry in pairs):
+            raise UserError(
+                f"{PARAMS_FILE}: models must be a mapping of names to entries; `complaints check` says what else is "
+                f"wrong, and `git checkout {PARAMS_FILE}` restores the committed file"
+            )
+        return dict(pairs)
 
     def set(self, values: dict[str, Any]) -> None:
         """Set values by dotted key.
@@ -105,7 +127,7 @@ class ParamsDocument:
         Raises:
             UserError: if `like` is missing, `name` exists or is not allowed, or a key is unknown.
         """
-        models = self.tree()["models"]
+        models = self.models()
         if problem := params.name_problem(name):
             raise UserError(f"models.{name} cannot be added: the name must {problem}")
         if name in models:
@@ -117,7 +139,7 @@ class ParamsDocument:
         _, after = self._block(list(models)[-1])
         lines[after:after] = [f"  {name}:", *lines[first + 1 : end]]
         self.text = "\n".join(lines) + "\n"
-        pretrained = models[like]["weights"] == (paths.PRETRAINED / like).as_posix()
+        pretrained = models[like].get("weights") == (paths.PRETRAINED / like).as_posix()
         own = {"weights": (paths.PRETRAINED / name).as_posix()} if pretrained else {}
         known = flatten(models[like])
         for key in values:
@@ -133,7 +155,7 @@ class ParamsDocument:
         Raises:
             UserError: if params.yaml has no such entry.
         """
-        models = self.tree()["models"]
+        models = self.models()
         if name not in models:
             raise UserError(f"{PARAMS_FILE} has no models.{name}; its models are {', '.join(models)}")
         first, end = self._block(name)
@@ -146,10 +168,19 @@ class ParamsDocument:
         Raises:
             UserError: if the result is not valid; params.yaml then stays unchanged.
         """
+        changed = self.changes()
+        with replacing_file(PARAMS_FILE) as temporary:
+            Path(temporary).write_text(self.text, encoding="utf-8", newline=self.line_end)
+        return changed
+
+    def changes(self) -> list[str]:
+        """Check the result and return the keys that changed.
+
+        Raises:
+            UserError: if the result is not valid.
+        """
         after = self.tree()
         params.parse(after, f"the changed {PARAMS_FILE}")
-        with replacing_file(PARAMS_FILE) as temporary:
-            Path(temporary).write_text(self.text, encoding="utf-8", newline="\n")
         old, new = flatten(self.before), flatten(after)
         return sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
 

@@ -64,13 +64,13 @@ def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, 
 def _lay_over(document: ParamsDocument, values: dict[str, Any]) -> None:
     plain, likes, removed = _split(values)
     for entry in removed:
-        if entry in document.tree()["models"]:
+        if entry in document.models():
             document.remove_entry(entry)
     document.set(plain)
     for entry, own in likes.items():
-        if entry in document.tree()["models"]:
+        if entry in document.models():
             document.remove_entry(entry)
-        document.add_entry(entry, own[LIKE], {key: value for key, value in own.items() if key != LIKE})
+        document.add_entry(entry, str(own[LIKE]), {key: value for key, value in own.items() if key != LIKE})
 
 
 def apply(name: str) -> list[str]:
@@ -83,9 +83,10 @@ def apply(name: str) -> list[str]:
         UserError: if the profile is missing or the result is not a valid params.yaml, which then stays unchanged.
     """
     document = ParamsDocument()
+    before = set(document.models())
     _lay_over(document, read(BASE) | read(name))
     changed = document.write()
-    for entry in set(document.before["models"]) - set(document.tree()["models"]):
+    for entry in before - set(document.models()):
         (paths.PREDICTIONS / f"{entry}.parquet").unlink(missing_ok=True)
     return changed
 
@@ -97,7 +98,7 @@ def as_flags(name: str) -> list[str]:
         UserError: if the profile is missing or the result would not be a valid params.yaml.
     """
     document = ParamsDocument()
-    present = set(document.tree()["models"])
+    present = set(document.models())
     values = read(name)
     plain, likes, removed = _split(values)
     _lay_over(document, values)

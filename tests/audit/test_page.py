@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.audit_data import MANIFEST, PARAMS, complaint, measure
+from support.complaints_of import complaints as complaints_of
+from support.complaints_of import evidence_of
 
+from complaints.audit import renames
 from complaints.audit.measure import Audit
 from complaints.audit.page import render
 from complaints.audit.tables import CSV_FILES, NUMBERS_FILE, write_tables
@@ -104,6 +107,17 @@ def test_the_page_of_synthetic_data_says_so(measured: Audit, html: str) -> None:
 def test_more_sections_follow_at_the_end(measured: Audit) -> None:
     html = render(measured, MANIFEST, PARAMS, [Section("One more")])
     assert re.findall(r"<h2[^>]*>([^<]+)</h2>", html)[-1] == "One more"
+
+
+def test_without_a_label_map_page_and_files_say_nothing_about_one(measured: Audit, tmp_path: Path) -> None:
+    found = renames.candidates(evidence_of(complaints_of("Late fee", "fee"), complaints_of("Fee", "month")), {}, 10)
+    assert "map" in render(measured, MANIFEST, PARAMS, [renames.section(found)]).casefold()
+    html = render(measured, MANIFEST, PARAMS, [renames.section(found, has_map=False)], has_map=False)
+    body = html.partition("<body")[2].casefold()
+    assert re.findall(r".{20}\bmaps?\b.{20}|map_defects", body) == []
+    write_tables(tmp_path, measured, found, None)
+    assert {path.name for path in tmp_path.iterdir()} == {NUMBERS_FILE, *CSV_FILES} - {"map_defects.csv"}
+    assert set(re.findall(r'(?:src|href)="(?!data:|#)([^"]*)', html)) == {path.name for path in tmp_path.iterdir()}
 
 
 def test_the_page_lists_each_label_once(tmp_path: Path) -> None:

@@ -45,6 +45,13 @@ def test_stored_pipeline_loads_with_skops_alone(saved: Path) -> None:
     assert np.array_equal(pipeline.decision_function(NEW), fitted().pipeline.decision_function(NEW))
 
 
+@pytest.mark.parametrize("settings", [[], {}, None, 3, {"sha256": "0"}])
+def test_settings_without_a_key_are_refused(saved: Path, settings: object) -> None:
+    write_json(saved / SETTINGS_FILE, settings)
+    with pytest.raises(UserError, match="lacks classes, params or sha256"):
+        load(saved)
+
+
 def test_saving_again_writes_equal_bytes(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """After loading, objects have other memory addresses; a second fit is equal too."""
     for other in (load(saved), fit()):

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fetching import file_params
 
 from complaints.core.errors import UserError
-from complaints.sources.params import ColumnParams, FileParams
+from complaints.sources.params import ColumnParams
 from complaints.sources.readers.batches import read_batches
 
 HOSTILE = st.text("ab\n\r\x1b[31m\x07\x85\u2028\u202e\u200b\udce9\xa0", min_size=1, max_size=10)
@@ -29,7 +30,7 @@ def refusal(path: Path, label: str = "text", encoding: str = "utf-8") -> str:
     """Return the message with which a file is refused."""
     columns = ColumnParams(text="text", label=label, id="id", date="date", product=None, split=None)
     with pytest.raises(UserError) as caught:
-        list(read_batches(path, FileParams(format="auto", encoding=encoding, columns=columns)))
+        list(read_batches(path, file_params(columns, encoding=encoding)))
     return str(caught.value)
 
 

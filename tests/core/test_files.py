@@ -88,3 +88,24 @@ def test_a_missing_or_broken_input_is_reported_in_one_line(tmp_path: Path) -> No
         with pytest.raises(UserError, match=rf"bad\.{name} .*run `dvc repro`") as error:
             read(tmp_path / f"bad.{name}")
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is not valid JSON"),
+        (b"{", "is not valid JSON"),
+        (b"<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n", "is not valid JSON"),
+        (b'"\xe9"', "is not valid JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"9" * 5000, "is not valid JSON"),
+        (None, "cannot be read (Is a directory)"),
+    ],
+)
+def test_json_of_any_damage_is_one_line(content: bytes | None, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_json(path)
+    assert problem in str(error.value)
+    assert "delete it and run `dvc repro`" in str(error.value)

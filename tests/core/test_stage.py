@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import stdout_to
+
+from complaints.core import stage
+from complaints.core.errors import UserError
 
 
 def run_stage(body: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -23,6 +27,35 @@ def test_a_user_error_becomes_one_line_and_status_1(tmp_path: Path) -> None:
     result = run_stage("def main():\n    raise UserError('a.csv, line 3: broken; correct it')", tmp_path)
     assert result.returncode == 1
     assert result.stderr == "error: probe: a.csv, line 3: broken; correct it\n"
+
+
+@pytest.mark.parametrize("stderr", ["closed pipe", "/dev/full"])
+def test_outputs_are_restored_where_the_error_cannot_be_printed(
+    stderr: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "probe")
+    monkeypatch.setattr(stage, "die_with_dvc", lambda: None)
+    monkeypatch.setattr(stage, "check_inputs", lambda name: None)
+    monkeypatch.setattr(stage, "_restore_outputs", restored.append)
+
+    def main() -> None:
+        raise UserError("a.csv, line 3: broken")
+
+    with stdout_to(stderr), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", sys.stdout)
+        with pytest.raises(SystemExit) as ended:
+            stage.run(main)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    assert (ended.value.code, restored) == (1, ["probe"])
+
+
+def test_an_error_is_printed_in_any_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    result = run_stage("def main():\n    raise UserError('caf\\xe9 \\x1b[31m')", tmp_path)
+    assert (result.returncode, result.stderr) == (1, "error: probe: caf\\xe9 \\x1b[31m\n")
 
 
 @pytest.mark.parametrize(

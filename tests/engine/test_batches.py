@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from complaints.backbones.tokens import TokenSet
 from complaints.engine import batches as engine_batches
-from complaints.engine.batches import WIDTH_MULTIPLE, epoch_batches, padded, step_seed, token_budget_batches
+from complaints.engine.batches import (
+    WIDTH_MULTIPLE,
+    epoch_batches,
+    padded,
+    step_seed,
+    token_budget_batches,
+    token_budget_inference_batches,
+)
 from complaints.finetuning.sampling import draw_rows
 
 LENGTHS = st.lists(st.integers(1, 130), min_size=1, max_size=300).map(np.array)
@@ -117,3 +124,15 @@ def test_every_micro_batch_of_a_run_has_its_own_dropout_seed() -> None:
     seeds = [step_seed(*position) for position in positions]
     assert len(set(seeds)) == len(positions)
     assert seeds == [step_seed(*position) for position in positions]
+
+
+@given(LENGTHS, st.integers(16, 600))
+def test_inference_batches_of_a_token_budget_have_every_row_once_and_the_longest_first(
+    lengths: np.ndarray, batch_tokens: int
+) -> None:
+    batches = token_budget_inference_batches(lengths, batch_tokens)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
+    assert all(len(rows) == 1 or len(rows) * lengths[rows].max() <= batch_tokens for rows in batches)
+    longest = [int(lengths[rows].max()) for rows in batches]
+    assert longest == sorted(longest, reverse=True)
+    assert longest[0] == lengths.max()

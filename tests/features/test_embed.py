@@ -12,7 +12,7 @@ from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
 from complaints.features.embed import Features
-from complaints.predict import Predictor
+from complaints.predicting.checkpoint import Predictor
 
 NET = Path("models/net")
 
@@ -33,7 +33,7 @@ def test_features_of_another_number_of_rows_are_refused(workspace: Path, backbon
     run(settings)
     np.save("data/features/net/train.npy", np.zeros((7, 16), dtype="f4"))
 
-    with pytest.raises(UserError, match=r"train\.npy has 7 rows, the tokens have 60; run"):
+    with pytest.raises(UserError, match=r"train\.npy has 7 rows, the tokens have 60; delete it and run `dvc repro`"):
         Features(Path("data/features/net")).read("train", 60)
 
 

@@ -13,7 +13,7 @@ from complaints.backbones.tokenizer import load_tokenizer
 from complaints.features.embed import Features
 from complaints.finetuning import head_init
 from complaints.modeling import classifier
-from complaints.predict import Predictor
+from complaints.predicting.checkpoint import Predictor
 
 NET = Path("models/net")
 

@@ -16,7 +16,7 @@ from support.tiny_task import model_params, run
 from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
 from complaints.engine import loop
-from complaints.predict import Predictor
+from complaints.predicting.checkpoint import Predictor
 
 
 def fill_memory(*_: Any) -> None:

@@ -20,7 +20,7 @@ from complaints.core.parquet import read_parquet
 from complaints.finetuning import trainable
 from complaints.finetuning.params import LoraParams, ModelParams
 from complaints.modeling import classifier
-from complaints.predict import Predictor
+from complaints.predicting.checkpoint import Predictor
 from complaints.scoring.predictions import read_predictions
 
 NET = Path("models/net")

@@ -8,8 +8,12 @@ import pytest
 from ruamel.yaml import YAML
 from support.paths import CANONICAL_LABELS, ROOT
 
+from complaints import params
+from complaints.core import paths
+from complaints.core.config import check, read_yaml
 from complaints.core.errors import UserError
 from complaints.labels.label_map import Evidence, load_map
+from complaints.labels.params import MergeLabelsParams
 
 WriteMap = Callable[[str], Path]
 
@@ -48,6 +52,20 @@ def test_project_map_equals_the_published_one() -> None:
     # Digest of the published map without its single self-map.
     digest = "8b433bc04dbee60897f977caae821cb63a2245865648b8bafeaa97bfd669315c"
     assert hashlib.sha256(lines.encode()).hexdigest() == digest
+
+
+def test_the_empty_map_of_the_project_is_found_where_the_parameters_name_it() -> None:
+    assert load_map(ROOT / paths.NO_MAP).is_empty
+    assert not load_map(ROOT / "data/label_map.yaml").is_empty
+
+
+def test_a_map_of_null_is_refused_with_the_file_for_no_map(tmp_path: Path) -> None:
+    """DVC alone would stop with "unexpected error": a dependency is the path of a file."""
+    tree = read_yaml(ROOT / "params.yaml")
+    tree["merge_labels"]["map"] = None
+    for refused in (lambda: params.parse(tree), lambda: check(MergeLabelsParams, tree["merge_labels"])):
+        with pytest.raises(UserError, match=r"map is None; it must be a path; for no map, write data/no_map\.yaml"):
+            refused()
 
 
 def test_names_are_read_without_invisible_differences(write: WriteMap) -> None:
@@ -167,7 +185,9 @@ def test_unreadable_map_is_an_error_that_names_the_parameter(tmp_path: Path, nam
 @pytest.mark.parametrize("content", [b"classes: [\xff\xfe]", b"classes: [a\0b]", b"\x93NUMPY\x01"])
 def test_binary_map_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "map.yaml").write_bytes(content)
-    with pytest.raises(UserError, match=r"map\.yaml: unacceptable character"):
+    with pytest.raises(
+        UserError, match=r"map\.yaml: unacceptable character|map\.yaml, line 1: byte 0x[0-9a-f]+ is not UTF-8"
+    ):
         load_map(tmp_path / "map.yaml")
 
 

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.label_maps import make_map
+from support.paths import ROOT
 
+from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.schema import LABELED_SCHEMA, RAW_SCHEMA
-from complaints.labels.label_map import LabelMap
+from complaints.labels.label_map import LabelMap, load_map
 from complaints.labels.merge import Classes, choose, count, labeled
 
 MAP = make_map(["Fees", "Loans", "Never seen"], {"Old fees": "Fees", "Unused": "Loans"})
@@ -99,6 +101,14 @@ def test_rows_are_merged_filtered_and_counted() -> None:
 def test_min_count_applies_after_merging_and_without_blank_texts() -> None:
     pairs = [("a", "Old fees"), ("b", "Fees"), ("c", "Loans"), (" ", "Loans"), ("d", "x"), ("e", "x")]
     assert merge(raw(pairs), MAP, min_count=2).names == ["Fees", "x"]
+
+
+def test_without_a_map_every_label_is_a_class_and_none_is_absent_or_unlisted() -> None:
+    pairs = [("a", "sport"), ("b", "sport"), ("c", " 1"), ("d", "1"), ("e", "rare")]
+    merged = merge(raw(pairs), load_map(ROOT / paths.NO_MAP), min_count=2)
+    assert merged.names == ["1", "sport"]
+    assert (merged.report["classes_absent"], merged.report["not_in_the_list"], merged.report["merges"]) == ([], [], [])
+    assert merged.report["classes_dropped"] == [{"class": "rare", "rows": 1}]
 
 
 def test_class_ids_follow_the_code_points_of_the_names() -> None:

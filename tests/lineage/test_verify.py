@@ -225,7 +225,7 @@ def test_every_output_of_a_stage_in_the_chain_is_compared(mini: Path) -> None:
 def test_a_stage_of_a_removed_entry_is_ignored_like_by_dvc(mini: Path) -> None:
     replace_in(mini / "params.yaml", "  b: {backbone: y, learning_rate: 0.001, flag: false}\n", "")
     assert read_problems(mini, "predictions") == []
-    with pytest.raises(UserError, match="models/b is not an output"):
+    with pytest.raises(UserError, match="no stage has the output models/b"):
         read_problems(mini, "models/b")
 
 

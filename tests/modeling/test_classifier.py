@@ -22,7 +22,7 @@ from complaints.core.parquet import read_parquet
 from complaints.engine import batches as engine_batches
 from complaints.engine import distributed, inference
 from complaints.modeling import classifier
-from complaints.predict import Predictor
+from complaints.predicting.checkpoint import Predictor
 from complaints.scoring.predictions import read_predictions
 
 STOCK_DECODERS = [save_qwen2, save_llama]

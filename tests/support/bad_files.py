@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Row = Sequence[str | None]
+Row = Sequence[str | int | bool | None]
 Maker = Callable[[Path], list[Path]]
 
 HEADER = ("id", "text", "label")
@@ -59,7 +59,7 @@ def text(*lines: bytes, ending: bytes = b"\n", start: bytes = b"") -> Maker:
 
 def table(rows: list[Row], header: Sequence[str] = HEADER) -> Maker:
     """Return a maker of the same rows as CSV, JSON lines and Parquet."""
-    columns = {name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(header)}
+    columns = {name: pa.array([row[at] for row in rows]) for at, name in enumerate(header)}
     lines = [json.dumps(dict(zip(header, row, strict=True))).encode() + b"\n" for row in rows]
     makers = [
         bytes_in("c.csv", csv_bytes(rows, header)),
@@ -123,8 +123,10 @@ INPUTS: dict[str, Maker] = {
     "a row with a field too few": text(*LINES[:2], b"2,two"),
     "a missing column": text(b"id,text,lable", *LINES[1:]),
     "two columns with the same name": text(b"id,text,label,text", b"1,one,Fees,uno"),
+    "columns without a name": text(*(line + b",, " for line in LINES)),
     "a column that is not read": text(*(line + b",more" for line in LINES)),
     "semicolons between columns": text(*(line.replace(b",", b";") for line in LINES)),
+    "tabs between the columns of a .tsv file": bytes_in("c.tsv", csv_bytes(GOOD).replace(b",", b"\t")),
     "Latin-1 read as UTF-8": text(*LINES[:2], b"2,caf\xe9,Fees"),
     "Latin-1 read as Latin-1": text(*LINES[:2], b"2,caf\xe9,Fees"),
     "UTF-16 without its mark": bytes_in("c.csv", csv_bytes(GOOD).decode().encode("utf-16-be")),
@@ -155,7 +157,17 @@ INPUTS: dict[str, Maker] = {
     "a string that is not a date": table([("1", "one", "Fees", "31.12.2020")], (*HEADER, "date")),
     "a day that no month has": table([("1", "one", "Fees", "2021-02-29")], (*HEADER, "date")),
     "a blank date": table([("1", "one", "Fees", ""), ("2", "two", "Fees", " ")], (*HEADER, "date")),
-    "an unknown split": table([("1", "one", "Fees", "dev")], (*HEADER, "split")),
+    "a split called val, valid, dev or eval, in any case": table(
+        [(str(number), "one", "Fees", name) for number, name in enumerate(["val", "VALID", "Dev", "eval", "Train"])],
+        (*HEADER, "split"),
+    ),
+    "an unknown split": table([("1", "one", "Fees", "holdout")], (*HEADER, "split")),
+    "integers as labels": table([("1", "one", 1), ("2", "two", -20), ("3", "three", None)]),
+    "booleans as labels": lambda folder: table([("1", "one", True), ("2", "two", False)])(folder)[1:],
+    "a fraction as label": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"a","label":1.0}'),
+    "Parquet with fractions as labels": bytes_in(
+        "c.parquet", parquet_bytes({"id": ["1"], "text": ["a"], "label": [1.0]})
+    ),
     "a line that is not JSON": bytes_in("c.jsonl", JSON_LINE + b"{'id': 2}\n"),
     "a line that is not an object": bytes_in("c.jsonl", JSON_LINE + b"[1]\n"),
     "a repeated key": bytes_in("c.jsonl", JSON_LINE + b'{"id":"2","text":"a","text":"b","label":"Fees"}'),

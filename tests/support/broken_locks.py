@@ -45,7 +45,7 @@ BROKEN: dict[str, tuple[str | bytes, str, str]] = {
         GIT,
     ),
     "conflict markers": (
-        "schema: '2.0'\nstages:\n<<<<<<< HEAD\n  s: {cmd: x}\n=======\n  s: {cmd: y}\n>>>>>>> other\n", "has the conflict markers", OURS
+        "schema: '2.0'\nstages:\n<<<<<<< HEAD\n  s: {cmd: x}\n=======\n  s: {cmd: y}\n>>>>>>> other\n", "conflict", OURS
     ),
 }  # fmt: skip
 

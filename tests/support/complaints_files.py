@@ -27,10 +27,16 @@ ROWS = [
 KINDS = ["c.csv", "c.csv.gz", "c.csv.zip", "c.zip", "c.CSV", "c.parquet", "c.jsonl", "c.ndjson", "c.jsonl.gz"]
 
 
-def all_columns(format: Format = "auto", encoding: str = "utf-8", **changes: str | None) -> FileParams:
+def all_columns(
+    format: Format = "auto",
+    encoding: str = "utf-8",
+    delimiter: str = "auto",
+    quotes: bool = True,
+    **changes: str | None,
+) -> FileParams:
     """Return parameters of a file with a column for every role, or with changes: role=name."""
     names: dict[str, str | None] = {"date": "date", "product": "product", "split": "split", **changes}
-    return file_params(columns_of(**names), format, encoding)
+    return file_params(columns_of(**names), format, encoding, delimiter=delimiter, quotes=quotes)
 
 
 def read(path: Path, params: FileParams | None = None) -> list[dict[str, Any]]:

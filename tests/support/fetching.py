@@ -16,8 +16,12 @@ def columns_of(**changes: Any) -> ColumnParams:
     return ColumnParams(**{**names, **changes})
 
 
-def file_params(columns: ColumnParams | None = None, format: Format = "auto", encoding: str = "utf-8") -> FileParams:
-    return FileParams(format=format, encoding=encoding, columns=columns or columns_of())
+def file_params(
+    columns: ColumnParams | None = None, format: Format = "auto", encoding: str = "utf-8", **changes: Any
+) -> FileParams:
+    """Return the parameters of a file, by default with commas and quotes, or with changes: parameter=value."""
+    others = {"delimiter": "auto", "quotes": True, **changes}
+    return FileParams(format=format, encoding=encoding, columns=columns or columns_of(), **others)
 
 
 def filters(

@@ -10,7 +10,7 @@ from complaints.audit.findings import LISTED
 from complaints.audit.label_stats import ALIKE, RARE
 from complaints.audit.measure import EXCERPT_CHARACTERS, Audit, Example
 from complaints.audit.params import AuditParams
-from complaints.audit.tables import CSV_FILES, FINDINGS_FILE, LABEL_YEARS_FILE, NUMBERS_FILE
+from complaints.audit.tables import FINDINGS_FILE, LABEL_YEARS_FILE, NUMBERS_FILE, csv_files
 from complaints.reporting import html_page
 from complaints.reporting.html_page import Section, Share
 
@@ -33,7 +33,9 @@ PII = {
 }
 
 
-def render(audit: Audit, manifest: dict[str, Any], p: AuditParams, more: Sequence[Section] = ()) -> str:
+def render(
+    audit: Audit, manifest: dict[str, Any], p: AuditParams, more: Sequence[Section] = (), has_map: bool = True
+) -> str:
     """Return the page as HTML.
 
     Args:
@@ -41,13 +43,15 @@ def render(audit: Audit, manifest: dict[str, Any], p: AuditParams, more: Sequenc
         manifest: The manifest that the stage fetch wrote on its source.
         p: The parameters of the audit.
         more: Sections for the end of the page.
+        has_map: Whether a label map was audited too.
     """
+    files = csv_files(has_map)
     banner = ""
     if manifest["synthetic"]:
         banner = "Synthetic data: this project generated these complaints. No consumer wrote them."
     lead = (
         "The raw complaints, before labels are merged and complaints are left out. The numbers are also in "
-        f"{NUMBERS_FILE}, the tables in {', '.join(CSV_FILES[:-1])} and {CSV_FILES[-1]}."
+        f"{NUMBERS_FILE}, the tables in {', '.join(files[:-1])} and {files[-1]}."
     )
     with tempfile.TemporaryDirectory() as folder:
         sections = [
@@ -58,7 +62,7 @@ def render(audit: Audit, manifest: dict[str, Any], p: AuditParams, more: Sequenc
             *_findings(audit),
             *more,
         ]
-        return html_page.render("Audit of the complaints", lead, sections, banner, (NUMBERS_FILE, *CSV_FILES))
+        return html_page.render("Audit of the complaints", lead, sections, banner, (NUMBERS_FILE, *files))
 
 
 def _facts(audit: Audit, manifest: dict[str, Any], p: AuditParams) -> list[tuple[str, html_page.Cell, str]]:

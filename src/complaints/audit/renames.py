@@ -113,24 +113,27 @@ def csv_rows(found: Sequence[Candidate]) -> list[tuple[str | int | float | date 
     return [astuple(item) for item in found]
 
 
-def section(found: Sequence[Candidate]) -> html_page.Section:
-    """Return the candidates as a table of the audit page."""
-    header = ("earlier label", "later label", "in the map", "score", "names", "texts", "dates", "products")
+def section(found: Sequence[Candidate], has_map: bool = True) -> html_page.Section:
+    """Return the candidates as a table of the audit page, with their status in the label map if there is one."""
+    status_header = ("in the map",) if has_map else ()
+    header = ("earlier label", "later label", *status_header, "score", "names", "texts", "dates", "products")
     rows: list[tuple[html_page.Cell, ...]] = [
         (
             _cell(item.old, item.old_rows, "until", item.old_ends),
             _cell(item.new, item.new_rows, "from", item.new_begins),
-            *(item.in_map, item.score, item.name_similarity, item.text_similarity),
+            *((item.in_map,) if has_map else ()),
+            *(item.score, item.name_similarity, item.text_similarity),
             *(item.date_overlap, item.product_overlap),
         )
         for item in found
     ]
+    kept_apart = "that the map keeps apart " if has_map else ""
     text = (
         "Pairs of labels that may be one label before and after a rename, in descending order of the score. The score "
         "is the similarity of the names times the mean of three numbers: 1, the similarity of the texts, and 1 - "
         "overlap of dates x overlap of products. Two labels of one form, at the same time and for the same product, "
         "are two choices.\n\n"
-        "Days are those of the central nine tenths of a label's complaints. A pair that the map keeps apart is a "
+        f"Days are those of the central nine tenths of a label's complaints. A pair {kept_apart}is a "
         "question, not an answer: read complaints of both labels before you merge them."
     )
     return html_page.Section("Labels that may be renames", text, header, rows)

@@ -91,8 +91,8 @@ def check_tokenizer(meta_path: Path, tokenizer: Any) -> None:
     recorded = read_json(meta_path)["tokenizer_sha256"]
     if recorded != tokenizer_digest(tokenizer):
         raise UserError(
-            f"{meta_path.parent} was made by another tokenizer than that of the backbone; "
-            "run `dvc repro` to tokenize again"
+            f"{meta_path.parent} was made by another tokenizer than that of the backbone; run "
+            f"`dvc repro --force --single-item tokenize@{meta_path.parent.name}`, then `dvc repro`"
         )
 
 

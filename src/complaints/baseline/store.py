@@ -13,7 +13,7 @@ import skops.io
 from complaints.baseline.params import BaselineParams
 from complaints.baseline.tfidf import TfidfModel
 from complaints.core.config import check
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json, write_json
 
 MODEL_FILE = "tfidf.skops"
@@ -64,13 +64,15 @@ def load(folder: Path) -> TfidfModel:
     settings = read_json(folder / SETTINGS_FILE)
     if not path.is_file():
         raise UserError(f"{path} is missing; run `dvc repro` to make it")
+    if not isinstance(settings, dict) or not {"classes", "params", "sha256"} <= settings.keys():
+        raise UserError(f"{folder / SETTINGS_FILE} lacks classes, params or sha256; run `dvc repro` to rebuild it")
     if file_digest(path) != settings["sha256"]:
-        raise UserError(f"{path} differs from the SHA-256 in {folder / SETTINGS_FILE}; run `dvc repro` to rebuild it")
+        raise broken_output(path, f"differs from the SHA-256 in {folder / SETTINGS_FILE}")
     try:
         with zipfile.ZipFile(path) as archive:
             schema = json.loads(archive.read("schema.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise UserError(f"{path} is not a skops file ({error}); run `dvc repro` to rebuild it") from None
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
+        raise broken_output(path, f"is not a skops file ({error})") from None
     if untrusted := {_type_name(node) for node in schema_nodes(schema)} - TRUSTED_TYPES:
         raise UserError(f"{path} has types that no baseline has ({', '.join(sorted(untrusted))}); delete it")
     params = check(BaselineParams, settings["params"], folder / SETTINGS_FILE, prefix=("params",))

@@ -10,16 +10,16 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeGuard, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import SequenceNode
 
 from complaints.core.errors import UserError
+from complaints.core.yaml_text import parse_yaml
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -28,6 +28,8 @@ class Section(BaseModel):
     """A mapping of a YAML file; subclasses have its keys as fields."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    partial: ClassVar[bool] = False
+    """Whether the mapping has keys of other stages too. Subclasses do not inherit it: they may have all keys."""
 
 
 T = TypeVar("T")
@@ -69,34 +71,23 @@ def rule(key: str | tuple[str | int, ...], message: str) -> PydanticCustomError:
     )
 
 
-class PlainConstructor(SafeConstructor):
-    """Constructor of plain YAML values that refuses dates, as DVC does: in quotes a date is a string."""
-
-    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
-        """Raise ConstructorError, with the line."""
-        raise ConstructorError(None, None, f"{node.value} is a date to YAML; put it in quotes", node.start_mark)
-
-
-PlainConstructor.add_constructor("tag:yaml.org,2002:timestamp", PlainConstructor.construct_yaml_timestamp)
-
-
 def read_yaml(path: str | Path) -> Any:
-    """Read YAML 1.2 (where 5e-5 is a number) into plain dicts and lists.
+    """Read a YAML file into plain dicts and lists.
 
     Raises:
-        UserError: if the file is missing or not valid YAML, naming file and line.
+        UserError: if the file cannot be read or is not valid YAML, naming file and line.
     """
     try:
-        yaml = YAML(typ="safe", pure=True)
-        yaml.Constructor = PlainConstructor
-        return yaml.load(Path(path))
+        text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; run this at the root of the project") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise UserError(f"{path}{line}: {problem}") from None
+        raise UserError(f"{path} is missing; restore it, for example with `git checkout {path}`") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+    return parse_yaml(text, path)
 
 
 def check(kind: type[S], tree: Any, path: str | Path = PARAMS_FILE, prefix: tuple[str, ...] = ()) -> S:
@@ -133,15 +124,22 @@ def load_entry(name: str, kind: type[S]) -> S:
     Raises:
         UserError: as `check` does, or if the entry is missing.
     """
-    models = _section("models")
-    if not isinstance(models, dict) or name not in models:
-        raise UserError(f"{PARAMS_FILE}: models.{name} is missing; there are {', '.join(map(str, models or ()))}")
+    models = _models()
+    if name not in models:
+        raise UserError(f"{PARAMS_FILE}: models.{name} is missing; there are {', '.join(map(str, models))}")
     return check(kind, part(kind, models[name]), prefix=("models", name))
 
 
 def model_names() -> list[str]:
     """Return the names of the entries of `models:`, in their order."""
-    return [str(name) for name in _section("models")]
+    return [str(name) for name in _models()]
+
+
+def _models() -> dict[str, Any]:
+    models = _section("models")
+    if not isinstance(models, dict):
+        raise UserError(f"{PARAMS_FILE}: models must be a mapping of names to entries, not {models!r}")
+    return models
 
 
 def _section(name: str) -> Any:
@@ -151,12 +149,19 @@ def _section(name: str) -> Any:
     return tree[name]
 
 
-def part(kind: Any, tree: Any) -> Any:
-    """Return `tree` without the keys that `kind` has no field for, at all depths."""
-    if not (isinstance(tree, dict) and isinstance(kind, type) and issubclass(kind, Section)):
+def part(kind: type[Section], tree: Any) -> Any:
+    """Return `tree` without the keys that `kind` has no field for, and likewise its mappings of partial kinds.
+
+    The other mappings belong to the stage alone: a key that is unknown there stays, for `check` to refuse.
+    """
+    if not isinstance(tree, dict):
         return tree
-    fields = kind.model_fields
-    return {key: part(fields[key].annotation, value) for key, value in tree.items() if key in fields}
+    fields = {key: kind.model_fields[key].annotation for key in tree if key in kind.model_fields}
+    return {key: part(inner, tree[key]) if _is_partial(inner) else tree[key] for key, inner in fields.items()}
+
+
+def _is_partial(kind: Any) -> TypeGuard[type[Section]]:
+    return isinstance(kind, type) and issubclass(kind, Section) and vars(kind).get("partial", False)
 
 
 def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, prefix: tuple[str, ...]) -> str:
@@ -223,7 +228,7 @@ def line_of(path: str | Path, location: Sequence[str | int]) -> int | None:
     """Return the line, from 1, of the deepest key or item of `location` that a YAML file has; None without the file."""
     try:
         node = YAML(typ="rt").compose(Path(path))
-    except (OSError, MarkedYAMLError, UnicodeDecodeError):
+    except (OSError, YAMLError, UnicodeDecodeError, RecursionError):
         return None
     line = None
     for step in location:

@@ -214,4 +214,4 @@ def _entries(entries: list[_LockedEntry]) -> tuple[Entry, ...]:
 
 def command(cmd: str | list[str]) -> str:
     """Return the command of a stage as one string, a line for each item of a list."""
-    return cmd if isinstance(cmd, str) else "\n".join(cmd)
+    return cmd if isinstance(cmd, str) else "\n".join(map(str, cmd))

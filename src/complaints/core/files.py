@@ -17,7 +17,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, broken_output
 
 
 def _fsync(path: Path) -> None:
@@ -155,14 +155,18 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file that an earlier stage wrote.
 
     Raises:
-        UserError: if the file is missing or not valid JSON.
+        UserError: if the file is missing, cannot be read or is not valid JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); run `dvc repro` to make it again") from None
+    except OSError as error:
+        raise broken_output(path, f"cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise broken_output(path, "is not the JSON of a stage: its values are nested too deeply") from None
+    except ValueError as error:
+        raise broken_output(path, f"is not valid JSON ({error})") from None
 
 
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:

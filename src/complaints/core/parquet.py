@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, broken_output
 from complaints.core.files import replacing_file
 
 ROW_GROUP_ROWS = 16_384
@@ -62,9 +62,9 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
         return pq.read_table(path, columns=columns)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read ({reason}); run `dvc repro` to make it again") from None
+        raise broken_output(path, f"cannot be read ({reason})") from None
 
 
 def parquet_batches(path: str | Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -81,4 +81,4 @@ def parquet_batches(path: str | Path, columns: list[str] | None = None) -> Itera
         raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read ({reason}); run `dvc repro` to make it again") from None
+        raise broken_output(path, f"cannot be read ({reason})") from None

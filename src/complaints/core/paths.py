@@ -5,6 +5,9 @@ Stage scripts pass them on; functions in src/ take paths and know none.
 
 from pathlib import Path
 
+NO_MAP = Path("data/no_map.yaml")
+"""The label map without entries, for data whose raw labels are the classes."""
+
 RAW = Path("data/raw")
 COMPLAINTS = RAW / "complaints.parquet"
 MANIFEST = RAW / "source.json"

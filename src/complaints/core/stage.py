@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, one_line, say_error
 from complaints.core.orphans import die_with_dvc
 from complaints.core.paths import SCRATCH
 from complaints.core.stage_inputs import check_inputs
@@ -33,7 +33,7 @@ def _restore_outputs(name: str) -> None:
                 except (DvcException, OSError):
                     lost.append(str(out))
     if lost:
-        print(f"note: DVC's cache does not have the last {', '.join(lost)}; they are not restored", file=sys.stderr)
+        say_error(f"note: DVC's cache does not have the last {', '.join(lost)}; they are not restored")
 
 
 def is_first() -> bool:
@@ -68,13 +68,6 @@ def _restoring(name: str) -> Iterator[None]:
         raise
 
 
-def _one_line(error: BaseException) -> str:
-    """Return the message for an error that the user can solve."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return str(UserError(f"{error.filename}: {error.strerror}"))
-    return str(error) or "interrupted"
-
-
 def run(main: Callable[[], None]) -> None:
     """Run the `main` of a stage under its lock, after a check of what it reads.
 
@@ -90,5 +83,5 @@ def run(main: Callable[[], None]) -> None:
                 check_inputs(name)
             main()
     except (UserError, OSError, KeyboardInterrupt) as error:
-        print(f"error: {name}: {_one_line(error)}", file=sys.stderr)
+        say_error(f"error: {name}: {one_line(error)}")
         sys.exit(1)

@@ -130,6 +130,18 @@ def _cut_packed(lengths: np.ndarray, batch_tokens: int) -> list[int]:
     return starts
 
 
+def token_budget_inference_batches(lengths: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
+    """Return the row numbers of each batch, longest rows first; a batch has rows of similar length.
+
+    Args:
+        lengths: Number of tokens of each row, int [rows].
+        batch_tokens: Tokens of a batch at most, padding included; a longer row is a batch of its own.
+    """
+    order = np.argsort(lengths, kind="stable")
+    starts = _cut_padded(lengths[order], batch_tokens)
+    return [order[first:end] for first, end in itertools.pairwise(starts)][::-1]
+
+
 def token_budget_batches(
     lengths: np.ndarray, batch_tokens: int, seed: int, epoch: int, packed: bool, drawn: np.ndarray | None = None
 ) -> list[np.ndarray]:

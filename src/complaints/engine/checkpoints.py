@@ -147,7 +147,7 @@ class Checkpoints:
                 if state["best"] and file_digest(self._best_weights(progress)) != state["best"]:
                     raise ValueError("the digest of its best weights differs")
                 weights, moments = load_file(folder / "model"), load_file(folder / "optimizer")
-            except (OSError, ValueError, KeyError, SafetensorError) as error:
+            except (OSError, ValueError, KeyError, RecursionError, SafetensorError) as error:
                 print(f"note: checkpoint {folder.name} is damaged and skipped: {error}", file=sys.stderr)
                 continue
             _restore(model, weights)

@@ -1,6 +1,6 @@
 """Inference: a model's outputs for every row of a split, batch by batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -20,6 +20,35 @@ def hidden_bar(accelerator: Accelerator) -> bool | None:
 
 
 @torch.inference_mode()
+def infer_batches(
+    accelerator: Accelerator,
+    forward: Callable[..., torch.Tensor],
+    examples: Examples,
+    pad_id: int,
+    batches: Iterable[np.ndarray],
+) -> np.ndarray:
+    """Return the outputs of `forward` for the rows of `batches`, float32 [rows, width]; other rows are undefined.
+
+    The caller puts the model into evaluation mode.
+
+    Args:
+        accelerator: The link to device and precision.
+        forward: Takes the arguments that `model_inputs` returns for some rows, and returns [rows, width].
+        examples: The rows.
+        pad_id: Token id of padding.
+        batches: The row numbers of each batch, at least one.
+    """
+    result: np.ndarray | None = None
+    for rows in batches:
+        with accelerator.autocast():
+            output = forward(**model_inputs(examples, rows, pad_id, accelerator.device))
+        if result is None:
+            result = np.empty((len(examples), output.shape[1]), dtype=np.float32)
+        result[rows] = output.float().cpu().numpy()
+    assert result is not None
+    return result
+
+
 def infer(
     accelerator: Accelerator, forward: Callable[..., torch.Tensor], examples: Examples, pad_id: int, title: str
 ) -> np.ndarray:
@@ -37,15 +66,10 @@ def infer(
     Raises:
         UserError: if `examples` is empty.
     """
-    result: np.ndarray | None = None
-    batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
-    for rows in tqdm(batches, desc=title, leave=False, disable=hidden_bar(accelerator)):
-        with accelerator.autocast():
-            output = forward(**model_inputs(examples, rows, pad_id, accelerator.device))
-        if result is None:
-            result = np.empty((len(examples), output.shape[1]), dtype=np.float32)
-        result[rows] = output.float().cpu().numpy()
-    if result is None:
+    if not len(examples):
         raise UserError(f"no rows for {title}")
+    batches = share_batches(accelerator, inference_batches(examples.lengths, INFERENCE_ROWS))
+    bar = tqdm(batches, desc=title, leave=False, disable=hidden_bar(accelerator))
+    result = infer_batches(accelerator, forward, examples, pad_id, bar)
     fill_rows(accelerator, result, batches)
     return result

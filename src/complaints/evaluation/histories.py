@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, broken_output
 
 STEP_COLUMNS = frozenset({"step", "loss"})
 EPOCH_COLUMNS = frozenset({"step", "validation_loss", "validation_accuracy", "validation_macro_f1"})
@@ -39,7 +39,7 @@ def _read_columns(path: Path, names: frozenset[str]) -> list[dict[str, str]]:
             reader = csv.DictReader(stream)
             missing = names - set(reader.fieldnames or ())
             if missing:
-                raise UserError(f"{path} has no column {min(missing)}; run `dvc repro` to rebuild it")
+                raise broken_output(path, f"has no column {min(missing)}")
             return list(reader)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run `dvc repro` to build it") from None

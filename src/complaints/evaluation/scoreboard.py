@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, broken_output
 from complaints.core.files import read_json
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
@@ -96,7 +96,7 @@ def read_truth(splits: Path, labels: Path, hierarchy: Path, manifest: Path) -> T
         row_ids[split] = table["row_id"].to_pylist()
         label_ids[split] = table["label_id"].to_numpy().astype(np.int64)
         if label_ids[split].min() < 0 or label_ids[split].max() >= len(names):
-            raise UserError(f"{path} has a label_id outside the {len(names)} classes of {labels}; run `dvc repro`")
+            raise broken_output(path, f"has a label_id outside the {len(names)} classes of {labels}")
         if split in HELD_OUT:
             in_train[split] = table["seen"].to_numpy()
             products[split] = table["product"].to_pylist()
@@ -117,7 +117,7 @@ def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:
         if not problem and values.shape[1] != len(truth.labels):
             problem = f"has {values.shape[1]} classes, the vocabulary has {len(truth.labels)}"
         if problem:
-            raise UserError(f"{path} {problem}; run `dvc repro` to rebuild it")
+            raise broken_output(path, problem)
         finite = np.isfinite(values).all(axis=1)
         if not finite.all():
             raise UserError(

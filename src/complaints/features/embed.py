@@ -9,7 +9,7 @@ from transformers import AutoModel
 
 from complaints.backbones.pretrained import resolve_pooling
 from complaints.backbones.tokens import read_tokens
-from complaints.core.errors import UserError
+from complaints.core.errors import broken_output
 from complaints.core.files import replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT
 from complaints.engine.device import one_line_device_errors
@@ -77,9 +77,7 @@ class Features:
         try:
             features: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError):
-            raise UserError(f"{path} is missing or damaged; run `dvc repro` to make it again") from None
+            raise broken_output(path, "is missing or damaged") from None
         if len(features) != rows:
-            raise UserError(
-                f"{path} has {len(features)} rows, the tokens have {rows}; run `dvc repro` to make it again"
-            )
+            raise broken_output(path, f"has {len(features)} rows, the tokens have {rows}")
         return features

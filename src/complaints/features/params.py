@@ -1,6 +1,6 @@
 """Parameters of the stage embed: the keys of a model's entry that decide its features."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from complaints.backbones.params import Precision
 from complaints.core.config import Section, Text
@@ -11,6 +11,7 @@ Train = Literal["full", "lora", "frozen", "head"]
 class HeadKindParams(Section):
     """The keys of `head` that decide whether the entry needs features, and with which pooling."""
 
+    partial: ClassVar[bool] = True
     kind: Literal["linear", "stock"]
     pooling: Literal["auto", "mean", "cls", "last"]
     start: Literal["probe", "names", "random"]
@@ -19,6 +20,7 @@ class HeadKindParams(Section):
 class TrainParams(Section):
     """The key of `finetune` that decides whether the entry needs features."""
 
+    partial: ClassVar[bool] = True
     train: Train
 
 

@@ -81,6 +81,11 @@ class LabelMap(Section):
     merge: Annotated[tuple[Merge, ...], Strict(False)]
     products: dict[Name, Name] = Field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether the map lists and merges nothing, so that every raw label is a class."""
+        return not self.classes and not self.merge
+
     @cached_property
     def merges(self) -> dict[str, str]:
         """Return the class of each raw label that is renamed."""

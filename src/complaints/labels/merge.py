@@ -84,6 +84,7 @@ def choose(counts: RawCounts, label_map: LabelMap, min_count: int, only_listed: 
         own[label_map.products.get(product, product) if product else None] += rows
     merged = {name: own.total() for name, own in products.items()}
     listed = set(label_map.classes)
+    unlisted = set() if label_map.is_empty else set(merged) - listed
     not_listed = {name for name in merged if name not in listed} if only_listed else set()
     names = sorted(name for name, rows in merged.items() if rows >= min_count and name not in not_listed)
     dropped = {name: rows for name, rows in merged.items() if rows < min_count and name not in not_listed}
@@ -108,7 +109,7 @@ def choose(counts: RawCounts, label_map: LabelMap, min_count: int, only_listed: 
         "class_counts": [{"class": name, "rows": merged[name]} for name in names],
         "classes_dropped": [{"class": name, "rows": dropped[name]} for name in sorted(dropped)],
         "classes_absent": sorted(listed - set(merged)),
-        "not_in_the_list": [{"label": name, "rows": merged[name]} for name in sorted(set(merged) - listed)],
+        "not_in_the_list": [{"label": name, "rows": merged[name]} for name in sorted(unlisted)],
         "merges": [
             {"from": source, "to": target, "rows": raw[source]} for source, target in sorted(label_map.merges.items())
         ],

@@ -16,6 +16,10 @@ MANIFEST = paths.MANIFEST.as_posix()
 COMPLAINTS = paths.COMPLAINTS.as_posix()
 TRAIN = "train.parquet"
 
+NEAR_OUTPUTS = 3
+CLOSE = 0.6
+"""An output is near if its path's similarity to the given one, by difflib's ratio, is at least this."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -56,13 +60,14 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
     """Return the chain of an output, of a file inside an output, or of a folder that contains outputs.
 
     Raises:
-        UserError: if `path` is neither; the message names three of the nearest outputs.
+        UserError: if `path` is neither; the message names near outputs.
     """
     targets = _makers(lock, path)
     if not targets:
         known = [out.path for stage in lock.values() for out in stage.outs]
-        near = difflib.get_close_matches(path, known, n=3, cutoff=0.0)
-        raise UserError(f"{path} is not an output of a stage; the nearest outputs are {', '.join(near) or 'none'}")
+        near = difflib.get_close_matches(path, known, n=NEAR_OUTPUTS, cutoff=CLOSE)
+        hint = f"the nearest are {', '.join(near)}" if near else "`dvc ls -R --dvc-only .` lists them"
+        raise UserError(f"no stage has the output {path}; {hint}")
     order: list[str] = []
     visited: set[str] = set()
     wanted = {path}

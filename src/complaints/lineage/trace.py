@@ -99,7 +99,7 @@ def render(chain: Chain, root: Path) -> str:
 def _relative(path: str, root: Path) -> str:
     relative = os.path.relpath(root / path, root)
     if relative.startswith(".."):
-        raise UserError(f"{path} is outside the project {root}; name an output of one of its stages")
+        raise UserError(f"{path} is outside the project {root.resolve()}; name an output of one of its stages")
     return Path(relative).as_posix()
 
 
@@ -152,7 +152,7 @@ def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
         value = as_dict(chain, root)
         if verify:
             value["problems"] = [dataclasses.asdict(problem) for problem in problems]
-        print(json.dumps(value, indent=2, ensure_ascii=False))
+        print(json.dumps(value, indent=2))
         return 1 if problems else 0
     print(render(chain, root))
     if problems:

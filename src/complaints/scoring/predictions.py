@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from complaints.core.dvc_lock import hash_path
-from complaints.core.errors import UserError
+from complaints.core.errors import broken_output
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import HELD_OUT
 
@@ -75,7 +75,7 @@ def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]
     # Parquet has no fixed-size lists, so the number of logits is checked here.
     sizes = pc.unique(pc.list_value_length(column)).to_pylist()
     if len(sizes) != 1:
-        raise UserError(f"{path} has rows of {sizes} logits instead of one number; run `dvc repro` to rebuild it")
+        raise broken_output(path, f"has rows of {sizes} logits instead of one number")
     classes = sizes[0]
     logits = column.flatten().to_numpy().reshape(-1, classes)
     splits = np.asarray(table["split"].to_pylist())

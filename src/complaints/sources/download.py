@@ -71,7 +71,7 @@ def _read_record(record: Path, part: Path, address: str) -> _Record:
     """Return the record of the partial file; without a usable record, delete the partial file and start again."""
     try:
         known = _Record(**json.loads(record.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         known = _Record(address)
     if known.address != address or known.validator is None:
         known = _Record(address)

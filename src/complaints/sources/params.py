@@ -26,10 +26,12 @@ class ColumnParams(Section):
 
 
 class FileParams(Section):
-    """Format and columns of a user's file."""
+    """Format and columns of a user's file; encoding, delimiter and quotes are those of text formats."""
 
     format: Literal["auto", "csv", "parquet", "jsonl"]
     encoding: Text
+    delimiter: Literal["auto", "comma", "tab", "semicolon", "pipe"]
+    quotes: bool
     columns: ColumnParams
 
 

@@ -38,7 +38,7 @@ class Record:
         """Return the content of the file, empty if it is missing or broken."""
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
 

@@ -100,9 +100,9 @@ WRONG_FILES = {
         parquet(issue=["a"], Consumer_Complaint=["b"]),
         "has no column 'Issue' (columns.label of the description); it has: 'issue', 'Consumer Complaint'",
     ),
-    "labels as numbers": (
-        parquet(Issue=[1], Consumer_Complaint=["b"]),
-        "column 'Issue' holds int64, not strings, so it cannot be the label",
+    "labels as fractions": (
+        parquet(Issue=[1.0], Consumer_Complaint=["b"]),
+        "column 'Issue' holds double, not strings, integers or booleans, so it cannot be the label",
     ),
     "texts as lists": (parquet(Issue=["a"], Consumer_Complaint=[["b"]]), "'Consumer Complaint' holds list<"),
     "invalid UTF-8": (

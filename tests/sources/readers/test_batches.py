@@ -1,19 +1,35 @@
 """Complaints files of every format yield the same rows."""
 
+import csv
+import gzip
+import io
+import json
 import subprocess
 import sys
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.complaints_files import KINDS, ROWS, all_columns, csv_bytes, read, write
+from support.complaints_files import (
+    HEADER,
+    KINDS,
+    ROWS,
+    all_columns,
+    csv_bytes,
+    read,
+    refusal,
+    write,
+    zip_bytes,
+)
+from support.fetching import columns_of, file_params
 
 from complaints.core.schema import RAW_SCHEMA
-from complaints.sources.readers.batches import parse_date, read_batches
+from complaints.sources.readers.batches import SPLIT_NAMES, parse_date, read_batches
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -70,6 +86,75 @@ def test_parquet_numbers_as_ids_dates_timestamps_and_categories_are_read(tmp_pat
     assert [row["date"] for row in rows] == [date(1969, 12, 31), date(2020, 1, 1)]
 
 
+@pytest.mark.parametrize("role", ["label", "product"])
+@pytest.mark.parametrize(
+    ("values", "kind", "wanted"),
+    [
+        ([3, -1, None], pa.int8(), ["3", "-1", None]),
+        ([3, 2**63, None], pa.uint64(), ["3", str(2**63), None]),
+        ([True, False, None], pa.bool_(), ["true", "false", None]),
+        (["3", "true", None], pa.large_string(), ["3", "true", None]),
+    ],
+)
+@pytest.mark.parametrize("category", [False, True])
+def test_a_category_has_the_same_text_in_every_format(
+    tmp_path: Path, values: list[Any], kind: pa.DataType, wanted: list[str | None], role: str, category: bool
+) -> None:
+    strings = ["a", "b", "c"]
+    column = pa.array(values, kind).dictionary_encode() if category else pa.array(values, kind)
+    pq.write_table(pa.table({"text": strings, "label": strings, role: column}), tmp_path / "c.parquet")
+    rows = [{"text": text, "label": text, role: value} for text, value in zip(strings, values, strict=True)]
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    typed = [["text", "label", "product"], *([s, s, s] for s in strings)]
+    position = typed[0].index(role)
+    for row, value in zip(typed[1:], wanted, strict=True):
+        row[position] = value or ""
+    (tmp_path / "c.csv").write_bytes(csv_bytes(typed[1:], typed[0]))
+    for name in ("c.parquet", "c.jsonl", "c.csv"):
+        params = all_columns(id=None, date=None, split=None, product="product" if role == "product" else None)
+        assert [row[role] for row in read(tmp_path / name, params)] == wanted, name
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zip"])
+@pytest.mark.parametrize(
+    ("name", "delimiter", "mark"),
+    [
+        ("c.tsv", "auto", "\t"),
+        ("c.TSV", "auto", "\t"),
+        ("c.csv", "auto", ","),
+        ("c.csv", "tab", "\t"),
+        ("c.csv", "semicolon", ";"),
+        ("c.csv", "pipe", "|"),
+        ("c.tsv", "comma", ","),
+    ],
+)
+def test_columns_are_separated_as_the_name_or_the_parameters_say(
+    tmp_path: Path, name: str, delimiter: str, mark: str, suffix: str
+) -> None:
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=mark).writerows([HEADER, *ROWS])
+    content = stream.getvalue().encode()
+    path = tmp_path / (name + suffix)
+    packed = {"": content, ".gz": gzip.compress(content), ".zip": zip_bytes({"c": content})}
+    path.write_bytes(packed[suffix])
+    assert read(path, all_columns(delimiter=delimiter)) == read(write(tmp_path / "plain.csv", ROWS))
+
+
+def test_quotes_are_characters_like_any_other_where_the_parameters_say_so(tmp_path: Path) -> None:
+    path = tmp_path / "c.tsv"
+    path.write_text('text\tlabel\n"Yes" he said\tFees\n"No"\tFees\nopen "\tFees\n')
+    columns = columns_of(id=None)
+    assert "set fetch.file.quotes to false" in refusal(path, file_params(columns))
+    texts = [row["text"] for row in read(path, file_params(columns, quotes=False))]
+    assert texts == ['"Yes" he said', '"No"', 'open "']
+
+
+@pytest.mark.parametrize("name", [name for word in SPLIT_NAMES for name in (word, word.title(), f" {word.upper()}")])
+def test_names_of_splits_in_any_case_are_one_of_the_three(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "c.csv", [["1", "a", "b", "", "", name]])
+    assert read(path)[0]["source_split"] == SPLIT_NAMES[name.strip().lower()]
+
+
 @pytest.mark.parametrize("value", ["2020-03-04", "2020-03-04T23:59:01.5Z", "2020-03-04 23:59:00-0500", "03/04/2020"])
 def test_dates_with_and_without_a_time_are_parsed(value: str) -> None:
     assert parse_date(value) == date(2020, 3, 4)
@@ -114,7 +199,7 @@ from pathlib import Path
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import read_batches
 columns = ColumnParams(text="text", label="label", id="id", date=None, product=None, split=None)
-params = FileParams(format="auto", encoding="utf-8", columns=columns)
+params = FileParams(format="auto", encoding="utf-8", delimiter="auto", quotes=True, columns=columns)
 for path in map(Path, sys.argv[1:]):
     print(sum(batch.num_rows for batch in read_batches(path, params)))
     print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])

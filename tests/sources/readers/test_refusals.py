@@ -33,7 +33,7 @@ BAD_CSV = {
     "NUL byte elsewhere": (b"more,id,text,label,date,product,split\n\0,1,a,b,,,\n", ["line 2", "NUL"]),
     "line after a line break in a field": (lines_with(b'3,"a\nb\nc",Fees,,,', b"4"), ["line 7", "1 fields"]),
     "missing column": (b"id,text,lable,date,product,split\n1,a\n", ["'label'", "columns.label", "'lable'", "'id'"]),
-    "other separator": (b"id;text;label\n1;a;b\n", ["no column 'text'", "comma"]),
+    "other separator": (b"id;text;label\n1;a;b\n", ["no column 'text'", "by a semicolon", "fetch.file.delimiter"]),
     "two columns of one name": (b"id,text,label,date,product,split,text\n", ["more than one column", "'text'"]),
     "empty": (b"", ["is empty"]),
     "only line ends": (b"\n\n", ["is empty"]),
@@ -45,7 +45,7 @@ BAD_CSV = {
     "same id twice": (lines_with(b"2,other,Fees,,,"), ["line 4", "'2'", "also that of line 3"]),
     "blank id": (lines_with(b" ,three,Fees,,,"), ["line 4", "id is blank", "fetch.file.columns.id"]),
     "no date": (lines_with(b"3,three,Fees,2020-02-30,,"), ["line 4", "'2020-02-30' is not a date"]),
-    "unknown split": (lines_with(b"3,three,Fees,,,dev"), ["line 4", "'dev'", "train, validation, test"]),
+    "unknown split": (lines_with(b"3,three,Fees,,,holdout"), ["line 4", "'holdout'", "train, training, validation"]),
 }
 
 
@@ -95,7 +95,9 @@ BAD_PARQUET: dict[str, tuple[dict[str, Any], list[str]]] = {
     "same id twice": ({"id": ["1", "1"]}, ["row 2", "'1'", "also that of row 1"]),
     "no date": ({"date": ["2020-01-01", "yesterday"]}, ["row 2", "'yesterday' is not a date"]),
     "date out of range": ({"date": pa.array([0, 9_999_999], pa.int32()).cast(pa.date32())}, ["row 2", "outside"]),
-    "unknown split": ({"split": ["train", "Train"]}, ["row 2", "'Train'"]),
+    "unknown split": ({"split": ["train", "trail"]}, ["row 2", "'trail'"]),
+    "fractions as labels": ({"label": [1.0, 2.0]}, ["'label' holds double, not strings, integers or booleans"]),
+    "booleans as ids": ({"id": [True, False]}, ["'id' holds bool, not strings or integers"]),
     "not UTF-8": ({"text": BROKEN_UTF8}, ["row 2", "'text'", "UTF-8"]),
     "NUL character": ({"label": ["a", "b\0"]}, ["row 2", "NUL"]),
 }

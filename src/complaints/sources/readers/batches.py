@@ -1,8 +1,8 @@
-"""Complaints from a user's file (CSV, Parquet or JSON lines), read as a stream of checked batches."""
+"""Complaints from a user's file (CSV, TSV, Parquet or JSON lines), read as a stream of checked batches."""
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -13,20 +13,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from complaints.core.errors import UserError
-from complaints.core.schema import RAW_SCHEMA, SPLITS
+from complaints.core.schema import RAW_SCHEMA
 from complaints.sources.params import FileParams
-from complaints.sources.readers.chunk import Chunk
-from complaints.sources.readers.csv import csv_chunks
+from complaints.sources.readers.chunk import KEPT, Chunk
+from complaints.sources.readers.csv import Dialect, csv_chunks
 from complaints.sources.readers.jsonl import jsonl_chunks
 from complaints.sources.readers.lines import COMPRESSED, shown
 from complaints.sources.readers.parquet import parquet_chunks
 
-FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMATS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 UNITS = {"csv": "line", "parquet": "row", "jsonl": "line"}
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "eval"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Names of splits in files, in any case -> the split."""
 
 _TIME = r"(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)? ?(?:Z|UTC|[+-]\d{2}:?\d{2})?)?"
 _ISO_DATE = re.compile(rf"(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}){_TIME}", re.ASCII)
 _US_DATE = re.compile(rf"(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}})/(?P<year>\d{{4}}){_TIME}", re.ASCII)
+
+
+def _suffixes(path: Path) -> tuple[str, str]:
+    """Return the suffixes of format and compression of a file name, each empty if there is none."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSED else ""
+    return suffixes[-1] if suffixes else "", compression
 
 
 def file_format(path: Path, wanted: str) -> str:
@@ -37,9 +51,7 @@ def file_format(path: Path, wanted: str) -> str:
     """
     if wanted != "auto":
         return wanted
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSED else ""
-    suffix = suffixes[-1] if suffixes else ""
+    suffix, compression = _suffixes(path)
     if suffix in FORMATS and not (compression and suffix == ".parquet"):
         return FORMATS[suffix]
     if compression == ".zip":
@@ -47,11 +59,18 @@ def file_format(path: Path, wanted: str) -> str:
     raise UserError(f"{path}: its name does not tell the format; set fetch.file.format to csv, parquet or jsonl")
 
 
-def _chunks(path: Path, params: FileParams) -> Iterator[Chunk]:
+def dialect_of(path: Path, params: FileParams) -> Dialect:
+    """Return delimiter and quotes of a CSV file; the delimiter `auto` is a tab for names with .tsv, else a comma."""
+    by_name = "tab" if _suffixes(path)[0] == ".tsv" else "comma"
+    return Dialect(by_name if params.delimiter == "auto" else params.delimiter, params.quotes)
+
+
+def _chunks(path: Path, params: FileParams, kept: Iterable[str] = ()) -> Iterator[Chunk]:
     columns = {role: name for role, name in vars(params.columns).items() if name is not None}
+    columns |= {KEPT + name: name for name in kept}
     match file_format(path, params.format):
         case "csv":
-            return csv_chunks(path, params.encoding, columns)
+            return csv_chunks(path, params.encoding, columns, dialect_of(path, params))
         case "jsonl":
             return jsonl_chunks(path, params.encoding, columns)
         case _:
@@ -122,17 +141,24 @@ class _ChunkChecker:
         return pa.array(parsed, pa.date32()).take(coded.indices)
 
     def splits(self) -> pa.Array:
-        values = self.filled("split")
-        known = pc.or_(pc.is_null(values), pc.is_in(values, pa.array(SPLITS)))
-        if (index := pc.index(known, False).as_py()) >= 0:
-            self.refuse(index, f"the split is {shown(values[index].as_py())}; use {', '.join(SPLITS)} or a blank")
-        return values
+        coded = self.filled("split").dictionary_encode()
+        names = coded.dictionary.to_pylist()
+        found = [SPLIT_NAMES.get(name.strip().lower()) for name in names]
+        if None in found:
+            index = pc.index(coded.indices, pa.scalar(found.index(None), coded.indices.type)).as_py()
+            known = ", ".join(SPLIT_NAMES)
+            self.refuse(index, f"the split is {shown(coded[index].as_py())}; use a name among {known}, or a blank")
+        return pa.array(found, pa.string()).take(coded.indices)
 
     def batch(self, first: int) -> pa.RecordBatch:
-        """Return the rows in RAW_SCHEMA; `first` is the number of the first row among all rows of the file."""
+        """Return the rows in RAW_SCHEMA, then the kept columns; `first` is the number of the first row in the file."""
         text = pc.fill_null(self.strings("text"), "")
         arrays = [self.ids(first), text, self.filled("label"), self.dates(), self.filled("product"), self.splits()]
-        return pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
+        batch = pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
+        for role, values in self.chunk.columns.items():
+            if role.startswith(KEPT):
+                batch = batch.append_column(role, values)
+        return batch
 
 
 def checked_batch(path: Path, unit: str, chunk: Chunk, first: int) -> pa.RecordBatch:
@@ -181,8 +207,10 @@ def _refuse_duplicates(path: Path, params: FileParams, unit: str, hashes: array)
             found[row_id] = number, hash(text)
 
 
-def read_batches(path: Path, params: FileParams) -> Iterator[pa.RecordBatch]:
+def read_batches(path: Path, params: FileParams, kept: Iterable[str] = ()) -> Iterator[pa.RecordBatch]:
     """Yield all rows of a file in RAW_SCHEMA and in order, at most 10,000 per batch.
+
+    The columns `kept` follow unchanged, each named by KEPT and its own name.
 
     Without an id column, a row's `row_id` is its number in the file, from 1. A missing text becomes "", a blank label,
     date, product or split becomes null, and any other value is kept unchanged. Dates are YYYY-MM-DD or, as in the
@@ -195,7 +223,7 @@ def read_batches(path: Path, params: FileParams) -> Iterator[pa.RecordBatch]:
     unit = UNITS[file_format(path, params.format)]
     hashes = array("q")
     rows = 0
-    for chunk in _chunks(path, params):
+    for chunk in _chunks(path, params, kept):
         batch = checked_batch(path, unit, chunk, first=rows + 1)
         rows += batch.num_rows
         if "id" in chunk.columns:

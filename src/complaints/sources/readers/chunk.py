@@ -17,6 +17,14 @@ BATCH_ROWS = 10_000
 BATCH_CHARACTERS = 16 * 2**20
 """A batch ends at whichever of the two limits it reaches first, so memory is bounded for long texts too."""
 
+KEPT = "kept."
+"""Beginning of the role of a column that is passed on unchanged, whatever it holds; its name follows. CSV files give
+strings, Parquet files their own types, JSON lines JSON texts."""
+
+INTEGER_ROLES = frozenset({"id", "label", "product"})
+BOOLEAN_ROLES = frozenset({"label", "product"})
+"""Roles whose values may be integers or booleans in typed formats; a boolean becomes `true` or `false`."""
+
 COMPARED_NAMES = 1000
 
 SHOWN_NAMES = 20
@@ -30,9 +38,20 @@ class Chunk:
     numbers: Sequence[int]
 
 
-def check_columns(path: Path, header: Sequence[str], wanted: dict[str, str]) -> None:
-    """Raise UserError if `header` lacks a column of `wanted` (role -> name), or if a name occurs twice in it."""
-    if repeated := [name for name, count in Counter(header).items() if count > 1]:
+def types_of(role: str, plural: str = "") -> str:
+    """Return the types of values that a role may have, for a message: "string, integer or boolean"."""
+    types = ["string"] + ["integer"] * (role in INTEGER_ROLES) + ["boolean"] * (role in BOOLEAN_ROLES)
+    *others, last = (name + plural for name in types)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def check_columns(path: Path, header: Sequence[str], wanted: dict[str, str], hint: str = "") -> None:
+    """Raise UserError if `header` lacks a column of `wanted` (role -> name), or if a name occurs twice in it.
+
+    `hint` is the end of the message for a column that is missing.
+    """
+    # Columns without a name cannot be read; spreadsheets write several at the end.
+    if repeated := [name for name, count in Counter(header).items() if count > 1 and name.strip()]:
         raise UserError(f"{path}: more than one column is called {shown(repeated[0])}; rename all but one")
     folded = {name.casefold().strip(): name for name in header[:COMPARED_NAMES]}
     for role, name in wanted.items():
@@ -42,9 +61,6 @@ def check_columns(path: Path, header: Sequence[str], wanted: dict[str, str]) -> 
         guess = f"did you mean {shown(folded[close[0]])}? " if close else ""
         names = ", ".join(shown(other) for other in header[:SHOWN_NAMES])
         names += f", and {len(header) - SHOWN_NAMES} more" if len(header) > SHOWN_NAMES else ""
-        hint = ""
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-            hint = "; are its columns separated by something other than a comma?"
         raise UserError(f"{path} has no column {shown(name)} (fetch.file.columns.{role}); {guess}It has: {names}{hint}")
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core.errors import UserError
-from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns, to_chunk
+from complaints.sources.readers.chunk import (
+    BATCH_CHARACTERS,
+    BATCH_ROWS,
+    BOOLEAN_ROLES,
+    INTEGER_ROLES,
+    KEPT,
+    Chunk,
+    check_columns,
+    to_chunk,
+    types_of,
+)
 from complaints.sources.readers.lines import shown, text_lines
 
 
@@ -18,21 +28,22 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _json_value(path: Path, number: int, role: str, value: Any) -> str | None:
+    if value is not None and role.startswith(KEPT):
+        return json.dumps(value, ensure_ascii=False)
     if value is None or type(value) is str:
         return value
-    if role == "id" and type(value) is int:
-        return str(value)
-    raise UserError(f"{path}, line {number}: the {role} is {shown(value)}, not a string")
+    if (type(value) is int and role in INTEGER_ROLES) or (type(value) is bool and role in BOOLEAN_ROLES):
+        return json.dumps(value)
+    raise UserError(f"{path}, line {number}: the {role} is {shown(value)}, not a {types_of(role)}")
 
 
-def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
-    """Yield the rows of a JSON-lines file; a key may be missing from some objects, but not from all of them."""
+def json_objects(path: Path, encoding: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield line number, number of characters and object of each line that is not blank.
+
+    Raises:
+        UserError: as `text_lines` does, and for a line that is not a JSON object or has a key twice.
+    """
     decode = json.JSONDecoder(object_pairs_hook=_unique_keys).decode
-    rows: list[tuple[str | None, ...]] = []
-    numbers: list[int] = []
-    first: list[str] = []
-    missing = set(columns.values())
-    characters = 0
     for number, line in enumerate(text_lines(path, encoding), start=1):
         if line.isspace():
             continue
@@ -42,12 +53,23 @@ def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator
             raise UserError(f"{path}, line {number}: not JSON ({shown(str(error))})") from None
         if not isinstance(value, dict):
             raise UserError(f"{path}, line {number}: {shown(value)} is not a JSON object; every line must be one")
+        yield number, len(line), value
+
+
+def jsonl_chunks(path: Path, encoding: str, columns: dict[str, str]) -> Iterator[Chunk]:
+    """Yield the rows of a JSON-lines file; a key may be missing from some objects, but not from all of them."""
+    rows: list[tuple[str | None, ...]] = []
+    numbers: list[int] = []
+    first: list[str] = []
+    missing = set(columns.values())
+    characters = 0
+    for number, length, value in json_objects(path, encoding):
         first = first or list(value)
         if missing:
             missing.difference_update(value)
         rows.append(tuple(_json_value(path, number, role, value.get(name)) for role, name in columns.items()))
         numbers.append(number)
-        characters += len(line)
+        characters += length
         if len(rows) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
             yield to_chunk(path, columns, rows, numbers)
             rows, numbers, characters = [], [], 0

@@ -8,7 +8,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from complaints.core.errors import UserError
-from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, Chunk, check_columns
+from complaints.sources.readers.chunk import (
+    BATCH_CHARACTERS,
+    BATCH_ROWS,
+    BOOLEAN_ROLES,
+    INTEGER_ROLES,
+    KEPT,
+    Chunk,
+    check_columns,
+    types_of,
+)
 from complaints.sources.readers.lines import EXPANDED_FLOOR, EXPANSION, check_file, content_of, shown
 
 
@@ -32,8 +41,11 @@ def parquet_strings(path: Path, role: str, name: str, values: pa.Array, start: i
     if role == "date" and pa.types.is_date(kind):
         return values.cast(pa.date32())
     strings = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    if not (strings or pa.types.is_null(kind) or (role == "id" and pa.types.is_integer(kind))):
-        raise UserError(f"{path}: column {shown(name)} holds {kind}, not strings, so it cannot be the {role}")
+    integers = role in INTEGER_ROLES and pa.types.is_integer(kind)
+    booleans = role in BOOLEAN_ROLES and pa.types.is_boolean(kind)
+    if not (strings or integers or booleans or pa.types.is_null(kind)):
+        wanted = types_of(role, plural="s")
+        raise UserError(f"{path}: column {shown(name)} holds {kind}, not {wanted}, so it cannot be the {role}")
     values = values.cast(pa.string())
     try:
         values.validate(full=True)
@@ -72,7 +84,12 @@ def parquet_chunks(path: Path, columns: dict[str, str]) -> Iterator[Chunk]:
             batch_rows = max(1, min(BATCH_ROWS, BATCH_CHARACTERS * file.metadata.num_rows // max(1, size)))
             start, read = 1, 0
             for batch in file.iter_batches(batch_rows, columns=list(columns.values())):
-                arrays = {role: parquet_strings(path, role, n, batch.column(n), start) for role, n in columns.items()}
+                arrays = {
+                    role: batch.column(name)
+                    if role.startswith(KEPT)
+                    else parquet_strings(path, role, name, batch.column(name), start)
+                    for role, name in columns.items()
+                }
                 read += sum(array.nbytes for array in arrays.values())
                 if read > allowed:
                     raise UserError(f"{path}, row {start}: expands to over {EXPANSION} times its size")

@@ -1,0 +1,1 @@
+"""Command `complaints predict`: labels of new texts, by any model of the scoreboard or a checkpoint's folder."""

@@ -1,0 +1,93 @@
+"""Command `complaints predict`; imports that take long come after the checks of the arguments."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from complaints.core.errors import UserError, printable
+from complaints.predicting.choice import ModelChoice, choose
+
+FOR_FILES = ("output", "text_column", "id_column", "keep", "encoding")
+"""Options that go with --input only."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; everything that the arguments can have wrong is found before a model is loaded.
+
+    Raises:
+        UserError: naming the argument, or the file with its line or column.
+    """
+    text = checked_text(arguments)
+    choice = choose(arguments.model)
+    if text is not None:
+        _print_text(text, choice, arguments)
+    else:
+        _label_file(choice, arguments)
+    return 0
+
+
+def checked_text(arguments: argparse.Namespace) -> str | None:
+    """Return the text to label, or None if --input names a file.
+
+    Raises:
+        UserError: if both or none are there, the text is blank, or an option is for files only.
+    """
+    if (arguments.text is None) == (arguments.input is None):
+        raise UserError("predict: give either a text or --input FILE")
+    if arguments.text is None:
+        return None
+    for option in FOR_FILES:
+        if getattr(arguments, option):
+            raise UserError(f"predict: --{option.replace('_', '-')} goes with --input FILE, not with a text")
+    if not arguments.text.strip():
+        raise UserError("predict: the text is blank; write the words of a complaint")
+    return str(arguments.text)
+
+
+def _print_text(text: str, choice: ModelChoice, arguments: argparse.Namespace) -> None:
+    """Print the most probable labels of a text."""
+    import numpy as np
+
+    from complaints.predicting.labels import label_columns
+    from complaints.predicting.predictors import load
+
+    model = load(choice, arguments.precision)
+    row = label_columns(model.labels, model.logits([text]), np.zeros(1, bool)).to_pylist()[0]
+    if arguments.json:
+        _print_json(row)
+        return
+    values = list(row.values())
+    for label, probability in zip(values[::2], values[1::2], strict=True):
+        print(f"{probability:6.1%}  {printable(label)}")
+
+
+def _print_json(value: Any) -> None:
+    """Print JSON; where a character does not print, all beyond ASCII are JSON's escape codes."""
+    text = json.dumps(value, ensure_ascii=False)
+    print(text if text.isprintable() else json.dumps(value))
+
+
+def _label_file(choice: ModelChoice, arguments: argparse.Namespace) -> None:
+    """Label a file, and print the number of its rows."""
+    from complaints.predicting.request import checked_file
+
+    request = checked_file(arguments, choice.inputs)
+    batches = request.batches()
+
+    from complaints.predicting.labelling import label_file
+    from complaints.predicting.predictors import load
+    from complaints.predicting.progress import Progress
+
+    model = load(choice, arguments.precision)
+    progress = Progress(quiet=arguments.json)
+    try:
+        labelled = label_file(model, request, batches, progress.add)
+    finally:
+        progress.close()
+    if labelled.blank:
+        print(f"note: {labelled.blank_note}", file=sys.stderr)
+    if arguments.json:
+        _print_json({"rows": labelled.rows, "blank": labelled.blank, "output": str(request.target)})
+    else:
+        print(f"{labelled.rows} rows labelled in {printable(str(request.target))} ({progress.rate:,.0f} rows/s)")

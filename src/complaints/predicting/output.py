@@ -1,0 +1,86 @@
+"""Labelled files: CSV, Parquet or JSON lines, written as a stream and atomically."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+from pyarrow import types
+
+from complaints.core.errors import UserError
+from complaints.core.files import replacing_file
+
+
+def from_json(texts: pa.Array) -> pa.Array:
+    """Return JSON texts as strings: a JSON string without its quotes, any other value as JSON, null as null."""
+    strings = [json.loads(text) if text and text.startswith('"') else text for text in texts.to_pylist()]
+    return pa.array(strings, pa.string())
+
+
+def in_format(values: pa.Array, name: str, suffix: str) -> pa.Array:
+    """Return a column of the input in a type that the format of the output can hold.
+
+    Parquet holds every type. In CSV and JSON lines dates, times and decimals become strings; JSON has no NaN and no
+    infinity, which become null.
+
+    Args:
+        values: The column.
+        name: Its name, for the message.
+        suffix: The format: `.csv`, `.parquet` or `.jsonl`.
+
+    Raises:
+        UserError: for a type that CSV and JSON lines cannot hold, for example a list.
+    """
+    if types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    kind = values.type
+    if suffix == ".parquet" or types.is_boolean(kind) or types.is_integer(kind):
+        return values
+    if types.is_floating(kind):
+        wide = values.cast(pa.float64()) if types.is_float16(kind) else values
+        return pc.if_else(pc.is_finite(wide), wide, None) if suffix == ".jsonl" else wide
+    strings = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    moments = types.is_date(kind) or types.is_time(kind) or types.is_timestamp(kind)
+    if strings or moments or types.is_decimal(kind) or types.is_null(kind):
+        return values.cast(pa.large_string() if types.is_large_string(kind) else pa.string())
+    raise UserError(f"--keep {name}: it holds {kind}, which a {suffix} file cannot hold; write a .parquet file")
+
+
+def write_tables(path: Path, suffix: str, tables: Iterator[pa.Table], json_columns: frozenset[str]) -> int:
+    """Write tables one by one, and return the number of rows.
+
+    Args:
+        path: The file to replace.
+        suffix: Its format: `.csv`, `.parquet` or `.jsonl`.
+        tables: The rows; at least one table.
+        json_columns: Columns of JSON texts, which JSON lines hold as values.
+    """
+    rows = 0
+    first = next(tables)
+    with replacing_file(path) as temporary, ExitStack() as stack:
+        stream = stack.enter_context(open(temporary, "wb"))
+        writer: Any = None
+        if suffix == ".csv":
+            writer = stack.enter_context(pacsv.CSVWriter(stream, first.schema))
+        elif suffix == ".parquet":
+            writer = stack.enter_context(pq.ParquetWriter(stream, first.schema))
+        for table in chain([first], tables):
+            rows += table.num_rows
+            if writer is not None:
+                writer.write_table(table)
+            else:
+                stream.write("".join(_json_lines(table, json_columns)).encode())
+    return rows
+
+
+def _json_lines(table: pa.Table, json_columns: frozenset[str]) -> Iterator[str]:
+    for row in table.to_pylist():
+        for name in json_columns:
+            row[name] = None if row[name] is None else json.loads(row[name])
+        yield json.dumps(row, ensure_ascii=False) + "\n"

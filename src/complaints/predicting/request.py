@@ -1,0 +1,182 @@
+"""File to label: the arguments of `complaints predict --input`, checked before a model is loaded; without torch."""
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from complaints.core import paths
+from complaints.core.errors import UserError
+from complaints.predicting.choice import in_project
+from complaints.predicting.output import in_format
+from complaints.sources.params import ColumnParams, FileParams
+from complaints.sources.readers.batches import file_format, read_batches
+from complaints.sources.readers.chunk import KEPT
+from complaints.sources.readers.lines import check_file
+
+SUFFIXES = (".csv", ".parquet", ".jsonl")
+TOP = 3
+PREDICTED = [
+    f"{name}{suffix}"
+    for suffix in ("", *(f"_{rank}" for rank in range(2, TOP + 1)))
+    for name in ("label", "probability")
+]
+"""Columns of the output after `row_id` and the kept ones; fewer where the model has fewer classes than TOP."""
+
+TEXT_COLUMN = "complaint_text"
+"""Default of --text-column outside a project."""
+
+OPTIONS = {
+    "set fetch.file.columns.id to null": "leave out --id-column",
+    "set fetch.file.format to csv, parquet or jsonl": "name it .csv, .parquet or .jsonl",
+    "fetch.file.columns.kept.": "--keep ",
+    "in the kept.": "in the column ",
+    "fetch.file.columns.text": "--text-column",
+    "fetch.file.columns.id": "--id-column",
+    "fetch.file.encoding": "--encoding",
+    "set fetch.file.delimiter": "separate them by commas, or by tabs and name it .tsv",
+    "if its quotes enclose no fields, set fetch.file.quotes to false": "double each quote inside a quoted field",
+    "fetch.path": "--input",
+}
+"""Parameters named in the messages of the file readers -> the options of the command `predict`."""
+
+PIPELINE_FOLDERS = (
+    *(paths.RAW, paths.LABELED.parent, paths.SPLITS, paths.TOKENS, paths.FEATURES),
+    *(paths.MODELS, paths.PREDICTIONS, paths.REPORTS),
+)
+"""Folders of a project that hold outputs of its stages."""
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """A file to label."""
+
+    source: Path
+    target: Path
+    file: FileParams
+    kept: tuple[str, ...]
+    """Columns of the input that are copied to the output, in this order."""
+
+    @property
+    def suffix(self) -> str:
+        """Return the format of the output: one of SUFFIXES."""
+        return self.target.suffix.lower()
+
+    @property
+    def reads_json(self) -> bool:
+        """Return whether the input is JSON lines."""
+        return file_format(self.source, self.file.format) == "jsonl"
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Return the batches of the input; the first is read and checked at once.
+
+        Raises:
+            UserError: as the readers do, in terms of the command's options, or if the format of the output cannot
+                hold a kept column.
+        """
+        batches = self._batches()
+        first = next(batches)
+        for name in () if self.reads_json else self.kept:
+            in_format(first[KEPT + name], name, self.suffix)
+        return chain([first], batches)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from read_batches(self.source, self.file, self.kept)
+        except UserError as error:
+            raise UserError(_in_options(str(error))) from None
+
+
+def _in_options(message: str) -> str:
+    """Return a reader's message with the command's options for the pipeline's parameters."""
+    for parameter, option in OPTIONS.items():
+        message = message.replace(parameter, option)
+    return message
+
+
+def checked_file(arguments: argparse.Namespace, inputs: Iterable[Path]) -> FileRequest:
+    """Return the file to label.
+
+    Args:
+        arguments: The arguments of the command.
+        inputs: Files and folders that the model is read from.
+
+    Raises:
+        UserError: naming the option that is missing or wrong.
+    """
+    if not arguments.output:
+        raise UserError("predict: --input needs --output FILE (.csv, .parquet or .jsonl)")
+    target, source = arguments.output, arguments.input
+    if target.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{target}: name the output .csv, .parquet or .jsonl")
+    text = TEXT_COLUMN if arguments.text_column is None else arguments.text_column
+    try:
+        # The reader needs a label column, but the file has none: the text column is read twice.
+        columns = ColumnParams(text=text, label=text, id=arguments.id_column, date=None, product=None, split=None)
+        encoding = arguments.encoding or "utf-8"
+        file = FileParams(format="auto", encoding=encoding, delimiter="auto", quotes=True, columns=columns)
+    except ValidationError:
+        raise UserError("--text-column, --id-column and --encoding must be text that is not blank") from None
+    request = FileRequest(source, target, file, _checked_kept(arguments.keep))
+    try:
+        check_file(source)
+        file_format(source, file.format)
+    except UserError as error:
+        raise UserError(_in_options(str(error))) from None
+    check_target(target, source, inputs)
+    return request
+
+
+def _checked_kept(names: list[str]) -> tuple[str, ...]:
+    for name, count in Counter(names).items():
+        if not name.strip():
+            raise UserError("--keep must name a column")
+        if count > 1:
+            raise UserError(f"--keep {name} is there twice; leave one out")
+        if name in ("row_id", *PREDICTED):
+            raise UserError(f"--keep {name}: the output has a column of its own with this name; rename the input's")
+    return tuple(names)
+
+
+def check_target(target: Path, source: Path, inputs: Iterable[Path]) -> None:
+    """Check that a file can be written without the loss of another one.
+
+    Args:
+        target: The file to write.
+        source: The file with the texts.
+        inputs: Other files and folders that the command reads.
+
+    Raises:
+        UserError: if the target is an input, also through a link, is in a folder that is an input or that the
+            pipeline writes, or cannot be created.
+    """
+    if target.is_dir():
+        raise UserError(f"{target} cannot be written (it is a folder); name another with --output")
+    if _same_file(target, source):
+        raise UserError(f"{target} is the input, and its texts would be lost; name another file with --output")
+    for path in inputs:
+        files = path.rglob("*") if path.is_dir() else [path]
+        if _is_within(target, path) or any(_same_file(target, file) for file in files):
+            raise UserError(f"{target} is part of {path}, which the prediction reads; name another file with --output")
+    if in_project():
+        for path in PIPELINE_FOLDERS:
+            if _is_within(target, path):
+                raise UserError(f"{target} is in {path}, which the pipeline writes; name another file with --output")
+    parent = next(folder for folder in target.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        reason = "it is not a folder" if not parent.is_dir() else "it may not be changed"
+        raise UserError(f"{target} cannot be written ({parent}: {reason}); name another with --output")
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    return first.exists() and second.exists() and first.samefile(second)
+
+
+def _is_within(target: Path, folder: Path) -> bool:
+    return target.resolve().is_relative_to(folder.resolve())

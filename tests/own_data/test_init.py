@@ -1,0 +1,397 @@
+"""`complaints init` proposes the parameters of any file with texts and labels, and a pipeline runs with them."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import other_tasks
+from support.bad_files import INPUTS
+from support.paths import ROOT
+from support.project import copy_project
+
+from complaints import cli, params, profiles
+from complaints.core import paths
+from complaints.core.config import read_yaml
+from complaints.core.errors import UserError
+from complaints.own_data.form import FormOptions
+from complaints.own_data.init import Options, init
+from complaints.sources.readers.batches import read_batches
+
+MAKERS = {
+    "news.tsv": other_tasks.headlines,
+    "tickets.jsonl": other_tasks.tickets,
+    "messages.parquet": other_tasks.messages,
+}
+
+NONE = {"id": None, "date": None, "product": None, "split": None}
+COLUMNS: dict[str, dict[str, str | None]] = {
+    "news.tsv": {**NONE, "text": "headline", "label": "category"},
+    "tickets.jsonl": {**NONE, "text": "body", "label": "priority", "id": "ticket_id", "date": "created"},
+    "messages.parquet": {**NONE, "text": "sms", "label": "is_spam", "split": "part"},
+}
+LABELS = {
+    "news.tsv": sorted(other_tasks.TOPICS),
+    "tickets.jsonl": ["1", "2", "3"],
+    "messages.parquet": ["false", "true"],
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project without outputs as the working directory."""
+    project = tmp_path / "project"
+    for source in [ROOT / "params.yaml", *(ROOT / "profiles").glob("*.yaml"), *(ROOT / "data").glob("*.yaml")]:
+        target = project / source.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(source.read_text())
+    monkeypatch.chdir(project)
+    return project
+
+
+def look(
+    path: Path, columns: dict[str, str] | None = None, dry_run: bool = False, form: FormOptions | None = None
+) -> list[str]:
+    """Run init with the columns that the user names, by role."""
+    return init(Options(path, form or FormOptions(), columns or {}), dry_run)
+
+
+def file_in(path: Path, content: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(content.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_files_of_other_tasks_are_understood_without_options(name: str, tmp_path: Path) -> None:
+    path = MAKERS[name](tmp_path / name)
+    look(path)
+    found = params.load()
+    assert found.fetch.source == "file"
+    assert vars(found.fetch.file.columns) == COLUMNS[name]
+    assert (found.merge_labels.map, found.merge_labels.min_count) == ("data/no_map.yaml", 5)
+    assert found.split.method == ("canonical" if name == "messages.parquet" else "grouped")
+    assert found.models["minilm"].max_length < 100
+    labels = {label for batch in read_batches(path, found.fetch.file) for label in batch["label"].to_pylist()}
+    assert sorted(labels) == LABELS[name]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_dry_run_says_the_same_and_writes_nothing(name: str, tmp_path: Path, folder: Path) -> None:
+    path = MAKERS[name](tmp_path / name)
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    said = look(path, dry_run=True)
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert said[-1] == "Nothing was written (--dry-run)."
+    written = look(path)
+    assert [line for line in said if line not in written] == ["would change in params.yaml:", said[-1]]
+    changed = {file for file in folder.rglob("*") if file.is_file() and file.read_bytes() != before.get(file)}
+    assert changed == {folder / "params.yaml"}
+    assert look(path)[-3:-1] == ["changed in params.yaml: nothing", ""] or "outside" in "".join(look(path))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_comments_stay_and_the_profile_sample_undoes_everything(name: str, tmp_path: Path) -> None:
+    before = Path("params.yaml").read_text()
+    look(MAKERS[name](tmp_path / name))
+    after = Path("params.yaml").read_text()
+    assert after != before
+    assert [line for line in before.splitlines() if "#" in line] == [line for line in after.splitlines() if "#" in line]
+    profiles.apply("sample")
+    assert Path("params.yaml").read_text() == before
+
+
+def test_the_path_is_relative_in_the_project_and_absolute_outside(tmp_path: Path, folder: Path) -> None:
+    (folder / "mine").mkdir()
+    look(other_tasks.headlines(folder / "mine/news.tsv"))
+    assert params.load().fetch.path == "mine/news.tsv"
+    outside = other_tasks.headlines(tmp_path / "news.tsv")
+    said = look(Path("../news.tsv"))
+    assert params.load().fetch.path == str(outside)
+    assert any("outside of the project" in line for line in said)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zip"])
+@pytest.mark.parametrize("delimiter", ["comma", "tab", "semicolon", "pipe"])
+@pytest.mark.parametrize("name", ["data.csv", "data.tsv", "data.txt"])
+def test_delimiters_are_found_whatever_the_name_says(tmp_path: Path, name: str, delimiter: str, suffix: str) -> None:
+    if name == "data.txt" and suffix == ".gz":
+        suffix = ""
+    path = tmp_path / (name + suffix)
+    rows = [["what", "kind"], *([f"a text, that; says | {n}", "xyz"[n % 3]] for n in range(30))]
+    other_tasks.write_csv(path, rows, {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}[delimiter])
+    other_tasks.pack(path)
+    look(path)
+    found = params.load().fetch
+    texts = [text for batch in read_batches(path, found.file) for text in batch["text"].to_pylist()]
+    assert texts == [row[0] for row in rows[1:]]
+    by_name = {"data.csv": "comma", "data.tsv": "tab", "data.txt": "comma"}[name]
+    assert found.file.delimiter == ("auto" if delimiter == by_name else delimiter)
+
+
+def rows_of(header: str, row: str, rows: int = 30) -> str:
+    """Return CSV: the row with {n} for its number, {k} for one of three words, and {t} for a text of its own."""
+    numbered = (row.format(n=n, k="xyz"[n % 3], t=f"a text of some words {n}") for n in range(rows))
+    return "\n".join([header, *numbered]) + "\n"
+
+
+UNCLEAR = {
+    "two texts": (rows_of("headline,summary,kind", "{t},{t},{k}"), r"the text may be 'headline', 'summary'.*--text"),
+    "two labels": (rows_of("text,kind,place", "{t},{k},{k}"), r"the label may be 'kind', 'place'.*--label COLUMN"),
+    "no label": (rows_of("text,code", "{t},{n}"), r"no column has few values that repeat.*--label COLUMN"),
+    "a label that never repeats": (
+        rows_of("text,label,place", "{t},{n},{k}"),
+        r"may be 'place', 'label'.*--label",
+    ),
+    "no text": (rows_of("a,b", ","), r"no column has texts"),
+    "no header": (rows_of("a text of words,x", "{t},{k}"), r"line 1: 'x' is also a value of its column and 'a text of"),
+    "one column": (rows_of("text", "{t}"), r"no column has few values that repeat"),
+    "one label": (rows_of("text,label", "{t},x"), r"no column has few values that repeat"),
+    "no rows": ("text,label\n", "has no rows"),
+    "an uneven row": (rows_of("text,label", "{t},{k}") + "a,b,c\n", r"line 32: 3 fields where the header has 2"),
+}
+
+
+@pytest.mark.parametrize("case", UNCLEAR)
+def test_an_unclear_file_is_refused_in_one_line_that_names_the_option(tmp_path: Path, case: str) -> None:
+    content, message = UNCLEAR[case]
+    before = Path("params.yaml").read_text()
+    with pytest.raises(UserError, match=message) as caught:
+        look(file_in(tmp_path / "a.csv", content))
+    assert str(caught.value).isprintable()
+    assert "fetch." not in str(caught.value)
+    assert Path("params.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("Id,user_id", "Id"),
+        ("ticketId,code", "ticketId"),
+        ("case no,time", "case no"),
+        ("user_id,case_id", None),
+        ("grid,paid", None),
+    ],
+)
+def test_an_id_is_a_column_of_that_name_without_repeated_values(tmp_path: Path, header: str, found: str | None) -> None:
+    said = look(file_in(tmp_path / "a.csv", rows_of(f"{header},text,label", "{n},{n}0,{t},{k}")))
+    assert params.load().fetch.file.columns.id == found
+    assert any("rows are numbered; their id may be" in line for line in said) == (found is None)
+
+
+def test_a_column_may_be_called_like_one_of_its_values(tmp_path: Path) -> None:
+    look(file_in(tmp_path / "a.csv", rows_of("text,x", "{t},{k}")))
+    assert params.load().fetch.file.columns.label == "x"
+
+
+def test_unclear_columns_are_clear_with_their_options(tmp_path: Path) -> None:
+    path = file_in(tmp_path / "a.csv", rows_of("headline,summary,kind,place", "{t},{t},{k},{k}"))
+    look(path, {"text": "summary", "label": "place"})
+    assert vars(params.load().fetch.file.columns) == {**NONE, "text": "summary", "label": "place"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"text": "body"}, r"no column 'body' \(--text\)"),
+        ({"text": "what", "label": "what"}, r"'what' is named for two roles; name another column with --label"),
+        ({"id": "kind"}, r"the id 'x' is also that of line 2.*or add --without id"),
+        ({"date": "kind"}, r"line 2: 'x' is not a date"),
+        ({"split": "kind"}, r"line 2: the split is 'x'"),
+    ],
+)
+def test_a_column_that_cannot_have_its_role_is_refused(tmp_path: Path, columns: dict[str, str], message: str) -> None:
+    path = file_in(tmp_path / "a.csv", rows_of("what,kind,label", "{t},{k},{k}"))
+    with pytest.raises(UserError, match=message) as caught:
+        look(path, columns)
+    assert "fetch." not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0, 1.0, 2.0], [[1], [2], [1], [2]]])
+def test_fractions_and_lists_are_refused_as_labels(tmp_path: Path, values: list[Any]) -> None:
+    texts = [f"a text of words {n}" for n in range(4)]
+    pq.write_table(pa.table({"text": texts, "label": values}), tmp_path / "a.parquet")
+    rows = [{"text": text, "label": value} for text, value in zip(texts, values, strict=True)]
+    file_in(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    for name in ("a.parquet", "a.jsonl"):
+        with pytest.raises(UserError, match="'label' has fractions or lists: write them as strings"):
+            look(tmp_path / name)
+        with pytest.raises(UserError, match=r"not (a )?strings?, integers? or booleans?"):
+            look(tmp_path / name, {"label": "label"})
+
+
+def test_encodings_are_found_by_their_mark_or_named(tmp_path: Path) -> None:
+    content = rows_of("text,kind", "caf\u00e9 {t},{k}")
+    look(file_in(tmp_path / "a.csv", content, "utf-16"))
+    assert params.load().fetch.file.encoding == "utf-16"
+    path = file_in(tmp_path / "b.csv", content, "cp1252")
+    with pytest.raises(UserError, match=r"line 2: byte 0xe9 is not utf-8; name its encoding with --encoding"):
+        look(path)
+    look(path, form=FormOptions(encoding="cp1252"))
+    assert params.load().fetch.file.encoding == "cp1252"
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.json", "[{}]"), ("a.txt", " [\n{}]")])
+def test_a_json_list_is_refused_with_the_way_to_json_lines(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(UserError, match="is one JSON list; write one object per line"):
+        look(file_in(tmp_path / name, content))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a", "a.txt"])
+def test_json_lines_and_parquet_of_any_name_are_found_by_their_content(tmp_path: Path, name: str) -> None:
+    for format, make in (("jsonl", other_tasks.tickets), ("parquet", other_tasks.messages)):
+        look(make(tmp_path / name))
+        assert params.load().fetch.file.format == format
+
+
+def test_rare_labels_and_small_files_have_a_min_count_that_leaves_two_classes(tmp_path: Path) -> None:
+    rows = ["a,b,c"[n % 3 * 2] for n in range(9)]
+    content = "text,label\n" + "".join(f"some words {n},{label}\n" for n, label in enumerate(rows))
+    look(file_in(tmp_path / "a.csv", content))
+    assert params.load().merge_labels.min_count == 3
+    content = rows_of("text,label", "{t},{k}") + "another text,rare\nmore text,rare\n ,x\nsome text,\n"
+    said = "\n".join(look(file_in(tmp_path / "b.csv", content)))
+    assert params.load().merge_labels.min_count == 5
+    assert "under merge_labels.min_count = 5: 1 class of 2 rows" in said
+    assert "1 row without a text" in said
+    assert "labels: 4; 1 row without a label" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "method"),
+    [
+        (["train", "val", "test"], "canonical"),
+        (["Train", "Test"], "canonical"),
+        (["train", "dev"], "grouped"),
+        (["train", "test", ""], "grouped"),
+    ],
+)
+def test_the_sources_own_split_is_kept_if_it_has_train_and_test(tmp_path: Path, names: list[str], method: str) -> None:
+    lines = [f"a text of words {n},{'xy'[n % 2]},{names[n // 2 % len(names)]}" for n in range(48)]
+    look(file_in(tmp_path / "a.csv", "text,label,part\n" + "\n".join(lines) + "\n"))
+    found = params.load()
+    assert (found.fetch.file.columns.split, found.split.method) == ("part", method)
+
+
+def test_a_label_map_that_knows_the_labels_stays(tmp_path: Path) -> None:
+    content = rows_of("text,issue", "{t},Billing disputes").replace("disputes\na text of some words 1", "statement\n1")
+    text = content.replace("Billing disputes", "Arbitration", 12)
+    look(file_in(tmp_path / "a.csv", text))
+    assert params.load().merge_labels.map == "data/label_map.yaml"
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "\x1b[31m.csv"
+    file_in(path, rows_of("\x1b[31mtext,label", "\x1b[31m{t},\x1b[32m{k}"))
+    monkeypatch.setattr(sys, "argv", ["complaints", "init", str(path), "--dry-run"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize("arguments", [["--text", "b"], ["--without", "id"], ["--no-quotes"], ["--delimiter", "comma"]])
+def test_options_of_the_command_line_reach_the_parameters(
+    tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = file_in(tmp_path / "a.csv", rows_of("a,b,id,label", "{t} and more,{t},{n},{k}"))
+    given = arguments if "--text" in arguments else ["--text", "a", *arguments]
+    monkeypatch.setattr(sys, "argv", ["complaints", "init", str(path), *given])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0, capsys.readouterr().err
+    file = params.load().fetch.file
+    assert file.columns.text == given[1]
+    assert file.columns.id == (None if "--without" in given else "id")
+    assert file.quotes == ("--no-quotes" not in given)
+    assert file.delimiter == "auto"
+
+
+def outcome(path: Path) -> str:
+    """Return the report on a file, or its refusal: one line, in the words of the command's options."""
+    try:
+        lines = look(path, dry_run=True)
+    except UserError as error:
+        message = str(error)
+        assert message.isprintable()
+        assert "fetch." not in message.replace("fetch.path is", "")
+        return message
+    assert all(line.isprintable() for line in lines)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", [name for name in INPUTS if not name.endswith(("ratio", "characters", "megabyte"))])
+def test_every_bad_input_is_reported_on_or_refused(tmp_path: Path, name: str) -> None:
+    for path in INPUTS[name](tmp_path):
+        assert outcome(path)
+
+
+LINES = (b"text,label\n", b"text\tlabel\n", b"a b,x\n", b"d e\ty\n", b'{"text":"a b","label":1}\n', b'"', b"\n", b"[")
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt", "a.json", "a.csv.gz"]), st.data())
+def test_any_bytes_are_reported_on_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str, data: Any) -> None:
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(b"".join(data.draw(st.lists(st.sampled_from(LINES) | st.binary(max_size=9), max_size=12))))
+    assert outcome(path)
+
+
+TEXTS = st.sampled_from(["a b", "c d e", "f"]) | st.text(max_size=9)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.lists(st.integers(), max_size=2)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.dictionaries(st.sampled_from(["text", "label", "id", "date", ""]), VALUES), min_size=1, max_size=9))
+def test_any_json_objects_are_reported_on_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "objects.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *rows]))
+    assert outcome(path)
+
+
+def run_stage(script: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [f"stages/{script}.py", *arguments])
+    runpy.run_path(str(ROOT / f"stages/{script}.py"), run_name="__main__")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_stages_run_to_a_scoreboard(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look(MAKERS[name](tmp_path / name))
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("  enabled: true", "  enabled: false"))
+    for script in ("fetch", "audit", "merge_labels", "split"):
+        run_stage(script, monkeypatch)
+    run_stage("tokenize_text", monkeypatch, "minilm")
+    run_stage("baseline", monkeypatch)
+    for script in ("pretrain", "embed", "finetune"):
+        run_stage(script, monkeypatch, "minilm")
+    run_stage("evaluate", monkeypatch)
+    metrics = json.loads(paths.METRICS.read_text())
+    assert metrics["tfidf"]["test"]["accuracy"] > 0.9
+    assert json.loads(paths.LABELS.read_text()) == LABELS[name]
+    report = json.loads(paths.LABELS_REPORT.read_text())
+    assert (report["classes_absent"], report["not_in_the_list"]) == ([], [])
+    assert "tfidf" in paths.SCOREBOARD.read_text()
+    assert "map_defects" not in (paths.AUDIT / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_dvc_depends_on_a_file_outside_of_the_project(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "copy")
+    path = other_tasks.tickets(tmp_path / "tickets.jsonl")
+    project.complaints("init", str(path))
+    assert project.repro("fetch", "merge_labels") == ["fetch", "merge_labels"]
+    assert project.repro("fetch", "merge_labels") == []
+    other_tasks.tickets(path, rows=330)
+    assert project.repro("merge_labels") == ["fetch", "merge_labels"]
+    assert read_yaml(project.root / "params.yaml")["fetch"]["path"] == str(path)

@@ -1,0 +1,191 @@
+"""Arguments of predict: what is wrong is one line, said before torch is imported; no input is overwritten."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import bad_files
+from support.paths import ROOT, SRC
+from support.predictions_of import WordModel, make_folder, replace_loading, run_predict
+
+from complaints.core import paths
+from complaints.predicting.choice import SCOREBOARD, TRAIN
+
+REFUSED = {
+    "no text and no file": ([], "give either a text or --input FILE"),
+    "a text and a file": (["x", "--input", "good.csv"], "give either a text or --input FILE"),
+    "an empty text": ([""], "the text is blank"),
+    "a blank text": ([" \t\n"], "the text is blank"),
+    "a text that is not UTF-8": (["caf\udce9"], "is not UTF-8"),
+    "an output for a text": (["x", "--output", "o.csv"], "--output goes with --input FILE"),
+    "a kept column for a text": (["x", "--keep", "id"], "--keep goes with --input FILE"),
+    "no output": (["--input", "good.csv"], "--input needs --output FILE"),
+    "an output of another format": (["--input", "good.csv", "--output", "o.txt"], "name the output .csv"),
+    "a compressed output": (["--input", "good.csv", "--output", "o.csv.gz"], "name the output .csv"),
+    "an output that is a folder": (["--input", "good.csv", "--output", "folder.csv"], "it is a folder"),
+    "an output below a file": (["--input", "good.csv", "--output", "good.csv/o.csv"], "it is not a folder"),
+    "the input as output": (["--input", "good.csv", "--output", "good.csv"], "is the input"),
+    "an input that is missing": (["--input", "no.csv", "--output", "o.csv"], "no.csv does not exist; set --input"),
+    "an input of unknown format": (["--input", "params.yaml", "--output", "o.csv"], "name it .csv, .parquet or .jsonl"),
+    "an unknown text column": (["--input", "good.csv", "--output", "o.csv"], "no column 'words' (--text-column"),
+    "a blank text column": (
+        ["--input", "good.csv", "--output", "o.csv", "--text-column", ""],
+        "must be text that is not blank",
+    ),
+    "an unknown kept column": (
+        ["--input", "good.csv", "--output", "o.csv", "--text-column", "text", "--keep", "lable"],
+        "no column 'lable' (--keep lable",
+    ),
+    "a blank kept column": (["--input", "good.csv", "--output", "o.csv", "--keep", " "], "--keep must name a column"),
+    "a kept column named twice": (
+        ["--input", "good.csv", "--output", "o.csv", "--keep", "id", "--keep", "id"],
+        "--keep id is there twice",
+    ),
+    "a kept column that the output has": (
+        ["--input", "good.csv", "--output", "o.csv", "--keep", "probability_2"],
+        "--keep probability_2: the output has a column of its own with this name",
+    ),
+    "an unknown encoding": (
+        ["--input", "good.csv", "--output", "o.csv", "--text-column", "text", "--encoding", "utf-9"],
+        "--encoding: 'utf-9' is not a text encoding",
+    ),
+    "an unknown model": (["x", "--model", "nat"], "there is no model 'nat' (did you mean net?)"),
+    "an unknown adjusted model": (["x", "--model", "models/net-adjusted"], "did you mean net-adjusted?"),
+    "the majority class": (["x", "--model", "majority"], "the same label for every text"),
+    "a folder without a model": (["x", "--model", "data"], "it has no classifier.json"),
+    "a model that is not there yet": (["x", "--model", "tfidf"], "models/tfidf is missing; run `dvc repro`"),
+    "an adjusted row without a training split": (["x", "--model", "net-adjusted"], "needs the class frequencies"),
+}
+
+
+def make_project(folder: Path) -> None:
+    """Write a project with one model, whose files cannot be loaded, and a file to label."""
+    (folder / "dvc.yaml").touch()
+    (folder / "params.yaml").write_text(
+        (ROOT / "params.yaml")
+        .read_text()
+        .replace("\n  minilm:", "\n  net:")
+        .replace("text: complaint_text", "text: words")
+    )
+    make_folder(folder / "models/net")
+    (folder / "data").mkdir()
+    (folder / "folder.csv").mkdir()
+    bad_files.bytes_in("good.csv", bad_files.csv_bytes(bad_files.GOOD))(folder)
+
+
+@pytest.fixture
+def in_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_argument_is_refused_in_one_line(
+    in_project: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, message = REFUSED[name]
+    before = {path: path.read_bytes() for path in in_project.rglob("*") if path.is_file()}
+    assert run_predict(monkeypatch, *options) == 1
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    assert {path: path.read_bytes() for path in in_project.rglob("*") if path.is_file()} == before
+
+
+def test_wrong_arguments_are_refused_without_importing_torch(in_project: Path) -> None:
+    arguments = [options for name, (options, _) in REFUSED.items() if "UTF-8" not in name]
+    program = f"""
+import sys
+from complaints import cli
+for options in {arguments!r}:
+    sys.argv = ["complaints", "predict", *options]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        assert ended.code == 1, options
+print(sorted({{"torch", "sklearn", "transformers"}} & set(sys.modules)))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert result.stdout == "[]\n", result.stderr
+
+
+@pytest.mark.parametrize("way", ["path", "spelling", "symlink", "hard link", "symlinked folder"])
+@pytest.mark.parametrize("victim", ["good.csv", "models/net/extra.csv", SCOREBOARD, TRAIN])
+def test_an_output_that_is_an_input_is_refused(
+    in_project: Path, victim: Path, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (SCOREBOARD, TRAIN, paths.LABELS, Path("models/net/extra.csv")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("model,tau\nnet-adjusted,0.5\n")
+    victim = Path(victim)
+    output = Path("elsewhere" + victim.suffix)
+    if way == "symlink":
+        output.symlink_to(victim)
+    elif way == "hard link":
+        output.hardlink_to(victim)
+    elif way == "symlinked folder":
+        Path("linked").symlink_to(victim.parent.absolute())
+        output = Path("linked", victim.name)
+    else:
+        output = victim if way == "path" else Path(".", "data", "..", victim)
+    before = victim.read_bytes()
+    options = ["--model", "net-adjusted", "--input", "good.csv", "--output", output, "--text-column", "text"]
+    assert run_predict(monkeypatch, *options) == 1
+    assert "name another file with --output" in capsys.readouterr().err
+    assert victim.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["predictions/new.parquet", "data/splits/new.parquet", "reports/a/b.csv"])
+def test_a_folder_of_the_pipeline_is_refused(
+    in_project: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_predict(monkeypatch, "--input", "good.csv", "--output", name, "--text-column", "text") == 1
+    assert "which the pipeline writes" in capsys.readouterr().err
+    assert not Path(name).exists()
+
+
+def test_defaults_of_model_and_text_column_are_those_of_the_project(
+    in_project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = WordModel()
+    replace_loading(monkeypatch, model)
+    Path("new.csv").write_text("words,complaint_text\na loan,a fee\n")
+    assert run_predict(monkeypatch, "--input", "new.csv", "--output", "o.jsonl") == 0
+    assert model.texts == ["a loan"]
+    (line,) = Path("o.jsonl").read_text().splitlines()
+    assert json.loads(line)["label"] == "loan"
+    Path("params.yaml").write_text("models: [\n")
+    assert run_predict(monkeypatch, "a fee", "--model", "models/net") == 1
+    assert "params.yaml, line " in capsys.readouterr().err
+
+
+def test_without_a_project_a_folder_is_needed_and_the_text_column_has_a_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = WordModel()
+    replace_loading(monkeypatch, model)
+    assert run_predict(monkeypatch, "a fee") == 1
+    assert "there is no project here" in capsys.readouterr().err
+    assert run_predict(monkeypatch, "a fee", "--model", "net") == 1
+    assert "--model: net does not exist" in capsys.readouterr().err
+    make_folder(tmp_path / "net")
+    Path("new.csv").write_text("words,complaint_text\na loan,a fee\n")
+    assert run_predict(monkeypatch, "--model", "net", "--input", "new.csv", "--output", "o.jsonl") == 0
+    assert model.texts == ["a fee"]
+
+
+def test_paths_are_relative_to_where_the_user_stands(in_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_loading(monkeypatch, WordModel())
+    make_folder(Path("folder.csv/own"))
+    Path("folder.csv/new.csv").write_text("words\na loan\n")
+    monkeypatch.chdir("folder.csv")
+    assert run_predict(monkeypatch, "--model", "own", "--input", "new.csv", "--output", "o.jsonl") == 0
+    assert (in_project / "folder.csv/o.jsonl").is_file()

@@ -1,0 +1,189 @@
+"""Every row of the scoreboard labels texts as the pipeline did: predictions/*.parquet and the scores of evaluate."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from accelerate import Accelerator
+from support.predictions_of import run_predict
+from support.small_tfidf import PARAMS
+from support.tiny_task import LABELS, model_params, run
+
+from complaints.backbones.resolve import Backbone
+from complaints.backbones.tokenizer import load_tokenizer
+from complaints.baseline import store
+from complaints.baseline.tfidf import fit_tfidf, majority_logits, tfidf_logits
+from complaints.core import paths
+from complaints.core.files import read_json, write_json
+from complaints.core.parquet import read_parquet
+from complaints.core.schema import HELD_OUT
+from complaints.engine import setup
+from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, read_truth, score
+from complaints.evaluation.tables import write_tables
+from complaints.labels.products import hierarchy
+from complaints.modeling import classifier
+from complaints.predicting import checkpoint
+from complaints.predicting.checkpoint import Predictor
+from complaints.predicting.choice import SCOREBOARD, TRAIN, ModelArgument, choose
+from complaints.predicting.predictors import load
+from complaints.scoring.predictions import write_predictions
+
+TAU = 200.0
+"""Far more than validation would choose: the adjusted labels of this task of balanced classes differ."""
+
+ROWS = ["net", "net-adjusted", "tfidf", "tfidf-adjusted"]
+
+
+def texts_of(split: str) -> list[str]:
+    return read_parquet(paths.SPLITS / f"{split}.parquet")["text"].to_pylist()
+
+
+def build(backbone: Backbone) -> dict[str, ScoreboardRow]:
+    """Do the work of finetune, baseline and evaluate in the working directory; return the scoreboard by row."""
+    run(model_params(backbone))
+    label_ids = read_parquet(TRAIN)["label_id"].to_numpy()
+    tfidf = fit_tfidf(texts_of("train"), label_ids, len(LABELS), PARAMS)
+    paths.TFIDF.mkdir(parents=True)
+    store.save(tfidf, paths.TFIDF)
+    ids = {split: read_parquet(paths.SPLITS / f"{split}.parquet")["row_id"].to_pylist() for split in HELD_OUT}
+    logits = {split: tfidf_logits(tfidf, texts_of(split)) for split in HELD_OUT}
+    write_predictions(paths.PREDICTIONS / "tfidf.parquet", ids, logits)
+    floor = {split: majority_logits(label_ids, len(LABELS), len(ids[split])) for split in HELD_OUT}
+    write_predictions(paths.PREDICTIONS / "majority.parquet", ids, floor)
+    write_json(paths.HIERARCHY, hierarchy(LABELS, [{}] * len(LABELS), {}))
+    write_json(paths.MANIFEST, {"source": "file", "synthetic": False})
+    truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
+    rows = score(truth, read_all_logits(paths.PREDICTIONS, ["net"], truth), [TAU])
+    paths.EVALUATION.mkdir(parents=True)
+    write_tables(paths.EVALUATION, truth, rows)
+    Path("params.yaml").write_text("models:\n  net:\n")
+    return {row.name: row for row in rows}
+
+
+def argument(name: str) -> ModelArgument:
+    return ModelArgument(name, Path(name))
+
+
+def test_labels_of_every_row_are_those_that_were_scored(
+    workspace: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = build(backbone)
+    labels = {}
+    for row in ROWS:
+        options = ["--input", TRAIN.with_name("test.parquet"), "--text-column", "text", "--id-column", "row_id"]
+        assert run_predict(monkeypatch, "--model", row, *options, "--output", f"{row}.parquet") == 0
+        table = read_parquet(f"{row}.parquet")
+        assert table["row_id"].to_pylist() == read_parquet(paths.SPLITS / "test.parquet")["row_id"].to_pylist()
+        labels[row] = table["label"].to_pylist()
+        assert labels[row] == [LABELS[i] for i in scored[row].predicted["test"]], row
+    assert labels["net"] != labels["net-adjusted"]
+    assert labels["tfidf"] != labels["tfidf-adjusted"]
+
+
+def test_a_folder_has_the_labels_of_its_row(workspace: Path, backbone: Backbone) -> None:
+    build(backbone)
+    for row in ("net", "tfidf"):
+        by_name = load(choose(argument(row)), "auto").logits(texts_of("test"))
+        by_folder = load(choose(ModelArgument(f"../models/{row}", paths.MODELS / row)), "auto").logits(texts_of("test"))
+        assert np.array_equal(by_name, by_folder)
+    assert choose(None).folder == paths.MODELS / "net"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("no scoreboard", "scoreboard.csv is missing; run `dvc repro`"),
+        ("another scoreboard", "has no tau for net-adjusted; run `dvc repro`"),
+        ("no splits", "train.parquet is missing; --model net-adjusted needs the class frequencies"),
+        ("other classes", "labels.json has other classes than the model"),
+    ],
+)
+def test_an_adjusted_row_without_its_files_is_refused(
+    workspace: Path,
+    backbone: Backbone,
+    damage: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    build(backbone)
+    if damage == "no scoreboard":
+        SCOREBOARD.unlink()
+    elif damage == "another scoreboard":
+        SCOREBOARD.write_text("model,split,tau\nnet,test,\n")
+    elif damage == "no splits":
+        TRAIN.unlink()
+    else:
+        write_json(paths.LABELS, LABELS[::-1])
+    assert run_predict(monkeypatch, "a card", "--model", "net-adjusted") == 1
+    assert message in capsys.readouterr().err
+    assert run_predict(monkeypatch, "a card", "--model", "net") == 0
+
+
+def test_tfidf_outside_its_project_needs_the_class_names(
+    workspace: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(backbone)
+    Path("elsewhere").mkdir()
+    paths.TFIDF.rename("elsewhere/model")
+    names = paths.LABELS.rename("names.json")
+    monkeypatch.chdir("elsewhere")
+    assert run_predict(monkeypatch, "a card", "--model", "model") == 1
+    assert "model has no class names; copy data/interim/labels.json" in capsys.readouterr().err
+    write_json("model/labels.json", read_json(workspace / names)[:2])
+    assert run_predict(monkeypatch, "a card", "--model", "model") == 1
+    assert "has 3 classes, model/labels.json has 2" in capsys.readouterr().err
+    write_json("model/labels.json", read_json(workspace / names))
+    assert run_predict(monkeypatch, "a card", "--model", "model") == 0
+    assert "Card trouble" in capsys.readouterr().out
+
+
+def test_a_texts_logits_depend_on_its_batch_by_rounding_only(workspace: Path, backbone: Backbone) -> None:
+    run(model_params(backbone))
+    predictor = Predictor(paths.MODELS / "net")
+    texts = [f"{'the bank ' * n} card" for n in range(40)]
+    counted: list[int] = []
+    together = predictor.logits(texts, counted.append)
+    alone = np.concatenate([predictor.logits([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert sum(counted) == len(texts)
+    assert predictor.logits([]).shape == (0, len(LABELS))
+
+
+@pytest.mark.parametrize(
+    ("record", "option", "expected"),
+    [
+        ({"precision": "fp32"}, "auto", "fp32"),
+        ({"precision": "bf16"}, "auto", "auto"),
+        ({"precision": "fp16"}, "auto", "auto"),
+        ({"precision": "bf16"}, "fp32", "fp32"),
+        ({"precision": "fp32"}, "bf16", "bf16"),
+        ({}, "auto", "fp32"),
+        ([], "auto", "fp32"),
+        (None, "auto", "fp32"),
+    ],
+)
+def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
+    workspace: Path,
+    backbone: Backbone,
+    record: object,
+    option: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`auto` is then resolved by the hardware."""
+    folder = workspace / "checkpoint"
+    folder.mkdir()
+    model = classifier.build(backbone, "linear", "mean", LABELS)
+    classifier.save(model, load_tokenizer(backbone.folder), folder, "mean", 16)
+    if record is not None:
+        write_json(folder / "training.json", record)
+    asked: list[str] = []
+
+    def open_device(precision: str) -> tuple[Accelerator, str]:
+        asked.append(precision)
+        return setup.open_device("fp32")
+
+    monkeypatch.setattr(checkpoint, "open_device", open_device)
+    Predictor(folder, option)
+    assert asked == [expected]

@@ -1,0 +1,406 @@
+"""Every command: from any folder, with broken files, into any output, and with wrong arguments."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from support import mini_pipeline
+from support.commands import COMMANDS, LOCK, MARKERS, make_project, run, stdout_to
+
+from complaints import cli
+from complaints.tracking import stages as tracking
+
+HEAVY = ("torch", "transformers", "pandas", "mlflow", "pyarrow.dataset", "sklearn", "matplotlib", "dvc")
+
+HOSTILE = "\x1b[31m\u202eFees"
+
+NOT_READING_PARAMS = {"predict", "trace", "trace --json", "show", "ui"}
+READING_LOCK = {"trace", "trace --json", "trace --verify", "track"}
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project as the working directory; neither a model nor a server nor MLflow runs."""
+
+    def predict(arguments: argparse.Namespace) -> int:
+        print(f"±  {arguments.model}")
+        return 0
+
+    def no_store(*arguments: object) -> None:
+        raise RuntimeError("no store in this test")
+
+    for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    monkeypatch.setattr(cli, "_predict", predict)
+    monkeypatch.setattr(tracking, "connect", no_store)
+    monkeypatch.setattr(os, "execv", lambda program, command: sys.exit(0))
+    project = make_project(tmp_path / "project")
+    monkeypatch.chdir(project)
+    return project
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_works_from_a_subfolder(
+    root: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root / "docs")
+    ran, out = run(capsys, *[word.replace("models/", "../models/") for word in COMMANDS[name]])
+    if name == "trace --verify":  # nothing was built here
+        assert (ran.status, ran.err) == (1, "")
+        assert "Verification failed" in out
+    else:
+        assert ran.status == 0, ran.err
+    assert list((root / "docs").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_outside_a_project_says_so_and_makes_no_file(
+    root: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ran, _ = run(capsys, *COMMANDS[name])
+    if name == "predict":
+        assert ran.status == 0
+    else:
+        assert ran.is_one_line, ran.err
+        assert f"neither {tmp_path / 'elsewhere'} nor a folder above it has a dvc.yaml" in ran.err
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_in_a_removed_folder_is_one_line(
+    root: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    ran, _ = run(capsys, *COMMANDS[name])
+    assert ran.is_one_line
+    assert "the working directory was removed" in ran.err
+
+
+PARAMS = {
+    "missing": (None, "is missing; restore it, for example with `git checkout params.yaml`"),
+    "empty": ("", "must be a mapping"),
+    "cut": ("fetch: {source: [sample", "line "),
+    "with conflict markers": (MARKERS.format("split: {seed: 1}\n"), "line 1: conflict markers"),
+    "a list": ("- fetch\n", "must be a mapping"),
+    "without models": ("fetch: {}\n", ""),
+    "with a list of models": ("models: [minilm]\n", ""),
+    "with an entry that is a number": ("models: {minilm: 3}\n", ""),
+    "with numbers as names": ("models: {1: {weights: []}}\n", ""),
+    "of aliases": ("a: &a [*a]\n", "an alias contains itself"),
+    "deep": ("[" * 1200, "nested too deeply"),
+    "Latin-1": ("é", "byte 0xe9 is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("state", PARAMS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_broken_params_yaml_is_one_line_of_the_commands_that_read_it(
+    root: Path, name: str, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, message = PARAMS[state]
+    (root / "params.yaml").unlink()
+    if content is not None:
+        (root / "params.yaml").write_text(content, encoding="latin-1")
+    before = files_in(root)
+    ran, out = run(capsys, *COMMANDS[name])
+    if name in NOT_READING_PARAMS:
+        assert ran.status == 0, ran.err
+    elif name == "trace --verify" and not ran.err:
+        assert "split.seed is absent in params.yaml" in out
+    else:
+        assert ran.is_one_line, ran.err
+        assert "params.yaml" in ran.err
+        assert message in ran.err or name == "trace --verify"
+    assert {path: data for path, data in files_in(root).items() if path.name != "params.schema.json"} == before
+
+
+LOCKS = {
+    "missing": None,
+    "empty": "",
+    "cut in a word": LOCK[:-90],
+    "cut in a key": LOCK[: LOCK.index("md5: bb")],
+    "with conflict markers": MARKERS.format("schema: '2.0'\n"),
+    "a list": "- 1\n",
+    "of DVC 2": LOCK.replace("'2.0'", "'1.0'"),
+    "of numbers": "schema: '2.0'\nstages: 3\n",
+    "of a stage that is a number": "schema: '2.0'\nstages: {fetch: 3}\n",
+    "of deps that are a number": "schema: '2.0'\nstages: {fetch: {cmd: x, deps: 3}}\n",
+    "of params that are a list": "schema: '2.0'\nstages: {fetch: {cmd: x, params: {params.yaml: [a]}}}\n",
+    "of an md5 that is a number": "schema: '2.0'\nstages: {fetch: {cmd: x, outs: [{path: a, hash: md5, md5: 1}]}}\n",
+}
+
+
+@pytest.mark.parametrize("state", LOCKS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_broken_dvc_lock_is_one_line_with_the_way_out_of_the_commands_that_read_it(
+    root: Path, name: str, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "dvc.lock").unlink()
+    if (content := LOCKS[state]) is not None:
+        (root / "dvc.lock").write_text(content)
+    ran, _ = run(capsys, *COMMANDS[name])
+    if name not in READING_LOCK:
+        assert ran.status == 0, ran.err
+    elif state == "cut in a word" and ran.status == 0:
+        pass  # what is left is a valid dvc.lock
+    else:
+        assert ran.is_one_line, ran.err
+        assert "dvc.lock" in ran.err
+        assert ("delete it and run `dvc repro`" in ran.err) == (state != "missing")
+        assert ("git checkout --ours dvc.lock" in ran.err) == ("markers" in state)
+
+
+def test_dvc_lock_cut_anywhere_is_read_or_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for size in range(0, len(LOCK), 11):
+        (root / "dvc.lock").write_text(LOCK[:size])
+        ran, _ = run(capsys, "trace", "models/minilm")
+        assert ran.status == 0 or ran.is_one_line, LOCK[:size]
+
+
+@pytest.mark.parametrize("target", ["closed pipe", "/dev/full", "ascii"])
+@pytest.mark.parametrize("name", [*COMMANDS, "--help", "trace --help"])
+def test_an_output_that_fails_is_no_traceback_and_changes_no_work(
+    root: Path, name: str, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verified = name == "trace --verify"
+    words = COMMANDS.get(name, name.split())
+    if target == "ascii":
+        with stdout_to(str(root / "out.txt"), encoding="ascii"):
+            ran, _ = run(capsys, *words)
+        assert ran.status == verified, ran.err
+        assert ("± 0.012" not in (root / "out.txt").read_text(encoding="ascii")) or name != "show"
+        return
+    params = (root / "params.yaml").read_bytes()
+    said = run(capsys, *words)[1]
+    changed = files_in(root)
+    (root / "params.yaml").write_bytes(params)
+    with stdout_to(target):
+        ran, _ = run(capsys, *words)
+    if target == "/dev/full" and said:
+        assert ran.status == 1
+        assert ran.err.splitlines()[-1] == "error: standard output cannot be written (No space left on device)"
+    else:
+        assert ran.status == verified
+        assert "error: " not in ran.err
+    assert ran.err.count("\n") <= 1 + (name == "track")  # whose store does not work
+    assert files_in(root) == changed
+
+
+def test_spaces_of_any_width_stay(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spaces = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) == "Zs"]
+    text = "".join(f"{space}±\n" for space in spaces)
+    (root / "reports/evaluation/scoreboard.md").write_text(text, encoding="utf-8")
+    assert run(capsys, "show")[1].startswith(text)
+
+
+def test_characters_outside_the_encoding_are_replaced(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with stdout_to("out.txt", encoding="ascii"):
+        assert run(capsys, "show")[0].status == 0
+    assert (root / "out.txt").read_text().startswith("| minilm | 0.615 ? 0.012 |\n")
+
+
+def test_json_is_read_back_from_an_output_of_any_encoding(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "dvc.lock").write_text(LOCK.replace("models/minilm", 'models/"é\u202e"'), encoding="utf-8")
+    with stdout_to("out.txt", encoding="ascii"):
+        assert run(capsys, "trace", 'models/"é\u202e"', "--json")[0].status == 0
+    assert json.loads((root / "out.txt").read_text())["target"] == 'models/"é\u202e"'
+
+
+@pytest.mark.parametrize("stream", ["closed pipe", "/dev/full"])
+def test_errors_that_cannot_be_written_keep_the_status(root: Path, stream: str) -> None:
+    with stdout_to(stream), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", sys.stdout)
+        patch.setattr("sys.argv", ["complaints", "trace", "nowhere"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    assert ended.value.code == 1
+
+
+def test_values_cannot_send_escape_codes_to_the_terminal(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = json.dumps(f"models/{HOSTILE}")
+    (root / "dvc.lock").write_text(LOCK.replace("models/minilm", hostile))
+    (root / "reports/evaluation/scoreboard.md").write_text(HOSTILE, encoding="utf-8")
+    for words in (["trace", f"models/{HOSTILE}"], ["show"], ["profile", HOSTILE], ["model", "remove", HOSTILE]):
+        ran, out = run(capsys, *words)
+        assert "\\x1b[31m\\u202eFees" in out + ran.err
+        assert (out + ran.err).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict", "the caf\udce9 charged me"],
+        ["predict", "x", "--text-column", "\udcff"],
+        ["predict", "x", "--encoding", "\udced\udca0\udc80"],
+        ["profile", "tin\udce9"],
+        ["model", "add", "\udce9", "--like", "minilm"],
+        ["model", "add", "x", "--like", "\udce9"],
+        ["model", "add", "x", "--like", "minilm", "-S", "seed=14", "-S", "weights=\udce9"],
+        ["model", "remove", "\udce9"],
+    ],
+)
+def test_text_that_is_not_utf8_is_refused(root: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    ran, _ = run(capsys, *words)
+    assert ran.is_one_line
+    assert "is not UTF-8 (byte 0x" in ran.err
+
+
+def test_names_of_files_may_have_any_bytes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran, out = run(capsys, "predict", "x", "--model", "models/\udce9")
+    assert (ran.status, out) == (0, "±  models/\\udce9\n")
+
+
+def test_utf8_that_the_locale_could_not_decode_is_text(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+
+    def predict(arguments: argparse.Namespace) -> int:
+        texts.append(arguments.text)
+        return 0
+
+    monkeypatch.setattr(cli, "_predict", predict)
+    monkeypatch.setattr("sys.argv", ["complaints", "predict", "caf\udcc3\udca9"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert texts == ["café"]
+
+
+def test_advice_names_the_root_to_users_who_stand_elsewhere(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "dvc.lock").unlink()
+    at_root = run(capsys, "trace", "models/minilm")[0].err
+    monkeypatch.chdir(root / "docs")
+    assert run(capsys, "trace", "../models/minilm")[0].err == f"{at_root.rstrip()} (in {root})\n"
+
+
+def test_paths_are_relative_to_where_the_user_stands(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Path] = {}
+
+    def predict(arguments: argparse.Namespace) -> int:
+        seen.update({name: Path(getattr(arguments, name)).resolve() for name in ("model", "input", "output")})
+        return 0
+
+    monkeypatch.setattr(cli, "_predict", predict)
+
+    def given(folder: Path, *options: str) -> dict[str, Path]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("sys.argv", ["complaints", "predict", *options])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0
+        return seen
+
+    found = given(root / "docs", "--input", "x.csv", "--output", str(tmp_path / "y.csv"))
+    assert found == {"model": root / "models/minilm", "input": root / "docs/x.csv", "output": tmp_path / "y.csv"}
+    found = given(root / "docs", "--input", "../x.csv", "--output", "y.csv", "--model", "../models/other")
+    assert found == {"model": root / "models/other", "input": root / "x.csv", "output": root / "docs/y.csv"}
+    found = given(tmp_path, "--input", "x.csv", "--output", "y.csv", "--model", str(root / "models/other"))
+    assert found == {"model": root / "models/other", "input": tmp_path / "x.csv", "output": tmp_path / "y.csv"}
+
+
+def test_ctrl_c_is_one_line_and_status_130(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(arguments: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_show", interrupted)
+    ran, _ = run(capsys, "show")
+    assert (ran.status, ran.err) == (130, "error: interrupted\n")
+
+
+@pytest.mark.parametrize("path", ["reports/evaluation/scoreboard.md", "params.yaml", "dvc.lock"])
+def test_a_folder_in_the_place_of_a_file_is_one_line(root: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / path).unlink()
+    (root / path).mkdir()
+    for words in (["show"], ["check"], ["profile", "tiny"], ["trace", "models/minilm"]):
+        ran, _ = run(capsys, *words)
+        assert ran.status == 0 or ran.is_one_line, ran.err
+
+
+USAGES = [
+    [],
+    ["nothing"],
+    ["trace"],
+    ["trace", "nowhere"],
+    ["trace", "../outside"],
+    ["trace", "models/minilm", "--jsn"],
+    ["track", "x"],
+    ["profile"],
+    ["profile", "tinny"],
+    ["check", "x"],
+    ["model"],
+    ["model", "add", "x"],
+    ["model", "add", "a b", "--like", "minilm"],
+    ["model", "add", "x", "--like", "bert"],
+    ["model", "add", "x", "--like", "minilm", "-S", "seed"],
+    ["model", "add", "x", "--like", "minilm", "-S", "seed=-1"],
+    ["model", "remove", "bert"],
+    ["show", "x"],
+    ["ui", "--port", "x"],
+    ["ui", "--port", "70000"],
+    ["ui", "x"],
+    ["predict", "\udce9"],
+    ["predict", "--jsn"],
+]
+
+
+def test_wrong_usage_is_answered_before_anything_heavy_is_imported(root: Path) -> None:
+    script = """
+import json, sys
+from complaints import cli
+heavy, usages = json.loads(sys.argv[1])
+for words in usages:
+    sys.argv = ["complaints", *words]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        assert ended.code in (1, 2), words
+    else:
+        raise AssertionError(words)
+    loaded = [name for name in heavy if name in sys.modules]
+    assert not loaded, (words, loaded)
+"""
+    given = json.dumps([HEAVY, USAGES])
+    done = subprocess.run(
+        [sys.executable, "-c", script, given], env=mini_pipeline.environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["show"], ["--help"]])
+def test_a_process_whose_reader_has_gone_ends_in_silence(root: Path, words: list[str]) -> None:
+    command = f"{sys.executable} -m complaints {' '.join(words)} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], env=mini_pipeline.environment(), capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_a_process_in_the_posix_locale_prints_and_takes_text(root: Path) -> None:
+    locale = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment = mini_pipeline.environment(**locale)
+    show = [sys.executable, "-m", "complaints", "show"]
+    done = subprocess.run(show, env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"| minilm | 0.615 ? 0.012 |")
+    profile = [sys.executable, "-m", "complaints", "profile", "café"]
+    done = subprocess.run(profile, env=environment, capture_output=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: no profile 'caf\\xe9' in profiles/")
