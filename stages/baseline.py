@@ -30,7 +30,7 @@ def main() -> None:
     row_ids = {name: table["row_id"].to_pylist() for name, table in held_out.items()}
     with replacing_folder(paths.TFIDF) as folder:
         save(model, folder)
-    write_predictions(paths.PREDICTIONS / "tfidf.parquet", row_ids, tfidf)
+    write_predictions(paths.PREDICTIONS / "tfidf.parquet", row_ids, tfidf, paths.TFIDF)
     write_predictions(paths.PREDICTIONS / "majority.parquet", row_ids, majority)
     log_stage(config.load("tracking", TrackingParams))
 

@@ -16,10 +16,9 @@ FLOORS = [
     {"finetuning"},
     {"features", "pretraining"},
     {"modeling"},
-    {"engine"},
-    {"audit", "baseline", "evaluation", "sources", "splits"},
-    {"backbones", "labels", "scoring", "tracking"},
-    {"lineage"},
+    {"engine", "tracking"},
+    {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
+    {"backbones", "labels", "scoring"},
     {"dedup", "reporting", "text"},
     {"core"},
 ]

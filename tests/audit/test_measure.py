@@ -10,6 +10,7 @@ import pytest
 from support.audit_data import PARAMS, complaint, measure, word_tokenizer
 
 from complaints.audit import measure as audit_measure
+from complaints.backbones.tokenizer import counter_digest
 from complaints.core import parquet
 from complaints.core.errors import UserError
 
@@ -45,6 +46,7 @@ def test_the_numbers_equal_those_counted_by_hand(tmp_path: Path) -> None:
         },
         "tokens": {
             "tokenizer": "tiny",
+            "tokenizer_sha256": counter_digest(word_tokenizer()),
             "sample": 9,
             "min": 3, "p05": 3, "p25": 4, "p50": 4, "p75": 7, "p95": 12, "p99": 12, "max": 12,
             "truncated_share": {"4": round(4 / 9, 4), "8": round(1 / 9, 4)},

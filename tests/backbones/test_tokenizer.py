@@ -14,7 +14,7 @@ from support.tiny_models import (
 from support.tiny_task import backbone_in, model_params, run
 
 from complaints.backbones.resolve import Backbone
-from complaints.backbones.tokenizer import encode, load_tokenizer
+from complaints.backbones.tokenizer import encode, load_tokenizer, matching_digest, tokenizer_digest
 from complaints.core.errors import UserError
 
 
@@ -34,6 +34,15 @@ def test_tokenizer_without_padding_token_pads_with_the_end_token_and_adds_no_emb
 def test_blank_text_is_one_padding_token_without_special_tokens(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(save_llama(tmp_path))
     assert encode(tokenizer, [" ", "bank fee"], 8)["input_ids"] == [[3], [6, 7]]
+
+
+def test_the_digest_of_a_tokenizer_on_disk_is_that_of_the_loaded_one(tmp_path: Path) -> None:
+    folder = save_bert(tmp_path / "bert")
+    digest = tokenizer_digest(load_tokenizer(folder))
+    assert matching_digest(folder, digest) == digest
+    assert matching_digest(folder, "another") == digest
+    save_tokenizer(folder, [*WORDS[:5], *reversed(WORDS[5:])])
+    assert matching_digest(folder, digest) == tokenizer_digest(load_tokenizer(folder)) != digest
 
 
 def test_tokens_of_another_tokenizer_are_refused(workspace: Path, backbone: Backbone, tmp_path: Path) -> None:

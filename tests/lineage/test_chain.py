@@ -59,7 +59,7 @@ def test_a_path_that_no_stage_made_is_refused_with_at_most_three_near_outputs(
 ) -> None:
     with pytest.raises(UserError) as error:
         read_chain(made_mini, path)
-    assert str(error.value).startswith(f"no stage in dvc.lock has the output {path}; {hint}")
+    assert str(error.value).startswith(f"no stage has the output {path}; {hint}")
 
 
 def test_rows_trained_on_are_identified_independently_of_their_order(mini: Path) -> None:

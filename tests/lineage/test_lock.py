@@ -1,52 +1,12 @@
-"""Stages of dvc.lock and hashes of the workspace, compared with those of DVC itself."""
+"""Facts about stages of dvc.lock and dvc.yaml, compared with those of DVC itself."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from complaints.core.dvc_lock import folder_md5, hash_path, read_lock
+from complaints.core.dvc_lock import read_lock
 from complaints.core.errors import UserError
-from complaints.lineage.lock import stage_inputs_hash, stage_now
-
-
-def test_hashes_of_files_and_folders_equal_those_in_dvc_lock(made_mini: Path) -> None:
-    entries = {
-        e.path: e.md5 for stage in read_lock(made_mini / "dvc.lock").values() for e in (*stage.deps, *stage.outs)
-    }
-    assert {path for path, md5 in entries.items() if md5.endswith(".dir")} >= {"banks", "data/splits", "models/a"}
-    assert {path: hash_path(made_mini, path) for path in entries} == entries
-
-
-def test_a_missing_path_has_no_hash(made_mini: Path) -> None:
-    assert hash_path(made_mini, "models/none") is None
-
-
-name = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=4)
-
-
-@given(st.dictionaries(st.lists(name, min_size=1, max_size=3).map(tuple), st.integers(0, 9), max_size=6))
-def test_the_hash_of_a_folder_equals_that_of_dvcs_listing(files: dict[tuple[str, ...], int]) -> None:
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.tree import Tree
-
-    tree, pairs = Tree(), []
-    for parts, number in files.items():
-        md5 = hashlib.md5(bytes([number])).hexdigest()
-        tree.add(parts, None, HashInfo("md5", md5))
-        pairs.append(("/".join(parts), md5))
-    tree.digest()
-    assert folder_md5(pairs) == tree.oid
-
-
-def test_backup_files_of_an_editor_do_not_change_the_hash_of_a_folder(mini: Path) -> None:
-    before = hash_path(mini, "src/engine")
-    (mini / "src/engine/other.py~").write_text("left")
-    assert hash_path(mini, "src/engine") == before
-    (mini / "src/engine/other.py").write_text("added")
-    assert hash_path(mini, "src/engine") != before
+from complaints.lineage.lock import declared_stages, stage_inputs_hash, stage_now
 
 
 def test_a_stage_that_is_not_locked_yet_has_the_inputs_hash_of_its_later_lock(made_mini: Path) -> None:
@@ -77,19 +37,26 @@ def test_a_missing_stage_or_dependency_is_named(mini: Path) -> None:
         stage_now("finetune@a", mini)
 
 
+def test_declared_stages_are_those_of_an_up_to_date_lock_without_hashes(made_mini: Path) -> None:
+    lock, declared = read_lock(made_mini / "dvc.lock"), declared_stages(made_mini)
+    assert declared.keys() == lock.keys()
+    for name, stage in declared.items():
+        assert (stage.cmd, stage.params) == (lock[name].cmd, lock[name].params)
+        for mine, locked in ((stage.deps, lock[name].deps), (stage.outs, lock[name].outs)):
+            assert [entry.path for entry in mine] == sorted(entry.path for entry in locked)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "dvc.lock is missing"),
-        ("schema: '3.0'\nstages: {}\n", "schema is '3.0'"),
-        ("prep: 1\n", "schema is None"),
-        ("- 1\n", "schema is None"),
-        ("schema: '2.0'\nstages: {s: {cmd: x, deps: [{path: p, md5: q}]}}\n", "stage s: an entry without"),
-        ("schema: '2.0'\nstages: {s: {deps: []}}\n", "stage s: `cmd` is missing"),
+        ("stages: [", "dvc.yaml: .*"),
+        ("stages: {a: {cmdd: x}}", "dvc.yaml: .*validation failed"),
+        ("stages: {a: {cmd: '${none}'}}", "dvc.yaml: .*Could not find 'none'"),
     ],
 )
-def test_an_unreadable_lock_is_a_user_error(tmp_path: Path, text: str | None, message: str) -> None:
-    if text:
-        (tmp_path / "dvc.lock").write_text(text)
-    with pytest.raises(UserError, match=message):
-        read_lock(tmp_path / "dvc.lock")
+def test_a_pipeline_that_cannot_be_resolved_is_one_line(mini: Path, text: str, message: str) -> None:
+    (mini / "dvc.yaml").write_text(text)
+    with pytest.raises(UserError, match=message) as error:
+        declared_stages(mini)
+    assert "\n" not in str(error.value)
+    assert "\\n" not in str(error.value)

@@ -1,15 +1,22 @@
 """Output and exit status of `complaints trace`."""
 
 import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.broken_locks import BROKEN, write_broken
 from support.files import flip_byte
 
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
 from complaints.lineage.trace import main_trace
+from complaints.tracking.params import TrackingParams
+from complaints.tracking.stages import sync
 
 
 def read_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -67,3 +74,60 @@ def test_verify_names_a_missing_file(mini: Path, capsys: pytest.CaptureFixture[s
 def test_a_path_outside_the_project_is_refused(made_mini: Path) -> None:
     with pytest.raises(UserError, match="is outside the project"):
         main_trace("../x", verify=False, as_json=False, root=made_mini)
+
+
+COMMANDS: dict[str, Callable[[Path], object]] = {
+    "trace": lambda root: main_trace("models/a", verify=False, as_json=False, root=root),
+    "trace --verify": lambda root: main_trace("models/a", verify=True, as_json=True, root=root),
+    "track": lambda root: sync(root, TrackingParams(enabled=True, experiment="none")),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("damage", BROKEN)
+def test_every_command_that_reads_a_broken_lock_names_the_way_out(tmp_path: Path, damage: str, command: str) -> None:
+    (tmp_path / "params.yaml").write_text("models: {a: {}}\n")
+    write_broken(tmp_path / "dvc.lock", damage)
+    with pytest.raises(UserError, match="dvc repro") as error:
+        COMMANDS[command](tmp_path)
+    assert BROKEN[damage][2] in str(error.value)
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+
+def test_a_verified_chain_ends_with_the_commit_that_vouches_for_the_record(
+    mini: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def last_line() -> str:
+        assert main_trace("models/a", verify=True, as_json=False, root=mini) == 0
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert last_line().startswith("note: dvc.lock, dvc.yaml, params.yaml, .dvcignore are in no git commit")
+    git(mini, "add", "-A")
+    git(mini, "commit", "-qm", "state")
+    assert re.fullmatch(r"The record is that of git commit [0-9a-f]{12}\.", last_line())
+    (mini / "params.yaml").write_text((mini / "params.yaml").read_text() + "# more\n")
+    assert last_line().startswith("note: params.yaml differs from git commit ")
+    git(mini, "rm", "-q", "--cached", "dvc.lock")
+    git(mini, "commit", "-qam", "without the lock")
+    assert last_line().startswith("note: dvc.lock differs from git commit ")
+
+
+def test_a_project_without_git_has_a_note(mini: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(mini / ".git")
+    (mini / ".dvc/config").write_text("[core]\n    no_scm = True\n")
+    assert main_trace("models/a", verify=True, as_json=False, root=mini) == 0
+    assert "are in no git commit" in capsys.readouterr().out
+
+
+def test_verify_takes_the_predictions_of_a_changed_checkpoint_for_wrong(
+    mini: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip_byte(mini / "models/a/weights.bin")
+    assert main_trace("predictions/a.parquet", verify=True, as_json=False, root=mini) == 1
+    out = capsys.readouterr().out
+    assert "First: models/a is not what finetune@a wrote" in out
+    assert "then: predictions/a.parquet was predicted by a checkpoint with md5" in out

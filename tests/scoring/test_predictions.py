@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
-from complaints.scoring.predictions import read_predictions, write_predictions
+from complaints.scoring.predictions import read_checkpoint_md5, read_predictions, write_predictions
 
 
 def test_predictions_are_read_by_split_in_order(tmp_path: Path) -> None:
@@ -20,6 +21,21 @@ def test_predictions_are_read_by_split_in_order(tmp_path: Path) -> None:
         assert np.array_equal(values, logits[split])
     with pytest.raises(ValueError, match="logits of shape"):
         write_predictions(tmp_path / "p.parquet", ids, {**logits, "test": np.zeros((2, 2), "f4")})
+
+
+def test_predictions_name_the_checkpoint_that_made_them(tmp_path: Path) -> None:
+    ids, logits = (
+        {"validation": ["b"], "test": ["d"]},
+        {name: np.zeros((1, 2), "f4") for name in ("validation", "test")},
+    )
+    write_predictions(tmp_path / "p.parquet", ids, logits)
+    assert read_checkpoint_md5(tmp_path / "p.parquet") is None
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/head.safetensors").write_text("x")
+    write_predictions(tmp_path / "p.parquet", ids, logits, tmp_path / "net")
+    assert read_checkpoint_md5(tmp_path / "p.parquet") == hash_path(tmp_path, "net")
+    assert read_predictions(tmp_path / "p.parquet")["test"][0] == ["d"]
+    assert read_checkpoint_md5(tmp_path / "absent.parquet") is None
 
 
 def test_predictions_of_unequal_width_are_refused(tmp_path: Path) -> None:

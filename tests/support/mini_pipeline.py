@@ -8,6 +8,9 @@ from pathlib import Path
 
 from complaints.core.dvc_lock import read_lock
 from complaints.lineage.chain import Chain, chain_of
+from complaints.lineage.lock import without_removed_entries
+from complaints.lineage.problems import Problem
+from complaints.lineage.verify import find_problems
 from support.paths import SRC
 
 DVC_YAML = """\
@@ -38,7 +41,7 @@ stages:
   finetune:
     foreach: ${{models}}
     do:
-      cmd: {python} stages/work.py finetune ${{key}}
+      cmd: ${{launcher}} stages/work.py finetune ${{key}}
       deps: ["data/tokens/${{key}}", stages/work.py, stages/more.py, src/engine]
       params: ["models.${{key}}"]
       outs: ["models/${{key}}", "predictions/${{key}}.parquet"]
@@ -53,12 +56,13 @@ stages:
         cache: false
 """
 
-PARAMS = """\
-fetch: {rows: 4}
+PARAMS = f"""\
+launcher: {sys.executable}
+fetch: {{rows: 4}}
 models:
-  a: {backbone: x, learning_rate: 5e-5, flag: true}
-  b: {backbone: y, learning_rate: 0.001, flag: false}
-evaluate: {grid: [0.0, 0.5]}
+  a: {{backbone: x, learning_rate: 5e-5, flag: true}}
+  b: {{backbone: y, learning_rate: 0.001, flag: false}}
+evaluate: {{grid: [0.0, 0.5]}}
 """
 
 WORK = """\
@@ -66,6 +70,7 @@ import hashlib, json, os, sys
 from pathlib import Path
 import pyarrow as pa, pyarrow.parquet as pq
 from ruamel.yaml import YAML
+from complaints.core.dvc_lock import hash_path
 from complaints.tracking import stages as tracking
 from complaints.tracking.params import TrackingParams
 
@@ -78,9 +83,10 @@ def text(path, value):
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(value if isinstance(value, str) else json.dumps(value))
 
-def rows(path, ids):
+def rows(path, ids, checkpoint=None):
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"row_id": ids}), path)
+    metadata = {"checkpoint_md5": hash_path(Path("."), checkpoint)} if checkpoint else None
+    pq.write_table(pa.table({"row_id": ids}, metadata=metadata), path)
 
 if what == "fetch":
     rows("data/raw/complaints.parquet", [f"r{i}" for i in range(params["fetch"]["rows"])])
@@ -93,7 +99,7 @@ elif what == "split":
     rows("data/splits/test.parquet", ids[:1])
 elif what == "baseline":
     text("models/tfidf/meta.json", {"terms": 3})
-    rows("predictions/tfidf.parquet", ["r0"])
+    rows("predictions/tfidf.parquet", ["r0"], "models/tfidf")
 elif what == "tokenize":
     rows(f"data/tokens/{name}/train.parquet", pq.read_table("data/splits/train.parquet")["row_id"].to_pylist())
 elif what == "finetune":
@@ -103,7 +109,7 @@ elif what == "finetune":
     tracking.log_history(run, steps + epochs)
     text(f"models/{name}/weights.bin", str(rate))
     text(f"models/{name}/training.json", {"best_epoch": 1, "epochs": epochs})
-    rows(f"predictions/{name}.parquet", ["r0"])
+    rows(f"predictions/{name}.parquet", ["r0"], f"models/{name}")
     for kind, history in (("steps", steps), ("epochs", epochs)):
         lines = [",".join(history[0])] + [",".join(map(str, row.values())) for row in history]
         text(f"reports/training/{name}/{kind}.csv", "\\n".join(lines) + "\\n")
@@ -159,6 +165,11 @@ def make(root: Path) -> Path:
 def copy(made: Path, root: Path) -> Path:
     """Copy a repository that `make` created."""
     return Path(shutil.copytree(made, root, symlinks=True))
+
+
+def read_problems(root: Path, path: str) -> list[Problem]:
+    """Return the problems that verification of an output finds, as `complaints trace` does."""
+    return find_problems(without_removed_entries(read_lock(root / "dvc.lock"), root), path, root)
 
 
 def read_chain(root: Path, path: str) -> Chain:

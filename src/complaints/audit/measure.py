@@ -15,6 +15,7 @@ from complaints.audit import duplicates, encoding, label_stats, lengths
 from complaints.audit.findings import Findings
 from complaints.audit.params import AuditParams
 from complaints.audit.scan import AuditPass, RowNumbers
+from complaints.backbones.tokenizer import counter_digest
 from complaints.core.errors import UserError
 from complaints.core.parquet import parquet_batches
 from complaints.core.schema import SPLITS
@@ -105,7 +106,11 @@ def measure(path: Path, p: AuditParams, tokenizer: Tokenizer) -> Audit:
             "short": scan.findings.counts["short"],
             "words": lengths.percentiles(rows.words[nonblank]),
         },
-        "tokens": {"tokenizer": p.tokenizer, **lengths.token_numbers(tokenizer, scan.sample, p.max_lengths)},
+        "tokens": {
+            "tokenizer": p.tokenizer,
+            "tokenizer_sha256": counter_digest(tokenizer),
+            **lengths.token_numbers(tokenizer, scan.sample, p.max_lengths),
+        },
         "redaction": lengths.redaction_numbers(rows.words[nonblank], rows.redacted[nonblank]),
         "labels": label_stats.label_numbers(counts, int(np.sum(rows.label < 0))),
         "dates": label_stats.date_numbers(rows.day),

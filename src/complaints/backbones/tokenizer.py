@@ -108,10 +108,29 @@ def tokenizer_digest(tokenizer: Any) -> str:
 
     Truncation and padding are set by each call and left out.
     """
-    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    return _rules_digest(tokenizer.backend_tokenizer)
+
+
+def _rules_digest(backend: Tokenizer) -> str:
+    rules = json.loads(backend.to_str())
     rules.pop("truncation", None)
     rules.pop("padding", None)
     return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
+
+
+def matching_digest(folder: Path, recorded: str) -> str:
+    """Return the `tokenizer_digest` of a model folder's tokenizer.
+
+    Transformers may change the rules of a tokenizer.json while it loads the file, but its import takes seconds: it is
+    not needed if the rules in the file have the recorded digest.
+
+    Raises:
+        UserError: as `load_tokenizer` does.
+    """
+    file = folder / "tokenizer.json"
+    if file.is_file() and _rules_digest(_read_tokenizer(file)) == recorded:
+        return recorded
+    return tokenizer_digest(load_tokenizer(folder))
 
 
 def check_tokenizer(meta_path: Path, tokenizer: Any) -> None:
@@ -139,9 +158,21 @@ def load_token_counter(folder: Path) -> Tokenizer:
         UserError: if tokenizer.json is missing or cannot be read.
     """
     try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # the library has no exception type for a missing or broken file
-        raise UserError(f"audit.tokenizer: tokenizer.json in {folder.name} cannot be read: {error}") from None
+        tokenizer = _read_tokenizer(folder / "tokenizer.json")
+    except UserError as error:
+        raise UserError(f"audit.tokenizer: {error}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def counter_digest(tokenizer: Tokenizer) -> str:
+    """Return the `tokenizer_digest` of a tokenizer from `load_token_counter`."""
+    return _rules_digest(tokenizer)
+
+
+def _read_tokenizer(file: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library has no exception type for a missing or broken file
+        raise UserError(f"{file.name} in {file.parent.name} cannot be read: {error}") from None

@@ -6,14 +6,20 @@ Paths are relative to the root of the project and have forward slashes, as in dv
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from complaints.core.config import read_yaml
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from complaints.core.config import Section, Text, check, read_yaml, rule
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
+from complaints.core.paths import MANIFEST, REPORTS
 
 LOCK_SCHEMA = "2.0"
 IGNORED_BY_DVC = [".hg/", ".git/", ".git", ".dvc/"]
@@ -57,79 +63,153 @@ def folder_md5(files: Iterable[tuple[str, str]]) -> str:
 
 
 def _files_in(root: Path, folder: Path) -> list[Path]:
-    """Return the files in `folder` except those that the root's .dvcignore excludes."""
+    """Return the files in `folder` except those that the root's .dvcignore excludes.
+
+    Raises:
+        UserError: if a folder in it is a link: DVC does not hash the files behind it.
+    """
     import pathspec  # a dependency of dvc; without dvc there would be no dvc.lock to compare with
 
-    ignore_file = root / ".dvcignore"
-    patterns = ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
-    ignore = pathspec.GitIgnoreSpec.from_lines([*IGNORED_BY_DVC, *patterns])
+    patterns: list[str] = []
+    if folder.is_relative_to(root):
+        ignore_file = root / ".dvcignore"
+        own = ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
+        patterns = [*IGNORED_BY_DVC, *own]
+    ignore = pathspec.GitIgnoreSpec.from_lines(patterns)
     found = []
     for parent, folders, names in os.walk(folder):
-        relative = Path(parent).relative_to(root)
+        relative = Path(os.path.relpath(parent, root))
         folders[:] = [name for name in folders if not ignore.match_file(f"{(relative / name).as_posix()}/")]
+        if linked := [name for name in folders if (Path(parent) / name).is_symlink()]:
+            raise UserError(
+                f"{relative / min(linked)} is a link to a folder, and DVC does not hash the files behind it; put the "
+                "folder itself there"
+            )
         found += [Path(parent) / name for name in names if not ignore.match_file((relative / name).as_posix())]
     return found
 
 
+def _md5(file: Path) -> str:
+    if not file.is_file():
+        raise UserError(f"{file} is neither a file nor a link to one, so it has no hash; remove it")
+    try:
+        return file_digest(file, "md5")
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+
+
 def hash_path(root: Path, path: str) -> str | None:
-    """Return DVC 3's md5 of a file or folder in the workspace, or None if there is none."""
+    """Return DVC 3's md5 of a file or folder in the workspace, or None if there is none.
+
+    The files of a folder are read in blocks and hashed in parallel threads.
+
+    Raises:
+        UserError: if a folder contains a link to a folder, or something that is not a file or cannot be read.
+    """
     root = root.resolve()
     full = root / path
     if full.is_dir():
         files = _files_in(root, full)
-        return folder_md5((file.relative_to(full).as_posix(), file_digest(file, "md5")) for file in files)
-    return file_digest(full, "md5") if full.is_file() else None
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            md5s = list(pool.map(_md5, files))
+        return folder_md5(zip((file.relative_to(full).as_posix() for file in files), md5s, strict=True))
+    return _md5(full) if os.path.lexists(full) else None
 
 
-REBUILD = "to rebuild it, delete it and run `dvc repro`, which takes results from DVC's cache"
-"""The way out for a broken dvc.lock; DVC cannot read it either, so `dvc repro` alone fails."""
+class _Section(Section):
+    model_config = ConfigDict(extra="ignore")
+    """DVC writes more keys than are read here."""
 
 
-def _entry(where: str, value: Any) -> Entry:
-    entry = value if isinstance(value, dict) else {}
-    path, md5 = entry.get("path"), entry.get("md5")
-    if entry.get("hash") != "md5" or not isinstance(path, str) or not isinstance(md5, str):
-        raise UserError(f"{where}: an entry without `path`, `hash: md5` or `md5` ({value!r}); {REBUILD}")
-    return Entry(path.rstrip("/"), md5, entry.get("size"))
+def _is_md5(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{32}(\.dir)?", value):
+        raise PydanticCustomError("md5", "Input should be an md5 of 32 hexadecimal digits")
+    return value
 
 
-def _stage(where: str, name: str, value: Any) -> Stage:
-    if not isinstance(value, dict) or not isinstance(value.get("cmd"), str | list):
-        raise UserError(f"{where}: `cmd` is missing; {REBUILD}")
-    deps, outs, params = value.get("deps") or [], value.get("outs") or [], value.get("params") or {}
-    if not isinstance(deps, list) or not isinstance(outs, list):
-        raise UserError(f"{where}: `deps` and `outs` must be lists; {REBUILD}")
-    if not isinstance(params, dict) or not all(isinstance(values, dict) for values in params.values()):
-        raise UserError(f"{where}: `params` must be a mapping of files to their values; {REBUILD}")
-    return Stage(
-        name=name,
-        cmd=command(value["cmd"]),
-        deps=tuple(_entry(where, dep) for dep in deps),
-        params=params,
-        outs=tuple(_entry(where, out) for out in outs),
-    )
+class _LockedEntry(_Section):
+    path: Text
+    hash: Literal["md5"]
+    md5: Annotated[str, AfterValidator(_is_md5)]
+    size: int | None = None
+
+
+def _unique(entries: list[_LockedEntry]) -> list[_LockedEntry]:
+    paths = [entry.path.rstrip("/") for entry in entries]
+    for index, path in enumerate(paths):
+        if path in paths[:index]:
+            raise rule((index,), f"lists {path} for the second time")
+    return entries
+
+
+_LockedEntries = Annotated[list[_LockedEntry], AfterValidator(_unique)]
+
+
+class _LockedStage(_Section):
+    cmd: str | list[str]
+    deps: _LockedEntries = Field(default_factory=list)
+    params: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    outs: _LockedEntries = Field(default_factory=list)
+
+
+class _LockFile(_Section):
+    stages: dict[str, _LockedStage] = Field(default_factory=dict)
+
+
+def _has_conflicts(path: Path) -> bool:
+    return b"\n<<<<<<< " in b"\n" + path.read_bytes()
+
+
+def _way_out(path: Path) -> str:
+    """Return what to do about an unreadable lock; DVC itself stops at most of them, so `dvc repro` alone fails."""
+    if _has_conflicts(path):
+        return (
+            f"resolve params.yaml if it has conflicts too, then run `git checkout --ours {path.name} {REPORTS}/*.json "
+            f"{MANIFEST}` and `dvc repro`"
+        )
+    return f"run `git checkout {path.name}`, or `rm {path.name}` if git has no good one, then `dvc repro`"
 
 
 def read_lock(path: Path) -> dict[str, Stage]:
     """Read dvc.lock; keys are stage names, `finetune@minilm` for an entry of a foreach stage.
 
+    DVC writes the file in place, so a killed DVC leaves it empty or cut off.
+
     Raises:
-        UserError: if dvc.lock is missing, or is not of schema 2.0 with md5 hashes, as DVC 3 writes it: for example
-            after a kill of DVC while it wrote the file, or in an unfinished merge.
+        UserError: if dvc.lock is missing, is not as DVC 3 writes it (schema 2.0, md5 hashes), or lists a path twice.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing, and with it the record of what made the outputs; run `dvc repro`")
     try:
+        if _has_conflicts(path):
+            raise UserError(f"{path} has the conflict markers of an unfinished git merge")
         lock = read_yaml(path)
+        if lock is None:
+            raise UserError(f"{path} is empty: DVC was stopped while it wrote the file")
+        schema = lock.get("schema") if isinstance(lock, dict) else None
+        if schema != LOCK_SCHEMA:
+            raise UserError(f"{path}: schema is {schema!r}, not {LOCK_SCHEMA!r} as DVC 3 writes it")
+        stages = check(_LockFile, lock, path).stages
     except UserError as error:
-        raise UserError(f"{error}; {REBUILD}") from None
-    schema = lock.get("schema") if isinstance(lock, dict) else None
-    if schema != LOCK_SCHEMA:
-        raise UserError(f"{path}: schema is {schema!r}, not {LOCK_SCHEMA!r}, that of DVC 3; {REBUILD}")
-    stages = lock.get("stages") or {}
-    if not isinstance(stages, dict):
-        raise UserError(f"{path}: `stages` must be a mapping; {REBUILD}")
-    return {name: _stage(f"{path}, stage {name}", name, value) for name, value in stages.items()}
+        raise UserError(f"{error}; {_way_out(path)}") from None
+    return {
+        name: Stage(name, command(stage.cmd), _entries(stage.deps), stage.params, _entries(stage.outs))
+        for name, stage in stages.items()
+    }
+
+
+def check_lock(path: Path) -> None:
+    """Check that dvc.lock, if there is one, can be read: DVC's own messages about it name no way out.
+
+    Raises:
+        UserError: as `read_lock` does, except for a missing file.
+    """
+    if path.exists():
+        read_lock(path)
+
+
+def _entries(entries: list[_LockedEntry]) -> tuple[Entry, ...]:
+    return tuple(Entry(entry.path.rstrip("/"), entry.md5, entry.size) for entry in entries)
 
 
 def command(cmd: str | list[str]) -> str:

@@ -1,6 +1,6 @@
 """Parquet files written completely or not at all, with the same bytes for the same rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,11 +27,16 @@ def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) 
         yield pending
 
 
-def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> int:
+def write_parquet(
+    path: str | Path,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table | pa.RecordBatch],
+    metadata: Mapping[str, str] | None = None,
+) -> int:
     """Write tables of one schema as Parquet, atomically, and return the number of rows.
 
     The bytes depend only on the rows, their order and the version of pyarrow: row groups have a fixed size, however
-    the rows are divided into tables, and no pandas or Arrow metadata is stored.
+    the rows are divided into tables, and of key-value metadata only `metadata` is stored.
     """
     schema = schema.remove_metadata()
     rows = 0
@@ -43,6 +48,8 @@ def write_parquet(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table
             # A column of several chunks would be written with page breaks at their ends.
             writer.write_table(table.combine_chunks())
             rows += table.num_rows
+        if metadata:
+            writer.add_key_value_metadata(dict(metadata))
     return rows
 
 

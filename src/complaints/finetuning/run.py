@@ -102,7 +102,7 @@ class Trained:
                 if self.adapter is not None:
                     self.adapter.save(target / trainable.ADAPTER_FOLDER)
                 write_json(target / "training.json", self.record)
-            write_predictions(outputs.predictions, row_ids, logits)
+            write_predictions(outputs.predictions, row_ids, logits, outputs.model)
             _write_history(outputs.history / "steps.csv", STEP_COLUMNS, self.progress.steps)
             _write_history(outputs.history / "epochs.csv", EPOCH_COLUMNS, self.progress.epochs)
 

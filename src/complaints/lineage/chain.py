@@ -67,7 +67,7 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
         known = [out.path for stage in lock.values() for out in stage.outs]
         near = difflib.get_close_matches(path, known, n=NEAR_OUTPUTS, cutoff=CLOSE)
         hint = f"the nearest are {', '.join(near)}" if near else "`dvc ls -R --dvc-only .` lists them"
-        raise UserError(f"no stage in dvc.lock has the output {path}; {hint}")
+        raise UserError(f"no stage has the output {path}; {hint}")
     order: list[str] = []
     visited: set[str] = set()
     wanted = {path}

@@ -1,10 +1,14 @@
-"""Facts about stages of dvc.lock: hash of the inputs, kind of a dependency, the entry of a stage that runs now."""
+"""Facts about stages of dvc.lock and dvc.yaml: hash of the inputs, kind of a dependency, stages as declared and now."""
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.dvc_lock import Entry, Stage, command, hash_path, is_inside
 from complaints.core.errors import UserError
 
@@ -32,35 +36,76 @@ def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
     return {k: v for name, value in values.items() for k, v in flatten(value, f"{prefix}.{name}".lstrip(".")).items()}
 
 
-def stage_now(name: str, root: Path) -> Stage:
-    """Return the entry that DVC would write to dvc.lock if the stage ended now.
+def without_removed_entries(lock: dict[str, Stage], root: Path) -> dict[str, Stage]:
+    """Return the stages of dvc.lock, by name, except those of entries that `models:` in params.yaml no longer has.
 
-    DVC itself resolves the templates of dvc.yaml, which takes about half a second. Missing outputs are left out.
+    DVC keeps and ignores them. Their order in dvc.lock, that of their first runs, means nothing.
+
+    Raises:
+        UserError: if params.yaml cannot be read.
+    """
+    params = read_yaml(root / PARAMS_FILE)
+    models = params.get("models") if isinstance(params, dict) else None
+    entries = {str(name) for name in models} if isinstance(models, dict) else set()
+    return {name: lock[name] for name in sorted(lock) if "@" not in name or name.partition("@")[2] in entries}
+
+
+@contextmanager
+def _dvc_errors(where: str) -> Iterator[None]:
+    """Turn DVC's exceptions into a UserError of one line."""
+    from dvc.exceptions import DvcException
+    from dvc.stage.exceptions import StageNotFound
+
+    try:
+        yield
+    except StageNotFound as error:
+        raise UserError(f"dvc.yaml has no stage {error.name}") from None
+    except DvcException as error:
+        raise UserError(f"{where}: {' '.join(str(error).split())}") from None
+
+
+def _declaration(stage: Any) -> Stage:
+    """Return a stage that DVC has resolved, its entries without hashes, its parameters with their present values."""
+    from dvc.stage.utils import split_params_deps
+
+    def entries(items: Iterable[Any]) -> tuple[Entry, ...]:
+        return tuple(Entry(path, "") for path in sorted(item.def_path.rstrip("/") for item in items))
+
+    params, deps = split_params_deps(stage)
+    values = {param.def_path: dict(param.read_params()) for param in params}
+    return Stage(stage.name, command(stage.cmd), entries(deps), values, entries(stage.outs))
+
+
+def declared_stages(root: Path) -> dict[str, Stage]:
+    """Return every stage of dvc.yaml by name: command, parameters with their present values, paths without hashes.
+
+    DVC itself resolves the templates of dvc.yaml, and its import takes a third of a second.
+
+    Raises:
+        UserError: if dvc.yaml or params.yaml cannot be resolved.
+    """
+    from dvc.repo import Repo
+
+    with _dvc_errors("dvc.yaml"), Repo(str(root)) as repo:
+        return {stage.name: _declaration(stage) for stage in repo.stage.load_all(str(root / "dvc.yaml"))}
+
+
+def stage_now(name: str, root: Path) -> Stage:
+    """Return the entry that DVC would write to dvc.lock if the stage ended now. Missing outputs are left out.
 
     Raises:
         UserError: if the stage or a dependency is missing.
     """
-    from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from dvc.stage.exceptions import StageNotFound
-    from dvc.stage.utils import split_params_deps
 
-    try:
-        with Repo(str(root)) as repo:
-            stage = repo.stage.load_one(str(root / "dvc.yaml"), name)
-            params, deps = split_params_deps(stage)
-            values = {param.def_path: dict(param.read_params()) for param in params}
-    except StageNotFound:
-        raise UserError(f"dvc.yaml has no stage {name}") from None
-    except DvcException as error:
-        raise UserError(f"dvc.yaml, stage {name}: {error}") from None
+    with _dvc_errors(f"dvc.yaml, stage {name}"), Repo(str(root)) as repo:
+        declared = _declaration(repo.stage.load_one(str(root / "dvc.yaml"), name))
 
-    def entries(paths: list[str]) -> tuple[Entry, ...]:
-        hashes = ((path.rstrip("/"), hash_path(root, path)) for path in sorted(paths))
+    def hashed(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        hashes = ((entry.path, hash_path(root, entry.path)) for entry in entries)
         return tuple(Entry(path, md5) for path, md5 in hashes if md5 is not None)
 
-    found = entries([dep.def_path for dep in deps])
-    missing = {dep.def_path.rstrip("/") for dep in deps} - {entry.path for entry in found}
-    if missing:
+    deps = hashed(declared.deps)
+    if missing := {dep.path for dep in declared.deps} - {dep.path for dep in deps}:
         raise UserError(f"{min(missing)} is missing, a dependency of stage {name}; run `dvc repro`")
-    return Stage(name, command(stage.cmd), found, values, entries([out.def_path for out in stage.outs]))
+    return replace(declared, deps=deps, outs=hashed(declared.outs))

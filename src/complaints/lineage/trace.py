@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import subprocess
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from complaints.core.dvc_lock import Entry, is_inside, read_lock
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.lineage.chain import MANIFEST, Chain, chain_of, trained_on
-from complaints.lineage.lock import flatten, stage_inputs_hash
-from complaints.lineage.verify import find_problems
+from complaints.lineage.lock import flatten, stage_inputs_hash, without_removed_entries
 
 WIDTH = 96
+RECORD = ("dvc.lock", "dvc.yaml", "params.yaml", ".dvcignore")
+"""Files that verification believes: whoever can write all of them, and the outputs, can make them agree."""
 
 
 def as_dict(chain: Chain, root: Path) -> dict[str, Any]:
@@ -101,12 +103,35 @@ def _relative(path: str, root: Path) -> str:
     return Path(relative).as_posix()
 
 
+def _git(root: Path, *arguments: str) -> str | None:
+    """Return the output of a git command, None outside a repository or without git."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _commit_note(root: Path) -> str:
+    """Return a sentence on the git commit of the record, which alone tells whether somebody rewrote it consistently."""
+    commit = _git(root, "rev-parse", "--short=12", "HEAD")
+    committed = _git(root, "ls-tree", "--name-only", "HEAD", "--", *RECORD)
+    changed = _git(root, "diff", "--name-only", "--relative", "HEAD", "--", *RECORD)
+    if commit is None or committed is None or changed is None:
+        return f"note: {', '.join(RECORD)} are in no git commit, so nothing vouches for the record itself"
+    new = [file for file in RECORD if (root / file).exists() and file not in committed.split()]
+    if differing := [*changed.split(), *new]:
+        verb = "differs" if len(differing) == 1 else "differ"
+        return f"note: {', '.join(differing)} {verb} from git commit {commit}, so nothing vouches for the record itself"
+    return f"The record is that of git commit {commit}."
+
+
 def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
     """Print the chain of an output, and verify it on request.
 
     Args:
         path: An output, a file in it or a folder of outputs; absolute or relative to `root`.
-        verify: Recompute the hashes, compare the parameters and print what differs.
+        verify: Compare the chain with dvc.yaml, params.yaml and the workspace, and print what differs.
         as_json: Print one JSON object instead of text.
         root: The folder of dvc.yaml.
 
@@ -114,10 +139,15 @@ def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
         The exit status: 1 if something differs from dvc.lock, else 0.
 
     Raises:
-        UserError: as `read_lock` and `chain_of` do, and for a path outside the project.
+        UserError: as `read_lock`, `chain_of` and `find_problems` do, and for a path outside the project.
     """
-    chain = chain_of(read_lock(root / "dvc.lock"), _relative(path, root))
-    problems = find_problems(chain, root) if verify else []
+    lock = without_removed_entries(read_lock(root / "dvc.lock"), root)
+    chain = chain_of(lock, _relative(path, root))
+    problems = []
+    if verify:
+        from complaints.lineage.verify import find_problems  # with DVC and the tokenizers it takes most of a second
+
+        problems = find_problems(lock, chain.target, root)
     if as_json:
         value = as_dict(chain, root)
         if verify:
@@ -132,4 +162,5 @@ def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
     elif verify:
         first = chain.steps[0].stage.name
         print(f"\nVerified: every hash, parameter and link from {first} to {chain.target} is as recorded.")
+        print(_commit_note(root))
     return 1 if problems else 0

@@ -1,37 +1,77 @@
-"""Verification of a chain: its hashes, parameters and links compared with the workspace."""
+"""Verification of a chain: dvc.lock compared with dvc.yaml, params.yaml, the workspace and the installed backbones.
 
-from dataclasses import dataclass
+The chain is the one that dvc.yaml declares, so that a stage or dependency taken out of dvc.lock is found. A lock,
+outputs and dvc.yaml that were all rewritten to agree cannot be told from the original here, only by their git commit.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from complaints.core.config import read_yaml
-from complaints.core.dvc_lock import Entry, Stage, hash_path, is_inside
-from complaints.core.files import file_digest, read_json
-from complaints.lineage.chain import COMPLAINTS, MANIFEST, Chain, Step
-from complaints.lineage.lock import flatten
+from complaints.core.dvc_lock import Entry, Stage, hash_path
+from complaints.lineage.chain import chain_of
+from complaints.lineage.imports import check_imports
+from complaints.lineage.lock import declared_stages
+from complaints.lineage.problems import Problem
+from complaints.lineage.records import Backbones, check_records
 
-
-@dataclass(frozen=True)
-class Problem:
-    """A difference between dvc.lock and the workspace."""
-
-    stage: str
-    path: str
-    kind: Literal["changed", "missing", "parameter", "link", "manifest"]
-    message: str
+ABSENT = object()
 
 
-class _Hashes:
-    """Hashes of paths in the workspace, each computed once."""
+def _hash_all(root: Path, paths: Iterable[str]) -> dict[str, str | None]:
+    """Return DVC's md5 of each path, None for a missing one; files are hashed in parallel threads."""
+    ordered = sorted(set(paths))
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(ordered, pool.map(lambda path: hash_path(root, path), ordered), strict=True))
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.known: dict[str, str | None] = {}
 
-    def __getitem__(self, path: str) -> str | None:
-        if path not in self.known:
-            self.known[path] = hash_path(self.root, path)
-        return self.known[path]
+def _check_paths(name: str, noun: str, locked: Iterable[Entry], declared: Iterable[Entry]) -> list[Problem]:
+    """Check that the dependencies or outputs (`noun`) of a stage in dvc.lock are those in dvc.yaml."""
+    listed, expected = {entry.path for entry in locked}, {entry.path for entry in declared}
+    problems = []
+    for path in sorted(listed ^ expected):
+        has, lacks = ("dvc.yaml", "dvc.lock") if path in expected else ("dvc.lock", "dvc.yaml")
+        message = f"{path} is {noun} of {name} in {has} and not in {lacks}"
+        problems.append(Problem(name, path, "declaration", message))
+    return problems
+
+
+def _check_declaration(locked: Stage, declared: Stage) -> list[Problem]:
+    """Check that a stage ran as dvc.yaml declares it, apart from hashes and parameters."""
+    name = declared.name
+    problems = []
+    if locked.cmd != declared.cmd:
+        message = f"{name} ran {locked.cmd!r}, its command in dvc.yaml is {declared.cmd!r}"
+        problems.append(Problem(name, "cmd", "declaration", message))
+    problems += _check_paths(name, "a dependency", locked.deps, declared.deps)
+    return problems + _check_paths(name, "an output", locked.outs, declared.outs)
+
+
+def _differences(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield dotted key and both values where two values differ; False and 0 differ, 0 and 0.0 do not."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys(), key=str):
+            yield from _differences(f"{name}.{key}", old.get(key, ABSENT), new.get(key, ABSENT))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(f"{name}[{index}]", before, after)
+    elif isinstance(old, bool) is not isinstance(new, bool) or old != new:
+        yield name, old, new
+
+
+def _check_params(locked: Stage, declared: Stage) -> list[Problem]:
+    """Check that a stage ran with the parameters that dvc.yaml declares and the values that they have now."""
+    problems = []
+    for file in sorted(locked.params.keys() | declared.params.keys()):
+        before, now = locked.params.get(file, {}), declared.params.get(file, {})
+        for declaration in sorted(before.keys() | now.keys()):
+            found = _differences(declaration, before.get(declaration, ABSENT), now.get(declaration, ABSENT))
+            for key, old, new in found:
+                is_now = f"{key} is absent from {file}" if new is ABSENT else f"{key} is {new} in {file}"
+                ran = "without it" if old is ABSENT else f"with {old}"
+                problems.append(Problem(locked.name, key, "parameter", f"{is_now}, {locked.name} ran {ran}"))
+    return problems
 
 
 def _check_bytes(stage: Stage, entry: Entry, now: str | None, verb: str) -> list[Problem]:
@@ -47,65 +87,52 @@ def _check_bytes(stage: Stage, entry: Entry, now: str | None, verb: str) -> list
     return []
 
 
-def _check_deps(step: Step, made: dict[str, tuple[str, str]], hashes: _Hashes) -> list[Problem]:
-    """Check the dependencies of a stage; `made` maps each product of the earlier steps to (stage, md5)."""
+def _check_deps(stage: Stage, made: dict[str, tuple[str, str]], hashes: Mapping[str, str | None]) -> list[Problem]:
+    """Check the dependencies of a stage; `made` maps each output of the earlier stages to (stage, md5)."""
     problems = []
-    for dep in step.stage.deps:
+    for dep in stage.deps:
         if dep.path not in made:
-            problems += _check_bytes(step.stage, dep, hashes[dep.path], "read")
+            problems += _check_bytes(stage, dep, hashes[dep.path], "read")
         elif made[dep.path][1] != dep.md5:
             maker, md5 = made[dep.path]
-            message = f"{step.stage.name} read {dep.path} with md5 {dep.md5}, but {maker} made it with md5 {md5}"
-            problems.append(Problem(step.stage.name, dep.path, "link", message))
+            message = f"{stage.name} read {dep.path} with md5 {dep.md5}, but {maker} made it with md5 {md5}"
+            problems.append(Problem(stage.name, dep.path, "link", message))
     return problems
 
 
-def _look_up(values: Any, key: str) -> Any:
-    """Return the value of a dotted key, or `{}` if there is none."""
-    for part in key.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return {}
-        values = values[part]
-    return values
+def find_problems(lock: dict[str, Stage], path: str, root: Path) -> list[Problem]:
+    """Return the problems of the chain of an output, in order from source to target.
 
+    Each stage of the chain that dvc.yaml declares must be in dvc.lock with that command, dependencies, outputs and
+    parameters. The hashes of all of them are compared with the workspace, and the records inside outputs with what they
+    name.
 
-def _check_params(stage: Stage, root: Path) -> list[Problem]:
-    problems = []
-    for file, declared in stage.params.items():
-        now = read_yaml(root / file)
-        for key, value in declared.items():
-            before, after = flatten(value, key), flatten(_look_up(now, key), key)
-            for name in sorted(before.keys() | after.keys()):
-                old, new = before.get(name, "absent"), after.get(name, "absent")
-                if old != new:
-                    message = f"{name} is {new} in {file}, {stage.name} ran with {old}"
-                    problems.append(Problem(stage.name, name, "parameter", message))
-    return problems
+    Args:
+        lock: The stages of dvc.lock.
+        path: The output, as `chain_of` takes it.
+        root: The folder of dvc.yaml.
 
-
-def _check_manifest(step: Step, root: Path) -> list[Problem]:
-    """Check that the source manifest has the sha256 of the complaints."""
-    if not any(is_inside(MANIFEST, out.path) for out in step.products):
-        return []
-    if not (root / MANIFEST).is_file() or not (root / COMPLAINTS).is_file():
-        return []  # a missing file is reported as such
-    recorded, found = read_json(root / MANIFEST).get("complaints_sha256"), file_digest(root / COMPLAINTS)
-    if recorded == found:
-        return []
-    message = f"{MANIFEST} is the manifest of complaints with sha256 {recorded}, but {COMPLAINTS} has {found}"
-    return [Problem(step.stage.name, MANIFEST, "manifest", message)]
-
-
-def find_problems(chain: Chain, root: Path) -> list[Problem]:
-    """Return the problems of a chain, in order from source to target: every hash and every parameter is compared."""
-    hashes = _Hashes(root)
+    Raises:
+        UserError: if dvc.yaml cannot be resolved or does not have the output, or a path cannot be hashed.
+    """
+    declared = declared_stages(root)
+    chain = [step.stage for step in chain_of(declared, path).steps]
+    there = [lock[stage.name] for stage in chain if stage.name in lock]
+    hashes = _hash_all(root, (entry.path for stage in there for entry in (*stage.deps, *stage.outs)))
+    backbones = Backbones()
     made: dict[str, tuple[str, str]] = {}
-    problems = []
-    for step in chain.steps:
-        problems += _check_deps(step, made, hashes)
-        problems += _check_params(step.stage, root)
-        for out in step.products:
-            problems += _check_bytes(step.stage, out, hashes[out.path], "wrote")
-            made[out.path] = (step.stage.name, out.md5)
-        problems += _check_manifest(step, root)
+    problems = check_imports(chain, list(declared.values()), root)
+    for declaration in chain:
+        stage = lock.get(declaration.name)
+        if stage is None:
+            message = f"{declaration.name} is a stage of dvc.yaml, and dvc.lock has no record of it; run `dvc repro`"
+            problems.append(Problem(declaration.name, "dvc.lock", "declaration", message))
+            continue
+        problems += _check_declaration(stage, declaration)
+        problems += _check_deps(stage, made, hashes)
+        problems += _check_params(stage, declaration)
+        for out in stage.outs:
+            problems += _check_bytes(stage, out, hashes[out.path], "wrote")
+            made[out.path] = (stage.name, out.md5)
+        problems += check_records(stage, hashes, backbones, root)
     return problems

@@ -5,19 +5,27 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import broken_output
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import HELD_OUT
 
+CHECKPOINT_KEY = "checkpoint_md5"
+"""Key of the file's metadata: DVC's md5 of the folder of the checkpoint that made the predictions."""
 
-def write_predictions(path: str | Path, row_ids: dict[str, list[str]], logits: dict[str, np.ndarray]) -> None:
+
+def write_predictions(
+    path: str | Path, row_ids: dict[str, list[str]], logits: dict[str, np.ndarray], checkpoint: Path | None = None
+) -> None:
     """Write the logits of the held-out splits.
 
     Args:
         path: The Parquet file to write or replace.
         row_ids: Row ids of each held-out split, in the order of its file.
         logits: Logits of each held-out split, float32 [rows, classes]; their softmax is a probability.
+        checkpoint: The complete folder of the checkpoint that made them, None if there is none.
 
     Raises:
         ValueError: if logits and row ids of a split differ in number.
@@ -42,7 +50,18 @@ def write_predictions(path: str | Path, row_ids: dict[str, list[str]], logits: d
         ]
         return pa.Table.from_arrays(columns, schema=schema)
 
-    write_parquet(path, schema, (table(split) for split in HELD_OUT))
+    metadata = {} if checkpoint is None else {CHECKPOINT_KEY: str(hash_path(Path("."), checkpoint.as_posix()))}
+    write_parquet(path, schema, (table(split) for split in HELD_OUT), metadata)
+
+
+def read_checkpoint_md5(path: str | Path) -> str | None:
+    """Return the md5 of the checkpoint that made predictions, None if the file names none or cannot be read."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return None
+    md5 = metadata.get(CHECKPOINT_KEY.encode())
+    return None if md5 is None else md5.decode(errors="replace")
 
 
 def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]]:
