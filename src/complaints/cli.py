@@ -64,13 +64,17 @@ def _profile(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from complaints import params
     from complaints.core import config
+    from complaints.core.dvc_lock import check_lock
     from complaints.core.files import write_text
+    from complaints.core.stage_inputs import LOCK_FILE
 
     if arguments.write_schema:
         write_text(params.SCHEMA_FILE, config.schema(params.Params))
         print(f"wrote {params.SCHEMA_FILE}")
-    models = ", ".join(params.load().models)
-    print(f"{config.PARAMS_FILE} is valid; models: {models}")
+    loaded = params.load()
+    params.check_paths(loaded)
+    check_lock(LOCK_FILE)
+    print(f"{config.PARAMS_FILE} is valid; models: {', '.join(loaded.models)}")
     return 0
 
 

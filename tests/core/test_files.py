@@ -108,4 +108,4 @@ def test_json_of_any_damage_is_one_line(content: bytes | None, problem: str, tmp
     with pytest.raises(UserError) as error:
         read_json(path)
     assert problem in str(error.value)
-    assert "delete it and run `dvc repro`" in str(error.value)
+    assert ("put a file there" if content is None else "delete it and run `dvc repro`") in str(error.value)
