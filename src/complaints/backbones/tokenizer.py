@@ -16,12 +16,11 @@ from complaints.backbones.model_files import (
     TOKENIZER_FILE,
     TOKENIZER_FILES,
     find_file,
-    first_line,
     need_file,
     read_config,
     read_object,
 )
-from complaints.backbones.reports import without_reports
+from complaints.backbones.reports import one_line_problems, without_reports
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 
@@ -46,26 +45,6 @@ def _tokenizer_folder(folder: Path) -> Iterator[Path]:
         yield view
 
 
-@contextmanager
-def _one_line_problems(folder: Path) -> Iterator[None]:
-    """Turn any exception into a UserError: the libraries have no exception type for broken files.
-
-    Raises:
-        UserError: in place of the exception.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except BaseException as error:
-        # A panic of the tokenizers' Rust code is a BaseException of a type that cannot be imported.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise UserError(
-            f"no tokenizer can be loaded from {folder}: {first_line(error)}; take a complete copy of the folder"
-        ) from None
-
-
 def load_tokenizer(folder: Path) -> Any:
     """Load the fast tokenizer of a model folder, padding on the right.
 
@@ -77,7 +56,7 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with _one_line_problems(folder), _tokenizer_folder(folder) as view, without_reports():
+    with one_line_problems(f"the tokenizer in {folder}"), _tokenizer_folder(folder) as view, without_reports():
         tokenizer = AutoTokenizer.from_pretrained(view, use_fast=True, trust_remote_code=False)
         tokenizer(TRIAL_TEXT)  # some files are found to be broken by their first use only
     if not tokenizer.is_fast:

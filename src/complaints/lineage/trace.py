@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import subprocess
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from complaints.core.dvc_lock import Entry, is_inside, read_lock
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.lineage.chain import MANIFEST, Chain, chain_of, trained_on
+from complaints.lineage.git import git
 from complaints.lineage.lock import flatten, stage_inputs_hash, without_removed_entries
 
 WIDTH = 96
@@ -103,20 +103,11 @@ def _relative(path: str, root: Path) -> str:
     return Path(relative).as_posix()
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    """Return the output of a git command, None outside a repository or without git."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
-
-
 def _commit_note(root: Path) -> str:
     """Return a sentence on the git commit of the record, which alone tells whether somebody rewrote it consistently."""
-    commit = _git(root, "rev-parse", "--short=12", "HEAD")
-    committed = _git(root, "ls-tree", "--name-only", "HEAD", "--", *RECORD)
-    changed = _git(root, "diff", "--name-only", "--relative", "HEAD", "--", *RECORD)
+    commit = git(root, "rev-parse", "--short=12", "HEAD")
+    committed = git(root, "ls-tree", "--name-only", "HEAD", "--", *RECORD)
+    changed = git(root, "diff", "--name-only", "--relative", "HEAD", "--", *RECORD)
     if commit is None or committed is None or changed is None:
         return f"note: {', '.join(RECORD)} are in no git commit, so nothing vouches for the record itself"
     new = [file for file in RECORD if (root / file).exists() and file not in committed.split()]

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from complaints.backbones.model_files import ModelFiles, TensorHeader, first_line, read_model_files
+from complaints.backbones.model_files import ModelFiles, TensorHeader, read_model_files
 from complaints.backbones.pretrained import is_decoder
-from complaints.backbones.reports import without_reports
+from complaints.backbones.reports import one_line_problems, without_reports
 from complaints.core.errors import UserError
 
 NO_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
@@ -27,23 +27,6 @@ MAX_LAYERS = 1_000
 SPARE_TENSORS = 64
 SPARE_ELEMENTS = 2**24
 """Allowance for a new head and pooler, which the file does not have."""
-
-
-@contextmanager
-def one_line_problems(folder: Path) -> Iterator[None]:
-    """Turn any exception into a UserError: libraries raise exceptions of every type on files that they do not expect.
-
-    Raises:
-        UserError: in place of the exception.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"the model in {folder} cannot be loaded: {first_line(error)}; take a complete copy of the folder"
-        ) from None
 
 
 @contextmanager
@@ -186,7 +169,7 @@ def try_model(folder: Path, forward: Any, input_ids: list[int]) -> None:
     """
     ids = torch.tensor([input_ids])
     # Not inference mode: a tensor that a model keeps from it could not be trained with.
-    with one_line_problems(folder), torch.no_grad():
+    with one_line_problems(f"the model in {folder}"), torch.no_grad():
         outputs = forward(input_ids=ids, attention_mask=torch.ones_like(ids))
         first = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
         if not torch.isfinite(first).all():
@@ -214,7 +197,7 @@ def load_pretrained(
         UserError: if the files are not a complete model of finite weights that computes finite outputs.
     """
     files = read_model_files(folder)
-    with one_line_problems(folder), without_reports():
+    with one_line_problems(f"the model in {folder}"), without_reports():
         config = _make_config(files, changes or {})
         with _limited_size(files), torch.device("meta"):
             skeleton = auto_class.from_config(config)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, folder_md5, is_inside
 from complaints.core.files import file_digest, read_json
 from complaints.lineage.chain import Chain, chain_of
+from complaints.lineage.git import git
 from complaints.lineage.lock import flatten, is_code, stage_inputs_hash
 from complaints.tracking.metrics import Metric, best_epoch, curves, fit_statistics, score_metrics
 from complaints.tracking.naming import entry_of
@@ -70,15 +70,6 @@ def outs_md5(stage: Stage) -> str:
     return folder_md5((out.path, out.md5) for out in stage.outs)
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    """Return the output of a git command, or None outside a repository or without git."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
-
-
 def describe(stage: Stage, root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return parameters and tags of a stage that may still be running.
 
@@ -94,8 +85,8 @@ def describe(stage: Stage, root: Path) -> tuple[dict[str, str], dict[str, str]]:
         "params_md5": file_digest(root / "params.yaml", "md5"),
         "mlflow.source.name": stage.cmd,
     }
-    if commit := _git(root, "rev-parse", "HEAD"):
-        changed = _git(root, "status", "--porcelain", "--", "dvc.yaml", "params.yaml", *(dep.path for dep in code))
+    if commit := git(root, "rev-parse", "HEAD"):
+        changed = git(root, "status", "--porcelain", "--", "dvc.yaml", "params.yaml", *(dep.path for dep in code))
         tags |= {"mlflow.source.git.commit": commit, "git_dirty": json.dumps(bool(changed))}
     if experiment := os.environ.get("DVC_EXP_NAME"):
         tags["dvc_experiment"] = experiment
