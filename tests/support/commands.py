@@ -67,14 +67,16 @@ COMMANDS = {
 
 def make_project(root: Path) -> Path:
     """Make a project without results except a scoreboard, and return its root."""
-    for folder in ("docs", "models", "profiles", "reports/evaluation"):
+    for folder in ("data/sources/synthetic", "docs", "models", "profiles", "reports/evaluation"):
         (root / folder).mkdir(parents=True)
-    for file in [ROOT / "dvc.yaml", *(ROOT / "profiles").glob("*.yaml")]:
+    for file in [ROOT / "dvc.yaml", ROOT / "data/label_map.yaml", *(ROOT / "profiles").glob("*.yaml")]:
         (root / file.relative_to(ROOT)).write_text(file.read_text())
     text = (ROOT / "params.yaml").read_text()
     first, last = text.index("  minilm:\n"), text.index("\n# Evaluation of the predictions.")
     other = text[first:last].replace("  minilm:", "  other:").replace("pretrained/minilm", "pretrained/other")
     (root / "params.yaml").write_text(text[:last] + other + text[last:])
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text("[core]\n    no_scm = true\n")
     (root / "dvc.lock").write_text(LOCK)
     rows = "".join(f"text number {i} of the file,{i % 3}\n" for i in range(30))
     (root / "models/mine.csv").write_text(f"text,label\n{rows}")

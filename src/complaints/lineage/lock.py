@@ -39,14 +39,14 @@ def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
 def without_removed_entries(lock: dict[str, Stage], root: Path) -> dict[str, Stage]:
     """Return the stages of dvc.lock, by name, except those of entries that `models:` in params.yaml no longer has.
 
-    DVC keeps and ignores them. Their order in dvc.lock, that of their first runs, means nothing.
-
-    Raises:
-        UserError: if params.yaml cannot be read.
+    DVC keeps and ignores them. Their order in dvc.lock, that of their first runs, means nothing. With a
+    broken params.yaml all stages stay: the record can be read without it.
     """
-    params = read_yaml(root / PARAMS_FILE)
-    models = params.get("models") if isinstance(params, dict) else None
-    entries = {str(name) for name in models} if isinstance(models, dict) else set()
+    try:
+        models = read_yaml(root / PARAMS_FILE)["models"]
+        entries = {str(name) for name in dict(models)}
+    except (UserError, KeyError, TypeError, ValueError):
+        entries = {name.partition("@")[2] for name in lock}
     return {name: lock[name] for name in sorted(lock) if "@" not in name or name.partition("@")[2] in entries}
 
 
@@ -86,6 +86,7 @@ def declared_stages(root: Path) -> dict[str, Stage]:
     """
     from dvc.repo import Repo
 
+    read_yaml(root / PARAMS_FILE)  # its errors name the line, DVC's are tracebacks for some files
     with _dvc_errors("dvc.yaml"), Repo(str(root)) as repo:
         return {stage.name: _declaration(stage) for stage in repo.stage.load_all(str(root / "dvc.yaml"))}
 

@@ -152,4 +152,4 @@ def _next_steps(values: Mapping[str, Any], changed: list[str], dry_run: bool) ->
     if dry_run:
         yield "Nothing was written (--dry-run)."
     else:
-        yield "Next: `make repro`, or `complaints check && dvc repro`. `complaints profile sample` restores the sample."
+        yield "Next: `make repro`, or `complaints check` and `dvc repro`. `complaints profile sample` undoes this."
