@@ -31,7 +31,8 @@ def _restore_outputs(name: str) -> None:
                 try:
                     out.checkout(force=True)
                 except (DvcException, OSError):
-                    lost.append(str(out))
+                    if not out.persist:  # DVC has not removed these
+                        lost.append(str(out))
     if lost:
         say_error(f"note: DVC's cache does not have the last {', '.join(lost)}; they are not restored")
 

@@ -154,7 +154,8 @@ class Checkpoints:
             _restore_optimizer(optimizer, moments)
             if scaler is not None:
                 scaler.load_state_dict(state["scaler"])
-            self._best_sha256 = state["best"]
+            # Only the rank that writes the best weights knows the digests of later ones.
+            self._best_sha256 = state["best"] if self.writes else None
             return progress
         return None
 
