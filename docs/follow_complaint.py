@@ -38,8 +38,7 @@ def _short(value: Any) -> str:
 def way(row_id: str, model: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield each file that holds the complaint, with its row there."""
     splits = [folder / f"{split}.parquet" for folder in (paths.SPLITS, paths.TOKENS / model) for split in SPLITS]
-    labeled = Path("data/interim/labeled.parquet")
-    for path in (paths.COMPLAINTS, labeled, *splits, paths.PREDICTIONS / f"{model}.parquet"):
+    for path in (paths.COMPLAINTS, paths.LABELED, *splits, paths.PREDICTIONS / f"{model}.parquet"):
         row = _row(path, row_id)
         if row is not None:
             yield path, row
@@ -51,13 +50,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("row_id", nargs="?", help="id of the complaint (default: the first of the test split)")
     parser.add_argument("--model", default="minilm", help="entry of `models:` (default: %(default)s)")
     given = parser.parse_args(arguments)
-    row_id = given.row_id or pq.read_table(paths.SPLITS / "test.parquet", columns=["row_id"])["row_id"][0].as_py()
+    test = paths.SPLITS / "test.parquet"
+    if not test.is_file():
+        sys.exit(f"error: {test} is missing; run `dvc repro` to make it")
+    row_id = given.row_id or pq.read_table(test, columns=["row_id"])["row_id"][0].as_py()
     last: dict[str, Any] = {}
     for path, row in way(row_id, given.model):
         print(path)
         for column, value in row.items():
             print(f"  {column:<13} {_short(value)}")
         last = row
+    if not last:
+        sys.exit(
+            f"error: no file has a complaint with the id {row_id!r}; data/splits/ has the ids"
+        )
     if "logits" in last:
         print(f"predicted: {read_json(paths.LABELS)[int(np.argmax(last['logits']))]!r}")
 

@@ -134,3 +134,13 @@ def test_way_of_a_complaint_ends_with_its_prediction(
     assert said.splitlines()[0] == str(paths.COMPLAINTS)
     assert "[0.50, 2.00] (2)" in said
     assert said.endswith("predicted: 'Loan'\n")
+
+
+def test_following_a_complaint_that_does_not_exist_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"error: data/splits/test\.parquet is missing; run `dvc repro`"):
+        follow_complaint.main([])
+    Path("data/splits").mkdir(parents=True)
+    pq.write_table(pa.table({"row_id": ["1"]}), "data/splits/test.parquet")
+    with pytest.raises(SystemExit, match="error: no file has a complaint with the id 'nope'"):
+        follow_complaint.main(["nope"])
