@@ -61,9 +61,7 @@ def main(arguments: list[str]) -> None:
             print(f"  {column:<13} {_short(value)}")
         last = row
     if not last:
-        sys.exit(
-            f"error: no file has a complaint with the id {row_id!r}; data/splits/ has the ids"
-        )
+        sys.exit(f"error: no file has a complaint with the id {row_id!r}; data/splits/ has the ids")
     if "logits" in last:
         print(f"predicted: {read_json(paths.LABELS)[int(np.argmax(last['logits']))]!r}")
 
