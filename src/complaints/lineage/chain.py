@@ -67,7 +67,10 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
         known = [out.path for stage in lock.values() for out in stage.outs]
         near = difflib.get_close_matches(path, known, n=NEAR_OUTPUTS, cutoff=CLOSE)
         hint = f"the nearest are {', '.join(near)}" if near else "`dvc ls -R --dvc-only .` lists them"
-        raise UserError(f"no stage has the output {path}; {hint}")
+        raise UserError(
+            f"no stage has the output {path}; {hint}. If dvc.yaml has it, it was not made yet or dvc.lock is cut off: "
+            "run `dvc repro`"
+        )
     order: list[str] = []
     visited: set[str] = set()
     wanted = {path}
