@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 import unicodedata
@@ -209,6 +210,45 @@ def test_an_output_that_fails_is_no_traceback_and_changes_no_work(
         assert "error: " not in ran.err.replace("error: not logged to MLflow", "")
     assert ran.err.count("\n") <= 1 + (name == "track")  # whose store does not work
     assert files_in(root) == changed
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to itself"])
+@pytest.mark.parametrize(
+    ("name", "file"), [("show", "reports/evaluation/scoreboard.md"), ("trace", "dvc.lock"), ("check", "dvc.lock")]
+)
+def test_something_else_in_the_place_of_a_file_is_not_called_missing(
+    root: Path, name: str, file: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / file).unlink()
+    make = {"pipe": os.mkfifo, "folder": os.mkdir, "link to itself": lambda path: path.symlink_to(path.name)}
+    make[kind](root / file)
+    ran, _ = run(capsys, *COMMANDS[name])
+    assert ran.is_one_line
+    assert file in ran.err
+    assert "missing" not in ran.err
+
+
+@pytest.mark.parametrize("kind", ["folder", "junk", "in memory", "of a folder that does not exist"])
+def test_ui_says_what_is_wrong_with_a_store(
+    root: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if kind == "folder":
+        (root / "mlflow.db").mkdir()
+    elif kind == "junk":
+        (root / "mlflow.db").write_text("junk, not a database, for more than a hundred bytes\n" * 9)
+    else:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite://" if kind == "in memory" else f"sqlite:///{root}/no/x.db")
+    ran, _ = run(capsys, "ui")
+    assert ran.is_one_line
+    assert "MLflow's page cannot show the store at sqlite" in ran.err
+    assert not (root / "no").exists()
+
+
+def test_ui_on_a_port_in_use_is_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ran, _ = run(capsys, "ui", "--port", str(port))
+    assert (ran.status, ran.err) == (1, f"error: port {port} is in use; name another with --port\n")
 
 
 def test_spaces_of_any_width_stay(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

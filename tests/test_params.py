@@ -161,10 +161,13 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
     assert params.parse(tree).models["minilm"].finetune.batch_tokens == 135
 
 
-@pytest.mark.parametrize("name", ["tfidf", "majority", "pretrained", "a b", "a/b", "x-adjusted", "1x"])
+@pytest.mark.parametrize(
+    "name",
+    ["tfidf", "majority", "pretrained", "a b", "a/b", "x-adjusted", "1x", "null", "True", "a" * 101],
+)
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must begin with a letter"):
+    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted)"):
         params.parse(tree)
 
 
@@ -320,12 +323,15 @@ def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
     params.check_paths(loaded)
     monkeypatch.chdir(tmp_path)
     old = f"{key.rpartition('.')[2]}: {loaded.fetch.path if key == 'fetch.path' else loaded.merge_labels.map}"
-    for path in (loaded.fetch.path, loaded.merge_labels.map):
-        Path(path).mkdir(parents=True)
+    Path(loaded.fetch.path).mkdir(parents=True)
+    Path(loaded.merge_labels.map).write_text("")
     text = (ROOT / "params.yaml").read_text().replace(old, f"{key.rpartition('.')[2]}: nothere")
     (tmp_path / "params.yaml").write_text(text)
     line = text.splitlines().index(f"  {key.rpartition('.')[2]}: nothere") + 1
     with pytest.raises(UserError, match=rf"^params\.yaml, line {line}: {key} is 'nothere', which does not exist$"):
+        params.check_paths(params.load())
+    Path("nothere").touch() if key == "fetch.path" else Path("nothere").mkdir()
+    with pytest.raises(UserError, match=rf"^params\.yaml, line {line}: {key} is 'nothere', which is not "):
         params.check_paths(params.load())
 
 

@@ -135,3 +135,19 @@ def test_a_broken_profile_is_one_line_and_changes_nothing(name: str) -> None:
         with pytest.raises(UserError):
             act("bad")
     assert Path("params.yaml").read_text() == before
+
+
+def test_a_profile_may_remove_the_entry_of_the_default_profile() -> None:
+    Path("profiles/own.yaml").write_text("models: {minilm: null, other: {like: minilm, seed: 5}}\n")
+    profiles.apply("own")
+    loaded = params.load()
+    assert list(loaded.models) == ["other"]
+    assert loaded.models["other"].seed == 5
+
+
+def test_a_profile_that_removes_every_entry_is_refused() -> None:
+    before = Path("params.yaml").read_text()
+    Path("profiles/own.yaml").write_text("models: {minilm: null}\n")
+    with pytest.raises(UserError, match="models must be a mapping"):
+        profiles.apply("own")
+    assert Path("params.yaml").read_text() == before

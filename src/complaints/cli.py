@@ -11,6 +11,7 @@ from typing import Any
 from complaints import console
 from complaints.core import paths
 from complaints.core.errors import UserError
+from complaints.core.inputs import check_regular
 
 Commands = Any
 """The action of argparse that adds subcommands."""
@@ -107,7 +108,8 @@ def _model_remove(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    if not paths.SCOREBOARD.is_file():
+    check_regular(paths.SCOREBOARD)
+    if not paths.SCOREBOARD.exists():
         raise UserError(f"{paths.SCOREBOARD} is missing; run `dvc repro` to make it")
     print(paths.SCOREBOARD.read_text(encoding="utf-8", errors="replace"))
     print("Where to look next:")
@@ -120,11 +122,19 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _ui(arguments: argparse.Namespace) -> int:
-    from complaints.tracking.store import store_of
+    from complaints.tracking.problems import problem
+    from complaints.tracking.store import check_store, is_free, store_of
 
     if importlib.util.find_spec("mlflow") is None:
         raise UserError("mlflow is not installed; run `pip install -r requirements.txt -c constraints.txt`")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_of(Path(".")).uri]
+    store = store_of(Path("."))
+    try:
+        check_store(store)
+    except Exception as error:  # of sqlite or the file system; MLflow repeats a failing attempt for minutes
+        raise UserError(problem(store, error, "MLflow's page cannot show the store")) from None
+    if not is_free(arguments.port):
+        raise UserError(f"port {arguments.port} is in use; name another with --port")
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri]
     # The page needs none of MLflow's workers for jobs: eight processes that outlive a signal by seconds.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     # MLflow takes the place of this process, so that signals reach it: it ends its servers itself.

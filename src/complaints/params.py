@@ -1,6 +1,5 @@
 """All parameters of params.yaml; a stage loads its own section only, with core/config.py."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -22,8 +21,8 @@ from complaints.tracking.params import TrackingParams
 
 SCHEMA_FILE = "params.schema.json"
 
-RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf"})
-"""Names of the scoreboard's other rows, and of the folder models/pretrained/."""
+RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf", "null", "true", "false"})
+"""Names of the scoreboard's other rows and of the folder models/pretrained/, and words that are no text in YAML."""
 
 _OPTIMIZER = "learning_rate head_learning_rate layer_decay weight_decay warmup_fraction schedule max_grad_norm"
 _LOSS = "focal_gamma label_smoothing class_weights effective_beta"
@@ -47,12 +46,11 @@ class ModelEntry(ModelParams, PretrainParams):
 
 def name_problem(name: str) -> str | None:
     """Return what the name of a model must be, as the end of a sentence; None if it is allowed."""
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) and name not in RESERVED_NAMES and not name.endswith("-adjusted"):
-        return None
-    return (
-        "begin with a letter, continue with letters, digits, '_' and '-', not end in -adjusted, and not be "
-        + " or ".join(sorted(RESERVED_NAMES))
-    )
+    if not config.ENTRY_NAME.fullmatch(name):
+        return config.ENTRY_NAME_RULE
+    if name.lower() in RESERVED_NAMES or name.endswith("-adjusted"):
+        return f"not end in -adjusted and not be {' or '.join(sorted(RESERVED_NAMES))}"
+    return None
 
 
 def _check_name(name: str) -> str:
@@ -126,13 +124,19 @@ def load() -> Params:
 
 
 def check_paths(params: Params) -> None:
-    """Check that the files that params.yaml names are there: DVC stops at a missing one without naming its key.
+    """Check the files that params.yaml names: DVC stops at a missing one without naming its key.
 
     Raises:
-        UserError: for the first that is missing, naming its line.
+        UserError: for the first that is missing or of the wrong kind, naming its line.
     """
-    named = {("fetch", "path"): params.fetch.path, ("merge_labels", "map"): params.merge_labels.map}
-    for key, path in named.items():
-        if not Path(path).exists():
-            line = config.line_of(PARAMS_FILE, key)
-            raise UserError(f"{PARAMS_FILE}, line {line}: {'.'.join(key)} is {str(path)!r}, which does not exist")
+    banks = params.fetch.source == "sample"
+    named = {
+        ("fetch", "path"): (params.fetch.path, banks, "the folder of the phrase banks" if banks else "a file"),
+        ("merge_labels", "map"): (params.merge_labels.map, False, "a file"),
+    }
+    for key, (path, is_folder, kind) in named.items():
+        if Path(path).exists() and Path(path).is_dir() == is_folder:
+            continue
+        problem = f"which is not {kind}" if Path(path).exists() else "which does not exist"
+        line = config.line_of(PARAMS_FILE, key)
+        raise UserError(f"{PARAMS_FILE}, line {line}: {'.'.join(key)} is {str(path)!r}, {problem}")

@@ -52,7 +52,7 @@ def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, 
     plain = {}
     for key, value in values.items():
         entry = key.split(".")[1] if key.startswith("models.") else None
-        if _is_model(key):
+        if _is_model(key) or (entry in removed and entry not in likes):
             continue
         if entry in likes:
             likes[entry][key.split(".", 2)[2]] = value
@@ -63,14 +63,14 @@ def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, 
 
 def _lay_over(document: ParamsDocument, values: dict[str, Any]) -> None:
     plain, likes, removed = _split(values)
-    for entry in removed:
-        if entry in document.models():
-            document.remove_entry(entry)
     document.set(plain)
     for entry, own in likes.items():
         if entry in document.models():
             document.remove_entry(entry)
         document.add_entry(entry, str(own[LIKE]), {key: value for key, value in own.items() if key != LIKE})
+    for entry in removed:
+        if entry in document.models():
+            document.remove_entry(entry)
 
 
 def apply(name: str) -> list[str]:

@@ -1,10 +1,12 @@
-"""Sections that are changed in code are checked like their files."""
+"""Sections that are changed in code are checked like their files, and names of entries are checked."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from complaints.core.config import Count, Listed, Section, Share, changed
+from complaints.core.config import Count, Listed, Section, Share, changed, load_entry
 from complaints.core.errors import UserError
 
 
@@ -46,3 +48,13 @@ def test_a_change_that_is_not_valid_is_one_line(key: str, value: Any, message: s
         changed(OUTER, {key: value})
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a; touch x", "a'b", "../a", "a/b", "", "1", "é", "a" * 101])
+def test_a_stage_refuses_the_name_of_an_entry_that_is_no_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(json.dumps({"models": {name: {}}}))
+    with pytest.raises(UserError, match=r"^params\.yaml: the name models\..* must begin with a letter"):
+        load_entry(name, Section)

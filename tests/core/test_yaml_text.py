@@ -1,6 +1,6 @@
 """YAML text: every problem of a file is one line that names it; what is read is small and plain."""
 
-import contextlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,11 @@ def test_aliases_merges_and_long_lists_are_read(text: str, value: Any) -> None:
 
 
 @given(st.text("ab:-[]{}&*!?|>#,'\"%@`~<=0123456789.e\n\t \\é\x00"))
-def test_no_text_is_a_traceback(text: str) -> None:
-    with contextlib.suppress(UserError):
+def test_any_text_is_read_or_refused_on_one_line_that_begins_with_the_name(text: str) -> None:
+    message = ""
+    try:
         parse_yaml(text, "p.yaml")
+    except UserError as error:
+        message = str(error)
+    assert not message or re.match(r"p\.yaml(, line \d+)?: \S", message)
+    assert message.isprintable()

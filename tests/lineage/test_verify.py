@@ -173,6 +173,10 @@ DAMAGES: dict[str, tuple[Callable[[Lock], object], tuple[str, str, str]]] = {
         lambda lock: lock["split"]["outs"].append(entry_of(lock, "baseline", "outs", "models/tfidf")),
         ("declaration", "split", "models/tfidf"),
     ),
+    "a stage that dvc.yaml does not have claims an output": (
+        lambda lock: lock.update(evil={"cmd": "true", "outs": [entry_of(lock, "finetune@a", "outs", "models/a")]}),
+        ("declaration", "evil", "models/a"),
+    ),
     "a hash is changed on both ends of a link": (change_both, ("changed", "tokenize@a", "data/tokens/a")),
 }
 
@@ -209,6 +213,17 @@ def test_a_change_of_what_the_pipeline_declares_is_found(
 ) -> None:
     replace_in(mini / file, old, new)
     assert first_problem(mini) == expected
+
+
+def test_a_parameter_that_dvc_yaml_no_longer_declares_is_not_blamed_on_params_yaml(mini: Path) -> None:
+    replace_in(mini / "dvc.yaml", "params: [fetch]", "params: [evaluate.grid]")
+    messages = [problem.message for problem in read_problems(mini, "models/a")]
+    assert any(message.startswith("fetch is absent from dvc.yaml for fetch, fetch ran with {") for message in messages)
+
+
+def test_a_text_and_a_number_differ_in_the_message(mini: Path) -> None:
+    edit_lock(mini, lambda lock: lock["fetch"]["params"]["params.yaml"]["fetch"].update(rows="4"))
+    assert read_problems(mini, "models/a")[0].message == "fetch.rows is 4 in params.yaml, fetch ran with '4'"
 
 
 def test_every_output_of_a_stage_in_the_chain_is_compared(mini: Path) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +68,8 @@ def test_a_damaged_checkpoint_is_refused_in_the_words_of_the_page(
     folder = tmp_path / "net"
     shutil.copytree(sound / head, folder)
     REFUSED[name][variant](folder)
-    started = time.monotonic()
     with pytest.raises(UserError) as caught:
         classifier.load(folder)
-    assert time.monotonic() - started < 10
     message = str(caught.value)
     assert [words for words in WORDS_OF[name] if words not in message] == [], message
     assert len(message) < 800

@@ -142,12 +142,43 @@ def test_an_output_that_is_an_input_is_refused(
     assert victim.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["predictions/new.parquet", "data/splits/new.parquet", "reports/a/b.csv"])
-def test_a_folder_of_the_pipeline_is_refused(
+@pytest.mark.parametrize("victim", ["params.yaml", "dvc.lock", "data/raw/source.json", "not there.txt", "loop.csv"])
+def test_an_output_that_is_a_link_to_a_file_of_another_kind_is_refused(
+    in_project: Path, victim: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/raw").mkdir(parents=True)
+    for name in ("dvc.lock", "data/raw/source.json"):
+        Path(name).write_text("{}\n")
+    Path("output.csv").symlink_to(victim)
+    Path("loop.csv").symlink_to("output.csv")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    assert run_predict(monkeypatch, "--input", "good.csv", "--output", "output.csv", "--text-column", "text") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: output.csv ")
+    assert said.count("\n") == 1
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_an_output_that_is_a_pipe_is_refused_before_a_model_is_loaded(
+    in_project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("pipe.csv")
+    assert run_predict(monkeypatch, "--input", "good.csv", "--output", "pipe.csv", "--text-column", "text") == 1
+    assert "pipe.csv cannot be written (it is not a regular file)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("predictions/new.parquet", "data/splits/new.parquet", "reports/a/b.csv"),
+        *("src/complaints/core/x.csv", "data/sources/synthetic/x.csv", ".dvc/x.csv"),
+    ],
+)
+def test_a_folder_of_the_project_is_refused(
     in_project: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_predict(monkeypatch, "--input", "good.csv", "--output", name, "--text-column", "text") == 1
-    assert "which the pipeline writes" in capsys.readouterr().err
+    assert "a folder of the project" in capsys.readouterr().err
     assert not Path(name).exists()
 
 

@@ -228,3 +228,23 @@ def test_control_characters_of_a_label_are_printed_as_escape_codes(
         assert printed.replace("\n", "").isprintable()
         assert len(printed.splitlines()) == (1 if options else 3)
     assert list(json.loads(printed).values())[::2] == model.labels
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1, 2**31 - 1], pa.date32()),
+        pa.array([0, 253402300800000], pa.timestamp("ms")),
+        pa.array([-62167219200001, None], pa.timestamp("ms")),
+    ],
+)
+@pytest.mark.parametrize("target", [".csv", ".jsonl"])
+def test_a_kept_date_that_text_cannot_hold_is_refused(
+    model: WordModel, target: str, values: pa.Array, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pq.write_table(pa.table({"complaint_text": ["a loan", "a fee"], "day": values}), "in.parquet")
+    assert label(monkeypatch, "in.parquet", f"out{target}", "--keep", "day") == 1
+    assert "--keep day: a date is outside the years 1 to 9999; write a .parquet file" in capsys.readouterr().err
+    assert not Path(f"out{target}").exists()
+    assert label(monkeypatch, "in.parquet", "out.parquet", "--keep", "day") == 0
+    assert pq.read_table("out.parquet")["day"].combine_chunks().equals(values)

@@ -51,8 +51,8 @@ def sealed(change: Damage) -> Damage:
 
     def changed(folder: Path) -> None:
         change(folder)
-        head = json.loads((folder / "classifier.json").read_text())["head"]
-        settings(files_sha256=checkpoint_digest(read_model_files(folder), head))(folder)
+        own = json.loads((folder / "classifier.json").read_text())
+        settings(files_sha256=checkpoint_digest(read_model_files(folder), own))(folder)
 
     return changed
 
@@ -236,6 +236,10 @@ REFUSED: dict[str, dict[str, Damage]] = {
         **{key: settings(**{key: None}) for key in ("head", "pooling", "max_length")},
     },
     "settings without the digest of the files": {"missing": settings(files_sha256=None)},
+    "settings with another value that is possible": {
+        "pooling": settings(pooling="cls"),
+        "longest input": settings(max_length=9),
+    },
     "settings with an unknown key": {"evil": settings(evil=1)},
     "an unknown head": {"evil": settings(head="evil"), "list": settings(head=["linear"])},
     "an unknown pooling": {"evil": settings(pooling="evil"), "number": settings(pooling=1)},

@@ -1,5 +1,8 @@
 """Settings of a fine-tuned checkpoint, without its weights."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +22,7 @@ from complaints.core.files import file_digest
 
 CLASSIFIER_FILE = "classifier.json"
 """Settings of a fine-tuned checkpoint; its presence marks a folder as one."""
-
+DIGEST_KEY = "files_sha256"
 
 HEAD_FILE = "head.safetensors"
 """The linear layer of a checkpoint with a linear head."""
@@ -32,7 +35,7 @@ class CheckpointSettings(Section):
     pooling: Literal["mean", "cls", "last"]
     max_length: MaxLength
     files_sha256: str
-    """The `checkpoint_digest` of the files beside it."""
+    """The `checkpoint_digest` of the files beside it and of these settings."""
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -44,15 +47,21 @@ def is_checkpoint(folder: Path) -> bool:
     return find_file(folder, CLASSIFIER_FILE) is not None
 
 
-def checkpoint_digest(files: ModelFiles, head: str) -> str:
-    """Return the sha256 of exactly the files of a checkpoint that are loaded, its settings aside.
+def checkpoint_digest(files: ModelFiles, settings: Mapping[str, Any]) -> str:
+    """Return the sha256 of exactly the files of a checkpoint that are loaded, and of its settings.
+
+    Args:
+        files: The files of the model and its tokenizer.
+        settings: The content of CLASSIFIER_FILE; its key `files_sha256` is left out.
 
     Raises:
         UserError: if the head is linear and HEAD_FILE is missing.
     """
-    if head != "linear":
-        return files.digest
-    return listing_digest(files.digests | {HEAD_FILE: file_digest(need_file(files.folder, HEAD_FILE))})
+    own = json.dumps({key: settings[key] for key in sorted(settings) if key != DIGEST_KEY})
+    digests = files.digests | {CLASSIFIER_FILE: hashlib.sha256(own.encode()).hexdigest()}
+    if settings["head"] == "linear":
+        digests[HEAD_FILE] = file_digest(need_file(files.folder, HEAD_FILE))
+    return listing_digest(digests)
 
 
 def read_settings(folder: Path) -> CheckpointSettings:
@@ -65,26 +74,25 @@ def read_settings(folder: Path) -> CheckpointSettings:
         raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")
     path = folder / CLASSIFIER_FILE
     tree = read_object(path)
-    key = "files_sha256"
-    if CheckpointSettings.model_fields.keys() - tree.keys() == {key}:
-        digest = checkpoint_digest(read_model_files(folder), tree["head"])
+    if CheckpointSettings.model_fields.keys() - tree.keys() == {DIGEST_KEY}:
+        digest = checkpoint_digest(read_model_files(folder), tree)
         raise UserError(
-            f"{path} has no {key}, so its files cannot be checked; run `dvc repro` to make it again, or, if you trust "
-            f'them, add "{key}": "{digest}"'
+            f"{path} has no {DIGEST_KEY}, so its files cannot be checked; run `dvc repro` to make it again, or, if you "
+            f'trust them, add "{DIGEST_KEY}": "{digest}"'
         )
     return config.check(CheckpointSettings, tree, path)
 
 
 def check_saved_files(files: ModelFiles, settings: CheckpointSettings) -> None:
-    """Check that the files of a checkpoint are those that it was saved with.
+    """Check that the files and settings of a checkpoint are those that it was saved with.
 
     Raises:
-        UserError: if a byte of them differs: another vocabulary or other labels would mean other answers.
+        UserError: if one of them differs: another vocabulary, pooling or label would mean other answers.
     """
-    if checkpoint_digest(files, settings.head) != settings.files_sha256:
+    if checkpoint_digest(files, settings.model_dump()) != settings.files_sha256:
         raise UserError(
-            f"{files.folder} has other files than the ones it was saved with (files_sha256 in {CLASSIFIER_FILE}): its "
-            "configuration, tokenizer or weights were changed; take a complete copy of the folder"
+            f"{files.folder} has other files than the ones it was saved with ({DIGEST_KEY} in {CLASSIFIER_FILE}): its "
+            "settings, configuration, tokenizer or weights were changed; take a complete copy of the folder"
         )
 
 

@@ -6,6 +6,7 @@ keys are not looked at, so that they cannot make it stale. complaints/params.py 
 
 import difflib
 import json
+import re
 import reprlib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,10 @@ from complaints.core.inputs import check_regular
 from complaints.core.yaml_text import parse_yaml
 
 PARAMS_FILE = Path("params.yaml")
+
+ENTRY_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
+"""Names of entries of `models:`: they become parts of paths, of DVC's stage names and of shell commands."""
+ENTRY_NAME_RULE = "begin with a letter and continue with at most 99 letters, digits, '_' and '-'"
 
 _VALUES = reprlib.Repr()
 """Writes wrong values in messages; a value may be nested deep, or expand to gigabytes through aliases."""
@@ -130,8 +135,10 @@ def load_entry(name: str, kind: type[S]) -> S:
     """Return the part of the entry `name` of `models:` that `kind` has fields for.
 
     Raises:
-        UserError: as `check` does, or if the entry is missing.
+        UserError: as `check` does, or if the entry is missing or its name is not allowed.
     """
+    if not ENTRY_NAME.fullmatch(name):
+        raise UserError(f"{PARAMS_FILE}: the name models.{name} must {ENTRY_NAME_RULE}")
     models = _models()
     if name not in models:
         raise UserError(f"{PARAMS_FILE}: models.{name} is missing; there are {', '.join(map(str, models))}")

@@ -19,7 +19,9 @@ from pydantic_core import PydanticCustomError
 from complaints.core.config import Section, Text, check, read_yaml, rule
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
+from complaints.core.inputs import check_regular
 from complaints.core.paths import MANIFEST, REPORTS
+from complaints.core.yaml_text import CONFLICT
 
 LOCK_SCHEMA = "2.0"
 IGNORED_BY_DVC = [".hg/", ".git/", ".git", ".dvc/"]
@@ -157,7 +159,7 @@ class _LockFile(_Section):
 
 
 def _has_conflicts(path: Path) -> bool:
-    return b"\n<<<<<<< " in b"\n" + path.read_bytes()
+    return CONFLICT.search(path.read_text(encoding="utf-8", errors="replace")) is not None
 
 
 def _way_out(path: Path) -> str:
@@ -178,8 +180,9 @@ def read_lock(path: Path) -> dict[str, Stage]:
     Raises:
         UserError: if dvc.lock is missing, is not as DVC 3 writes it (schema 2.0, md5 hashes), or lists a path twice.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise UserError(f"{path} is missing, and with it the record of what made the outputs; run `dvc repro`")
+    check_regular(path)
     try:
         if _has_conflicts(path):
             raise UserError(f"{path} has the conflict markers of an unfinished git merge")
@@ -204,7 +207,7 @@ def check_lock(path: Path) -> None:
     Raises:
         UserError: as `read_lock` does, except for a missing file.
     """
-    if path.exists():
+    if os.path.lexists(path):
         read_lock(path)
 
 

@@ -7,6 +7,7 @@ outputs and dvc.yaml that were all rewritten to agree cannot be told from the or
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from complaints.core.dvc_lock import Entry, Stage, hash_path
@@ -17,6 +18,7 @@ from complaints.lineage.problems import Problem
 from complaints.lineage.records import Backbones, check_records
 
 ABSENT = object()
+SHOWN_CHARACTERS = 100
 
 
 def _hash_all(root: Path, paths: Iterable[str]) -> dict[str, str | None]:
@@ -68,8 +70,9 @@ def _check_params(locked: Stage, declared: Stage) -> list[Problem]:
         for declaration in sorted(before.keys() | now.keys()):
             found = _differences(declaration, before.get(declaration, ABSENT), now.get(declaration, ABSENT))
             for key, old, new in found:
-                is_now = f"{key} is absent from {file}" if new is ABSENT else f"{key} is {new} in {file}"
-                ran = "without it" if old is ABSENT else f"with {old}"
+                place = f"dvc.yaml for {locked.name}" if declaration not in now else file
+                is_now = f"{key} is absent from {place}" if new is ABSENT else f"{key} is {new!r} in {file}"
+                ran = "without it" if old is ABSENT else f"with {shorten(repr(old), SHOWN_CHARACTERS)}"
                 problems.append(Problem(locked.name, key, "parameter", f"{is_now}, {locked.name} ran {ran}"))
     return problems
 
@@ -100,6 +103,18 @@ def _check_deps(stage: Stage, made: dict[str, tuple[str, str]], hashes: Mapping[
     return problems
 
 
+def _check_foreign(lock: dict[str, Stage], declared: dict[str, Stage], chain: list[Stage]) -> list[Problem]:
+    """Check that no stage of dvc.lock that dvc.yaml does not have claims an output of the chain."""
+    made = {out.path: stage.name for stage in chain for out in stage.outs}
+    return [
+        Problem(name, out.path, "declaration", f"{name} in dvc.lock claims {out.path}, and dvc.yaml has no such stage")
+        for name, stage in lock.items()
+        if name not in declared
+        for out in stage.outs
+        if out.path in made
+    ]
+
+
 def find_problems(lock: dict[str, Stage], path: str, root: Path) -> list[Problem]:
     """Return the problems of the chain of an output, in order from source to target.
 
@@ -122,6 +137,7 @@ def find_problems(lock: dict[str, Stage], path: str, root: Path) -> list[Problem
     backbones = Backbones()
     made: dict[str, tuple[str, str]] = {}
     problems = check_imports(chain, list(declared.values()), root)
+    problems += _check_foreign(lock, declared, chain)
     for declaration in chain:
         stage = lock.get(declaration.name)
         if stage is None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from complaints.backbones.checkpoint import (
     CLASSIFIER_FILE,
+    DIGEST_KEY,
     HEAD_FILE,
     CheckpointSettings,
     check_saved_files,
@@ -157,12 +158,8 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     head = "linear" if isinstance(model, LinearClassifier) else "stock"
-    settings = {
-        "head": head,
-        "pooling": pooling,
-        "max_length": max_length,
-        "files_sha256": checkpoint_digest(read_model_files(folder), head),
-    }
+    settings: dict[str, Any] = {"head": head, "pooling": pooling, "max_length": max_length}
+    settings[DIGEST_KEY] = checkpoint_digest(read_model_files(folder), settings)
     write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(settings).model_dump())
 
 

@@ -32,6 +32,13 @@ def from_json(texts: pa.Array) -> pa.Array:
     return pa.array(strings, pa.string())
 
 
+def _are_days(texts: pa.Array) -> bool:
+    """Return whether all texts that are not null begin with a day of the years 1 to 9999."""
+    years = pc.utf8_slice_codeunits(texts, 0, 5)
+    known = pc.and_not(pc.match_substring_regex(years, "^[0-9]{4}-$"), pc.equal(years, "0000-"))
+    return bool(pc.all(known).as_py() is not False)
+
+
 def in_format(values: pa.Array, name: str, suffix: str) -> pa.Array:
     """Return a column of the input in a type that the format of the output can hold.
 
@@ -44,7 +51,8 @@ def in_format(values: pa.Array, name: str, suffix: str) -> pa.Array:
         suffix: The format: `.csv`, `.parquet` or `.jsonl`.
 
     Raises:
-        UserError: for a type that CSV and JSON lines cannot hold, for example a list.
+        UserError: for a type that CSV and JSON lines cannot hold, for example a list, or a date outside the years 1 to
+            9999.
     """
     if types.is_dictionary(values.type):
         values = values.dictionary_decode()
@@ -57,7 +65,10 @@ def in_format(values: pa.Array, name: str, suffix: str) -> pa.Array:
     strings = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
     moments = types.is_date(kind) or types.is_time(kind) or types.is_timestamp(kind)
     if strings or moments or types.is_decimal(kind) or types.is_null(kind):
-        return values.cast(pa.large_string() if types.is_large_string(kind) else pa.string())
+        texts = values.cast(pa.large_string() if types.is_large_string(kind) else pa.string())
+        if (types.is_date(kind) or types.is_timestamp(kind)) and not _are_days(texts):
+            raise UserError(f"--keep {name}: a date is outside the years 1 to 9999; write a .parquet file")
+        return texts
     raise UserError(f"--keep {name}: it holds {kind}, which a {suffix} file cannot hold; write a .parquet file")
 
 

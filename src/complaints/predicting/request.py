@@ -38,11 +38,12 @@ OPTIONS = {
 }
 """Parameters named in the messages of the file readers -> the options of the command `predict`."""
 
-PIPELINE_FOLDERS = (
+PROJECT_FOLDERS = (
     *(paths.RAW, paths.LABELED.parent, paths.SPLITS, paths.TOKENS, paths.FEATURES),
     *(paths.MODELS, paths.PREDICTIONS, paths.REPORTS),
+    *map(Path, ("data/sources", "profiles", "src", "stages", ".dvc", ".git")),
 )
-"""Folders of a project that hold outputs of its stages."""
+"""Folders of a project in which a file more would change a stage's inputs or outputs, or damage DVC or git."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +146,16 @@ def check_target(target: Path, source: Path, inputs: Iterable[Path]) -> None:
         inputs: Other files and folders that the command reads.
 
     Raises:
-        UserError: if the target is an input, also through a link, is in a folder that is an input or that the
-            pipeline writes, or cannot be created.
+        UserError: if the target is an input, also through a link, is in a folder that is an input or belongs to the
+            project, is a link to a file of another kind such as params.yaml, or cannot be created.
     """
+    real = _link_target(target)
     if target.is_dir():
         raise UserError(f"{target} cannot be written (it is a folder); name another with --output")
+    if target.exists() and not target.is_file():
+        raise UserError(f"{target} cannot be written (it is not a regular file); name another with --output")
+    if real.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{target} is a link to {real}, which would be overwritten; name another file with --output")
     if _same_file(target, source):
         raise UserError(f"{target} is the input, and its texts would be lost; name another file with --output")
     for path in inputs:
@@ -157,13 +163,25 @@ def check_target(target: Path, source: Path, inputs: Iterable[Path]) -> None:
         if _is_within(target, path) or any(_same_file(target, file) for file in files):
             raise UserError(f"{target} is part of {path}, which the prediction reads; name another file with --output")
     if in_project():
-        for path in PIPELINE_FOLDERS:
+        for path in PROJECT_FOLDERS:
             if _is_within(target, path):
-                raise UserError(f"{target} is in {path}, which the pipeline writes; name another file with --output")
+                raise UserError(f"{target} is in {path}, a folder of the project; name another file with --output")
     parent = next(folder for folder in target.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         reason = "it is not a folder" if not parent.is_dir() else "it may not be changed"
         raise UserError(f"{target} cannot be written ({parent}: {reason}); name another with --output")
+
+
+def _link_target(target: Path) -> Path:
+    """Return the path that a link leads to in the end, and any other path resolved.
+
+    Raises:
+        UserError: if links lead in a circle.
+    """
+    try:
+        return target.resolve(strict=target.exists())
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{target} cannot be written ({error}); name another with --output") from None
 
 
 def _same_file(first: Path, second: Path) -> bool:

@@ -17,7 +17,7 @@ from complaints.tracking.metrics import Metric
 from complaints.tracking.naming import name_run
 from complaints.tracking.problems import free_name, problem
 from complaints.tracking.projection import Projection
-from complaints.tracking.store import NotOpenedError, Store, StoreError, check_opens, sqlite_uri
+from complaints.tracking.store import NotOpenedError, Store, StoreError, check_store, sqlite_uri
 
 METRICS_A_CALL = 1000
 PARAMS_A_CALL = 100
@@ -97,15 +97,14 @@ def _open(store: Store, name: str) -> tuple[Any, Any]:
     Raises:
         Exception: if the store cannot be opened, after one attempt.
     """
-    if store.database is not None:
-        check_opens(store.database)
+    check_store(store)
     for variable, value in DEFAULTS.items():
         os.environ.setdefault(variable, value)
     from mlflow.tracking import MlflowClient
 
     for logger, level in (("mlflow", os.environ["MLFLOW_LOGGING_LEVEL"].upper()), ("alembic", "WARNING")):
         logging.getLogger(logger).setLevel(level)
-    if store.database is not None and store.database.parent.is_dir() and not store.database.exists():
+    if store.database is not None and not store.database.exists():
         _create_database(store.database)
     elif store.is_database_server:
         import sqlalchemy
@@ -125,6 +124,8 @@ def connect(store: Store, name: str) -> Experiment:
     """
     try:
         client, experiment = _open(store, name)
+    except StoreError:
+        raise
     except Exception as error:
         raise NotOpenedError(str(error) or type(error).__name__) from error
     if experiment is None:

@@ -52,6 +52,7 @@ DATABASE = {
     r"disk is full|No space left|ENOSPC": "the disk is full; free some space, then {track}",
     r"readonly database|Read-only|[Pp]ermission": "it cannot be written ({reason}); make it and its folder writable, "
     "or set MLFLOW_TRACKING_URI to an address like sqlite:////folder/mlflow.db elsewhere, then {track}",
+    r"^folder .* does not exist": "its {reason}; make it or correct MLFLOW_TRACKING_URI, then {track}",
     r"is a folder": "it is a folder, not a file; {move}",
     r"file is not a database|file is encrypted": "it is not an sqlite file; {move}",
     r"database disk image is malformed": "the file is damaged; {move}",
@@ -63,9 +64,9 @@ DATABASE = {
 SCHEMA = r"found version (\w+),|revision identified by '(\w+)'"
 
 
-def problem(store: Store, error: Exception) -> str:
+def problem(store: Store, error: Exception, undone: str = "not logged to MLflow") -> str:
     """Return one line about an exception: what was not done, why, and the way out."""
-    return f"not logged to MLflow at {store.shown}: {_advice(store, error)}"
+    return f"{undone} at {store.shown}: {_advice(store, error)}"
 
 
 def _advice(store: Store, error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -90,13 +91,31 @@ def store_of(root: Path) -> Store:
     return Store(Path(os.environ.get("DVC_ROOT") or root).resolve(), os.environ.get("MLFLOW_TRACKING_URI") or None)
 
 
+def check_store(store: Store) -> None:
+    """Check, before MLflow is imported, that a store can keep runs.
+
+    Raises:
+        StoreError: if it is in memory, where the runs are lost when the process ends.
+        Exception: as `check_opens` does.
+    """
+    if store.database is not None:
+        check_opens(store.database)
+    elif urlsplit(store.uri).scheme.partition("+")[0] == "sqlite" and "file:" not in store.uri:
+        raise StoreError(
+            "it is in memory and lost when the process ends; set MLFLOW_TRACKING_URI to an address like "
+            "sqlite:////folder/mlflow.db, or unset it to use the project's mlflow.db"
+        )
+
+
 def check_opens(database: Path) -> None:
     """Check that an sqlite file can be written or created; MLflow repeats a failing attempt for minutes.
 
     Raises:
         sqlite3.Error: if the file is locked, read-only, on a full disk or not an sqlite file.
-        OSError: if it is a folder, or if it is missing and its folder is read-only.
+        OSError: if it is a folder, or if it is missing and its folder is too or is read-only.
     """
+    if not database.parent.is_dir():
+        raise FileNotFoundError(f"folder {database.parent} does not exist")
     if database.is_dir():
         raise IsADirectoryError(f"{database} is a folder")
     if database.exists():
@@ -107,7 +126,7 @@ def check_opens(database: Path) -> None:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("ROLLBACK")
-    elif database.parent.is_dir() and not os.access(database.parent, os.W_OK):
+    elif not os.access(database.parent, os.W_OK):
         raise PermissionError(f"no permission to create files in {database.parent}")
 
 
@@ -139,3 +158,14 @@ def logging_lock(store: Store) -> Iterator[None]:
                     ) from None
                 time.sleep(0.05)
         yield
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server can listen on a port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
