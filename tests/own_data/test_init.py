@@ -155,8 +155,8 @@ UNCLEAR = {
     ),
     "no text": (rows_of("a,b", ","), r"no column has texts"),
     "no header": (rows_of("a text of words,x", "{t},{k}"), r"line 1: 'x' is also a value of its column and 'a text of"),
-    "one column": (rows_of("text", "{t}"), r"no column has few values that repeat"),
-    "one label": (rows_of("text,label", "{t},x"), r"no column has few values that repeat"),
+    "one column": (rows_of("text", "{t}"), r"has one column; a file needs one for the texts"),
+    "one label": (rows_of("text,label", "{t},spam"), r"'label' has the same value in every row"),
     "no rows": ("text,label\n", "has no rows"),
     "an uneven row": (rows_of("text,label", "{t},{k}") + "a,b,c\n", r"line 32: 3 fields where the header has 2"),
 }
@@ -252,6 +252,16 @@ def test_json_lines_and_parquet_of_any_name_are_found_by_their_content(tmp_path:
     for format, make in (("jsonl", other_tasks.tickets), ("parquet", other_tasks.messages)):
         look(make(tmp_path / name))
         assert params.load().fetch.file.format == format
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(240, 240), (2, 2), (6, 3)])
+def test_labels_with_too_few_rows_to_divide_are_refused(tmp_path: Path, rows: int, labels: int) -> None:
+    lines = [f"text number {i} of the file,label {i % labels}" for i in range(rows)]
+    path = file_in(tmp_path / "a.csv", "\n".join(["text,label", *lines, ""]))
+    before = Path("params.yaml").read_text()
+    with pytest.raises(UserError, match=rf"the texts have {labels} labels, of which fewer than two occur 3 times"):
+        look(path, {"label": "label"})
+    assert Path("params.yaml").read_text() == before
 
 
 def test_rare_labels_and_small_files_have_a_min_count_that_leaves_two_classes(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """No server keeps a download forever: responses that never end, or nearly stand still, are refused in one line."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from support.downloads import refusal
 
 from complaints.core.errors import UserError
 from complaints.sources import http_client
-from complaints.sources.download import ATTEMPTS, download, kept_path
+from complaints.sources.download import ATTEMPTS, download, is_address, kept_path
 from complaints.sources.http_client import Budget
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
@@ -55,8 +59,12 @@ def test_an_endless_redirect_and_an_endless_header_are_refused(site: Site, tmp_p
     site.redirects["/moved"] = site.origin + PATH
     site.faults["/moved"] = [(kind, 302)] * ATTEMPTS
     message = refusal(site.origin + "/moved", tmp_path)
-    expected = "the redirect of " if kind == "zeros" else f"given up after {ATTEMPTS} attempts"
-    assert expected in message
+    expected = {
+        "zeros": "the redirect of ",
+        "header lines": "the server does not speak HTTP as expected",
+        "interim responses": f"given up after {ATTEMPTS} attempts",
+    }
+    assert expected[kind] in message
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -67,7 +75,8 @@ def test_an_endless_error_page_is_not_read(site: Site, tmp_path: Path, status: i
 
 def test_redirects_to_ever_new_addresses_are_refused(site: Site, tmp_path: Path) -> None:
     site.redirects |= {f"/{number}": f"{site.origin}/{number + 1}" for number in range(100)}
-    assert "/0 cannot be downloaded: " in refusal(site.origin + "/0", tmp_path)
+    message = refusal(site.origin + "/0", tmp_path)
+    assert "/0 cannot be downloaded: Exceeded maximum allowed redirects; correct the address" in message
     assert len(site.requests) == 21
 
 
@@ -116,3 +125,48 @@ def test_a_long_name_is_shortened(site: Site, tmp_path: Path) -> None:
     path = download(address, tmp_path)
     assert path.name.endswith("é.csv.zip")
     assert len(path.name.encode()) < 200 < len(name.encode())
+
+
+@contextmanager
+def answering(response: bytes) -> Iterator[tuple[str, list[int]]]:
+    """Yield the address of a server that sends these bytes to every request, and a list with an item per request."""
+    requests: list[int] = []
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65536)
+                    requests.append(1)
+                    connection.sendall(response)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a.csv", requests
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"\xff\xfe not HTTP at all\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+    ],
+)
+def test_a_server_that_does_not_speak_http_is_asked_once(response: bytes, tmp_path: Path) -> None:
+    with answering(response) as (address, requests):
+        message = refusal(address, tmp_path)
+    assert "the server does not speak HTTP as expected" in message
+    assert message.endswith("; correct the address")
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:99999/a", "http:///a", "ftp://host/a", "httpx://host/a", "s3://b/a"]
+)
+def test_an_address_that_cannot_be_one_is_refused_without_a_request(address: str, tmp_path: Path) -> None:
+    assert is_address(address)
+    assert refusal(address, tmp_path).startswith(f"{address} is not a valid address (")

@@ -58,6 +58,8 @@ def propose(path: Path, columns: Columns, chosen: Mapping[str, str], without: It
         UserError: if a named column is missing or named twice, or if text or label cannot be told; the message names
             the options.
     """
+    if len(columns.by_name) == 1:
+        raise UserError(f"{path} has one column; a file needs one for the texts and one for the labels")
     check_columns(path, list(columns.by_name), dict(chosen))
     roles = Roles()
     for role, name in chosen.items():
@@ -156,6 +158,8 @@ def _propose_label(path: Path, columns: Columns, roles: Roles) -> None:
     if len(best) != 1 or not _is_category(best[0]):
         possible = found + [column for column in named if column not in found]
         problem = f"the label may be {_names(possible)}" if found else "no column has few values that repeat"
+        if constant := [column for column in named if column.counts is not None and len(column.counts) == 1]:
+            problem += f", and {_names(constant)} has the same value in every row"
         if wrong := [column for column in named if not column.kinds <= LABEL_KINDS]:
             problem += f", and {_names(wrong)} has fractions or lists: write them as strings"
         raise UserError(f"{path}: {problem}; name the column of the labels with --label COLUMN")

@@ -27,6 +27,8 @@ TRUNCATED = 0.02
 """At most this share of the texts is truncated, where a length allows it."""
 
 MIN_COUNT = 5
+LEARNED_COUNT = 3
+"""Rows of a class that train, validation and test can have one each of."""
 """Fewest rows of a class, unless fewer than two classes have as many."""
 
 
@@ -70,12 +72,18 @@ class Summary:
         """Return the fewest rows of a class: MIN_COUNT, or less where two classes could not have as many.
 
         Raises:
-            UserError: if there are fewer than two labels.
+            UserError: if there are fewer than two labels, or fewer than two with a second row.
         """
         if len(self.labels) < 2:
             found = f"one label, {next(iter(self.labels))!r}" if self.labels else "no label"
             raise UserError(f"the texts have {found}, and two are needed; name another column with --label COLUMN")
-        return min(MIN_COUNT, self.labels.most_common(2)[1][1])
+        second = self.labels.most_common(2)[1][1]
+        if second < LEARNED_COUNT:
+            raise UserError(
+                f"the texts have {len(self.labels):,} labels, of which fewer than two occur {LEARNED_COUNT} times, once "
+                "each in train, validation and test; name another column with --label COLUMN"
+            )
+        return min(MIN_COUNT, second)
 
     def split_method(self) -> str:
         """Return `canonical` if the source's own splits have train and test for all usable rows, else `grouped`."""

@@ -54,8 +54,8 @@ class _Record:
 
 
 def is_address(location: str) -> bool:
-    """Tell whether a location is an http(s) address; otherwise it is a local path."""
-    return location.lower().startswith(("http://", "https://"))
+    """Tell whether a location is an address, of which `download` takes http and https; otherwise it is a local path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", location) is not None
 
 
 def file_name(address: str) -> str:
@@ -202,8 +202,12 @@ def _check_content(address: str, part: Path) -> None:
 
 def _checked_path(address: str, folder: Path) -> Path:
     try:
-        if re.search(r"\s", urlsplit(address).netloc):
-            raise ValueError("a blank in the host name")
+        parts = urlsplit(address)
+        if parts.scheme.lower() not in ("http", "https"):
+            raise ValueError("only http and https are downloaded")
+        if not parts.hostname or re.search(r"\s", parts.netloc):
+            raise ValueError("no host name, or a blank in it")
+        _ = parts.port  # raises ValueError beyond 65535
         return kept_path(address, folder)
     except ValueError as error:
         raise UserError(f"{address} is not a valid address ({error}); correct it") from None

@@ -1,5 +1,6 @@
 """HTTP client of the downloads: its settings and limits, the failures that are worth a retry, and their messages."""
 
+import re
 import socket
 import ssl
 import threading
@@ -173,7 +174,10 @@ def _tls_error(error: Exception) -> ssl.SSLError | None:
 def is_retryable(error: Exception) -> bool:
     """Tell whether a request that failed without an answer may succeed later."""
     final = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
-    return isinstance(error, httpx2.TransportError) and not isinstance(error, final) and _tls_error(error) is None
+    # The client has one exception for a connection that ends early and for a response that is not HTTP.
+    is_not_http = isinstance(error, httpx2.RemoteProtocolError) and not re.search("closed|disconnected", str(error))
+    ends = isinstance(error, final) or is_not_http or _tls_error(error) is not None
+    return isinstance(error, httpx2.TransportError) and not ends
 
 
 def describe(error: Exception) -> str:
@@ -187,8 +191,12 @@ def describe(error: Exception) -> str:
         )
     if tls is not None:
         return f"the server does not speak TLS as expected ({reason}); correct the address"
-    if isinstance(error, TooSlow) or not is_retryable(error):
+    if isinstance(error, TooSlow):
         return reason
+    if isinstance(error, httpx2.RemoteProtocolError) and not is_retryable(error):
+        return f"the server does not speak HTTP as expected ({reason}); correct the address"
+    if not is_retryable(error):
+        return f"{reason.rstrip('.')}; correct the address"
     if isinstance(error, httpx2.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError):

@@ -108,7 +108,11 @@ def _local_file(location: str, pinned: dict[str, Pin], downloads: Path) -> DataF
         path = Path(location)
     if not path.exists():
         raise UserError(f"{location} does not exist; correct it in the description that fetch.path names")
-    check_file(path)
+    try:
+        check_file(path)
+    except UserError as error:
+        key = "a location in the description that fetch.path names"
+        raise UserError(str(error).replace("fetch.path", key)) from None
     status = path.stat()
     entry: dict[str, Any] = {"name": path.name, "bytes": status.st_size, "sha256": file_digest(path)}
     pin = pinned.get(path.name)

@@ -177,9 +177,12 @@ def load_banks(folder: Path) -> Banks:
     """Read all banks of a folder: issues.yaml, shared.yaml, and phrases by issue in every other *.yaml file.
 
     Raises:
-        UserError: naming the file, and the line where there is one, if a file is missing or not YAML; as
+        UserError: if `folder` is none; naming the file, and the line where there is one, if a file is missing or not
+            YAML; as
             `config.check` does; if an issue or area is unknown; and if an issue has no phrases or two lists of them.
     """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; with source: sample fetch.path names that of the phrase banks")
     shared_path, issues_path = folder / SHARED_FILE, folder / ISSUES_FILE
     shared = check(SharedBank, read_yaml(shared_path), shared_path)
     entries = _read_issues(issues_path)
