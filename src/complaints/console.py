@@ -41,7 +41,7 @@ def find_root() -> Path | None:
 
 
 def enter_root(required: bool) -> None:
-    """Make the root of the project the working directory.
+    """Change into the root of the project.
 
     Raises:
         UserError: if there is no project here and one is required.
@@ -64,11 +64,8 @@ def user_path(argument: str) -> Path:
 
 def _decoded(argument: str) -> str:
     """Return a text argument; bytes that the locale's encoding could not decode are read as UTF-8."""
-    try:
-        argument.encode()
+    if not re.search("[\udc80-\udcff]", argument):  # surrogates of undecodable bytes (PEP 383)
         return argument
-    except UnicodeEncodeError:
-        pass
     encoded = os.fsencode(argument)
     try:
         return encoded.decode()

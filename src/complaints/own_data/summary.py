@@ -80,8 +80,8 @@ class Summary:
         second = self.labels.most_common(2)[1][1]
         if second < LEARNED_COUNT:
             raise UserError(
-                f"the texts have {len(self.labels):,} labels, of which fewer than two occur {LEARNED_COUNT} times, once "
-                "each in train, validation and test; name another column with --label COLUMN"
+                f"the texts have {len(self.labels):,} labels, of which fewer than two occur {LEARNED_COUNT} times, "
+                "once each in train, validation and test; name another column with --label COLUMN"
             )
         return min(MIN_COUNT, second)
 

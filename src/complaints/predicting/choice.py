@@ -44,7 +44,7 @@ def in_project() -> bool:
 
 
 def choose(argument: ModelArgument | None) -> ModelChoice:
-    """Return the model that --model names; without it, the first entry of `models:` in params.yaml.
+    """Return the model named by --model, by default that of the first entry of `models:` in params.yaml.
 
     Raises:
         UserError: if there is no such model, or a file of it is missing.
