@@ -1,7 +1,9 @@
 """Fixtures and settings of all tests."""
 
+import argparse
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +116,29 @@ def drawn_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Text, "set_text", collect)
     return texts
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of the commands as the working directory; neither a model nor a server nor MLflow runs."""
+    from support.commands import make_project
+
+    from complaints import cli
+    from complaints.tracking import stages as tracking
+
+    def predict(arguments: argparse.Namespace) -> int:
+        print(f"±  {arguments.model.path if arguments.model else ''}")
+        return 0
+
+    def no_store(*arguments: object) -> None:
+        raise RuntimeError("no store in this test")
+
+    for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    monkeypatch.setattr(cli, "_predict", predict)
+    monkeypatch.setattr(tracking, "connect", no_store)
+    monkeypatch.setattr(os, "execv", lambda program, command: sys.exit(0))
+    project = make_project(tmp_path / "project")
+    monkeypatch.chdir(project)
+    return project

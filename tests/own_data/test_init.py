@@ -1,7 +1,6 @@
-"""`complaints init` proposes the parameters of any file with texts and labels, and a pipeline runs with them."""
+"""`complaints init` proposes the parameters of any file with texts and labels."""
 
 import json
-import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,26 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support import other_tasks
-from support.bad_files import INPUTS
-from support.paths import ROOT
-from support.project import copy_project
+from support.own_data import LABELS, MAKERS, look
 
 from complaints import cli, params, profiles
-from complaints.core import paths
-from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
 from complaints.own_data.form import FormOptions
-from complaints.own_data.init import Options, init
 from complaints.sources.readers.batches import read_batches
-
-MAKERS = {
-    "news.tsv": other_tasks.headlines,
-    "tickets.jsonl": other_tasks.tickets,
-    "messages.parquet": other_tasks.messages,
-}
 
 NONE = {"id": None, "date": None, "product": None, "split": None}
 COLUMNS: dict[str, dict[str, str | None]] = {
@@ -36,35 +22,6 @@ COLUMNS: dict[str, dict[str, str | None]] = {
     "tickets.jsonl": {**NONE, "text": "body", "label": "priority", "id": "ticket_id", "date": "created"},
     "messages.parquet": {**NONE, "text": "sms", "label": "is_spam", "split": "part"},
 }
-LABELS = {
-    "news.tsv": sorted(other_tasks.TOPICS),
-    "tickets.jsonl": ["1", "2", "3"],
-    "messages.parquet": ["false", "true"],
-}
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project without outputs as the working directory."""
-    project = tmp_path / "project"
-    for source in [
-        ROOT / "params.yaml",
-        ROOT / "dvc.yaml",
-        *(ROOT / "profiles").glob("*.yaml"),
-        *(ROOT / "data").glob("*.yaml"),
-    ]:
-        target = project / source.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(source.read_text())
-    monkeypatch.chdir(project)
-    return project
-
-
-def look(
-    path: Path, columns: dict[str, str] | None = None, dry_run: bool = False, form: FormOptions | None = None
-) -> list[str]:
-    """Run init with the columns that the user names, by role."""
-    return init(Options(path, form or FormOptions(), columns or {}), dry_run)
 
 
 def file_in(path: Path, content: str, encoding: str = "utf-8") -> Path:
@@ -327,87 +284,3 @@ def test_options_of_the_command_line_reach_the_parameters(
     assert file.columns.id == (None if "--without" in given else "id")
     assert file.quotes == ("--no-quotes" not in given)
     assert file.delimiter == "auto"
-
-
-def outcome(path: Path) -> str:
-    """Return the report on a file, or its refusal: one line, in the words of the command's options."""
-    try:
-        lines = look(path, dry_run=True)
-    except UserError as error:
-        message = str(error)
-        assert message.isprintable()
-        assert "fetch." not in message.replace("fetch.path is", "")
-        return message
-    assert all(line.isprintable() for line in lines)
-    return "\n".join(lines)
-
-
-@pytest.mark.parametrize("name", [name for name in INPUTS if not name.endswith(("ratio", "characters", "megabyte"))])
-def test_every_bad_input_is_reported_on_or_refused(tmp_path: Path, name: str) -> None:
-    for path in INPUTS[name](tmp_path):
-        assert outcome(path)
-
-
-LINES = (b"text,label\n", b"text\tlabel\n", b"a b,x\n", b"d e\ty\n", b'{"text":"a b","label":1}\n', b'"', b"\n", b"[")
-
-
-@settings(max_examples=150)
-@given(st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt", "a.json", "a.csv.gz"]), st.data())
-def test_any_bytes_are_reported_on_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str, data: Any) -> None:
-    path = tmp_path_factory.getbasetemp() / name
-    path.write_bytes(b"".join(data.draw(st.lists(st.sampled_from(LINES) | st.binary(max_size=9), max_size=12))))
-    assert outcome(path)
-
-
-TEXTS = st.sampled_from(["a b", "c d e", "f"]) | st.text(max_size=9)
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.lists(st.integers(), max_size=2)
-
-
-@settings(max_examples=150)
-@given(st.lists(st.dictionaries(st.sampled_from(["text", "label", "id", "date", ""]), VALUES), min_size=1, max_size=9))
-def test_any_json_objects_are_reported_on_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "objects.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *rows]))
-    assert outcome(path)
-
-
-def run_stage(script: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", [f"stages/{script}.py", *arguments])
-    runpy.run_path(str(ROOT / f"stages/{script}.py"), run_name="__main__")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", MAKERS)
-def test_the_stages_run_to_a_scoreboard(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look(MAKERS[name](tmp_path / name))
-    text = Path("params.yaml").read_text().replace("  enabled: true", "  enabled: false")
-    # A process has one precision, that of the other tests.
-    Path("params.yaml").write_text(text.replace("precision: auto", "precision: fp32"))
-    for script in ("fetch", "audit", "merge_labels", "split"):
-        run_stage(script, monkeypatch)
-    run_stage("tokenize_text", monkeypatch, "minilm")
-    run_stage("baseline", monkeypatch)
-    for script in ("pretrain", "embed", "finetune"):
-        run_stage(script, monkeypatch, "minilm")
-    run_stage("evaluate", monkeypatch)
-    metrics = json.loads(paths.METRICS.read_text())
-    assert metrics["tfidf"]["test"]["accuracy"] > 0.9
-    assert json.loads(paths.LABELS.read_text()) == LABELS[name]
-    report = json.loads(paths.LABELS_REPORT.read_text())
-    assert (report["classes_absent"], report["not_in_the_list"]) == ([], [])
-    assert "tfidf" in paths.SCOREBOARD.read_text()
-    assert "map_defects" not in (paths.AUDIT / "index.html").read_text()
-
-
-@pytest.mark.slow
-def test_dvc_depends_on_a_file_outside_of_the_project(tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "copy")
-    path = other_tasks.tickets(tmp_path / "tickets.jsonl")
-    project.complaints("init", str(path))
-    assert project.repro("fetch", "merge_labels") == ["fetch", "merge_labels"]
-    assert project.repro("fetch", "merge_labels") == []
-    other_tasks.tickets(path, rows=330)
-    assert project.repro("merge_labels") == ["fetch", "merge_labels"]
-    assert read_yaml(project.root / "params.yaml")["fetch"]["path"] == str(path)

@@ -121,3 +121,8 @@ def stdout_to(target: str, encoding: str = "utf-8") -> Iterator[None]:
         patch.setattr("sys.stdout", stream)
         yield
         stream.close()  # fails where Python's flush at exit would
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    """Return the files in a folder by path, without those of DVC."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".dvc" not in path.parts}
