@@ -48,8 +48,10 @@ def name_problem(name: str) -> str | None:
     """Return what the name of a model must be, as the end of a sentence; None if it is allowed."""
     if not config.ENTRY_NAME.fullmatch(name):
         return config.ENTRY_NAME_RULE
-    if name.lower() in RESERVED_NAMES or name.endswith("-adjusted"):
-        return f"not end in -adjusted and not be {' or '.join(sorted(RESERVED_NAMES))}"
+    if name.lower() in RESERVED_NAMES:
+        return f"not be {' or '.join(sorted(RESERVED_NAMES))}"
+    if name.endswith("-adjusted"):
+        return "not end in -adjusted"
     return None
 
 
