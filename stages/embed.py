@@ -1,8 +1,8 @@
 """Compute the features of one entry's encoder with its initial weights, if training needs them.
 
 Reads data/tokens/<model>/ and the folder of the entry's initial weights.
-Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (pooling, precision, rows,
-threads, width). An entry that needs no features gets features.json only.
+Writes data/features/<model>/: float32 arrays [rows, width] by split, and features.json (pooling, rows, width,
+and how they were computed). An entry that needs no features gets features.json only.
 """
 
 import sys

@@ -26,7 +26,9 @@ def test_the_stages_run_to_a_scoreboard(name: str, tmp_path: Path, monkeypatch: 
     look(MAKERS[name](tmp_path / name))
     text = Path("params.yaml").read_text().replace("  enabled: true", "  enabled: false")
     # A process has one precision, that of the other tests.
-    Path("params.yaml").write_text(text.replace("precision: auto", "precision: fp32"))
+    Path("params.yaml").write_text(
+        text.replace("numerics: portable", "numerics: fast").replace("precision: auto", "precision: fp32")
+    )
     for script in ("fetch", "audit", "merge_labels", "split"):
         run_stage(script, monkeypatch)
     run_stage("tokenize_text", monkeypatch, "minilm")

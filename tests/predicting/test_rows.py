@@ -180,9 +180,9 @@ def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
         write_json(folder / "training.json", record)
     asked: list[str] = []
 
-    def open_device(precision: str) -> tuple[Accelerator, str]:
+    def open_device(numerics: str, precision: str) -> tuple[Accelerator, str]:
         asked.append(precision)
-        return setup.open_device("fp32")
+        return setup.open_device(numerics, "fp32")
 
     monkeypatch.setattr(checkpoint, "open_device", open_device)
     Predictor(folder, option)

@@ -42,7 +42,9 @@ def settings(backbone: Backbone, epochs: int = 3, **changes: Any) -> PretrainPar
         "learning_rate": 3e-3,
         "mask_share": 0.15,
     } | changes
-    return PretrainParams(backbone=backbone.spec, pretrain=MaskingParams(**masking), precision="fp32", seed=13)
+    return PretrainParams(
+        backbone=backbone.spec, pretrain=MaskingParams(**masking), numerics="fast", precision="fp32", seed=13
+    )
 
 
 def pretrain(backbone: Backbone, params: PretrainParams) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def model_params(backbone: Backbone, **changes: Any) -> ModelParams:
     small: dict[str, Any] = {"max_length": 16, "epochs": 3, "batch_size": 8, "patience": 3, "checkpoint_steps": 4}
     small |= {"learning_rate": 1e-3, "head_learning_rate": 0.01, "head_start": "probe"}
     small |= {"weights": "models/pretrained/net", "backbone": backbone.spec}
+    small["numerics"] = "fast"  # what is portable holds for the whole process
     small["precision"] = "fp32"  # a process has one precision: that of its first accelerator
     return default_params(**small | changes)
 

@@ -1,12 +1,11 @@
-"""Parameters of the stage tokenize: the keys of a model's entry that decide its tokens."""
+"""Parameters of a backbone: the keys of a model's entry that decide its tokens, and how it is computed."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from complaints.core.config import Section, Text
+from complaints.core.config import Section, Text, rule
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 MaxLength = Annotated[int, Field(ge=8, le=8192)]
 
 
@@ -15,3 +14,17 @@ class TokenizerParams(Section):
 
     backbone: Text
     max_length: MaxLength
+
+
+class ComputeParams(Section):
+    """The backbone and how a stage computes with it."""
+
+    backbone: Text
+    numerics: Literal["portable", "fast"]
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+    @model_validator(mode="after")
+    def _portable_is_fp32(self) -> Self:
+        if self.numerics == "portable" and self.precision not in ("auto", "fp32"):
+            raise rule("numerics", f"is 'portable', which computes in fp32; set it to fast for {self.precision}")
+        return self

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from transformers import AutoModel
 
 from complaints.backbones.pretrained import resolve_pooling
@@ -14,13 +13,14 @@ from complaints.core.files import replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.inference import infer
-from complaints.engine.setup import set_up
+from complaints.engine.setup import arithmetic, set_up
 from complaints.features.params import EmbedParams
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.loading import load_pretrained
 
 FEATURES_FILE = "features.json"
+VERSIONED = ("torch", "transformers")
 
 
 @one_line_device_errors("lower max_length")
@@ -28,7 +28,7 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
     """Write the pooled states of an entry's encoder with its initial weights, float32 [rows, width], by split.
 
     The linear probe needs the training split only; training the head alone needs the held-out splits too.
-    FEATURES_FILE records pooling, precision, rows, threads and width.
+    FEATURES_FILE records pooling, rows, width, and how they were computed.
 
     Args:
         params: The model's entry.
@@ -39,7 +39,7 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
         UserError: if the encoder cannot be loaded, the tokens come from another tokenizer, or memory or the disk is
             full.
     """
-    setup = set_up(params.backbone, params.precision, tokens, Path(params.weights))
+    setup = set_up(params, tokens, Path(params.weights))
     pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
     encoder, _ = load_pretrained(setup.initial.folder, AutoModel)
     prepare_attention(encoder, "never", False, setup.precision)
@@ -54,9 +54,8 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
             rows[split] = len(features)
         record = {
             "pooling": pooling,
-            "precision": setup.precision,
+            **arithmetic(setup, VERSIONED),
             "rows": rows,
-            "threads": torch.get_num_threads(),
             "width": encoder.config.hidden_size,
         }
         write_json(folder / FEATURES_FILE, record)

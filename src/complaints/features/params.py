@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from complaints.backbones.params import Precision
+from complaints.backbones.params import ComputeParams
 from complaints.core.config import Section, Text
 
 Train = Literal["full", "lora", "frozen", "head"]
@@ -24,11 +24,9 @@ class TrainParams(Section):
     train: Train
 
 
-class EmbedParams(Section):
+class EmbedParams(ComputeParams):
     """The keys of a model's entry that decide its `embed` stage."""
 
-    backbone: Text
-    precision: Precision
     weights: Text
     head: HeadKindParams
     finetune: TrainParams

@@ -117,6 +117,8 @@ class ModelParams(EmbedParams):
         train, batch_tokens = self.finetune.train, self.finetune.batch_tokens
         if self.head.kind == "stock" and self.trains_head_only:
             raise rule("finetune.train", f"is {train!r}, which needs head.kind: linear")
+        if self.finetune.compile and self.numerics == "portable":
+            raise rule("finetune.compile", "is true, which needs numerics: fast (compiled code differs by processor)")
         if train == "frozen" and self.head.start != "probe":
             raise rule(
                 "finetune.train",

@@ -21,7 +21,7 @@ from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.inference import infer
-from complaints.engine.setup import run_config, set_up
+from complaints.engine.setup import ARITHMETIC, run_config, set_up
 from complaints.features.embed import Features
 from complaints.finetuning import trainable
 from complaints.finetuning.batching import count_steps
@@ -42,12 +42,8 @@ RECORDED = (
     "weights_sha256",
     "data",
     "pooling",
-    "device",
-    "precision",
     "packed",
-    "processes",
-    "threads",
-    "versions",
+    *ARITHMETIC,
 )
 """Keys of the run config that training.json repeats."""
 
@@ -185,7 +181,7 @@ def finetune(
         UserError: if the backbone cannot be loaded, the tokens come from another tokenizer, training diverges, or
             memory or the disk is full.
     """
-    setup = set_up(params.backbone, params.precision, inputs.tokens, Path(params.weights))
+    setup = set_up(params, inputs.tokens, Path(params.weights))
     accelerator, tokenizer, recipe = setup.accelerator, setup.tokenizer, params.finetune
     labels: list[str] = read_json(inputs.labels)
     set_seed(params.seed)

@@ -77,6 +77,7 @@ def init(options: Options, dry_run: bool) -> list[str]:
         "split.method": summary.split_method(),
         "split.expected": None,
         **{f"models.{name}.max_length": lengths.max_length for name in before["models"]},
+        **{f"models.{name}.numerics": "fast" for name in before["models"]},
     }
     document.set(values)
     changed = document.changes() if dry_run else document.write()

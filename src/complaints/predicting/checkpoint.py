@@ -52,7 +52,7 @@ class Predictor:
         loaded = classifier.load(folder)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.labels, self.max_length = loaded.labels, loaded.max_length
-        self.accelerator, self.precision = open_device(precision)
+        self.accelerator, self.precision = open_device("fast", precision)
         self.model.to(self.accelerator.device)
 
     def logits(self, texts: list[str], done: Done = ignore) -> np.ndarray:

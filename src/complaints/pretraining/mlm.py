@@ -16,7 +16,7 @@ from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.optimizer import make_adamw
-from complaints.engine.setup import run_config, set_up
+from complaints.engine.setup import ARITHMETIC, run_config, set_up
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.loading import load_pretrained
 from complaints.pretraining.params import PretrainParams
@@ -29,7 +29,7 @@ CHECKPOINT_STEPS = 200
 CODE = ("backbones", "core", "engine", "modeling", "pretraining")
 """Packages whose code decides the result of a training."""
 VERSIONED = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
-RECORDED = ("backbone_sha256", "data", "device", "precision", "processes", "threads", "versions")
+RECORDED = ("backbone_sha256", "data", *ARITHMETIC)
 
 
 def make_training(
@@ -99,7 +99,7 @@ def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) 
     """
     from transformers import AutoModelForMaskedLM
 
-    setup = set_up(params.backbone, params.precision, tokens)
+    setup = set_up(params, tokens)
     tokenizer, accelerator = setup.tokenizer, setup.accelerator
     if tokenizer.mask_token is None or is_decoder(read_config(setup.backbone.folder)["model_type"]):
         raise UserError(

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from complaints.backbones.params import Precision
-from complaints.core.config import Count, Positive, Section, Seed, Text
+from complaints.backbones.params import ComputeParams
+from complaints.core.config import Count, Positive, Section, Seed
 
 
 class MaskingParams(Section):
@@ -18,10 +18,8 @@ class MaskingParams(Section):
     mask_share: Annotated[float, Field(gt=0, le=0.9)]
 
 
-class PretrainParams(Section):
+class PretrainParams(ComputeParams):
     """The keys of a model's entry that decide its `pretrain` stage."""
 
-    backbone: Text
-    precision: Precision
     seed: Seed
     pretrain: MaskingParams

@@ -1,0 +1,37 @@
+"""Settings under which numpy and scipy compute the same bits on every x86-64 processor with AVX2.
+
+Both choose code by the processor: numpy among its own loops, OpenBLAS among its matrix kernels, and it divides sums by
+the number of cores. They read these settings when they are loaded, so `complaints` makes them before anything else.
+"""
+
+import os
+import platform
+
+PINNED = {
+    # The kernels for processors with AVX2, and no division of one product among threads.
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OPENBLAS_NUM_THREADS": "1",
+    # numpy's loops with AVX-512; those with AVX2 (X86_V3) stay.
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    # OpenMP has as many threads as torch asks for.
+    "OMP_DYNAMIC": "FALSE",
+}
+THREAD_SPINS = "1000"
+"""Rounds that a thread of OpenMP waits for more work before it sleeps; by default it keeps a core busy for longer than
+a matrix product of numpy takes. No result depends on it."""
+
+
+def is_x86() -> bool:
+    """Return whether this is an x86-64 processor."""
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
+def pin_numpy() -> None:
+    """Make the settings of PINNED for this process and those that it starts.
+
+    They have no effect on a numpy that is loaded already.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", THREAD_SPINS)
+    if is_x86():
+        os.environ.pop("OMP_THREAD_LIMIT", None)
+        os.environ.update(PINNED)
