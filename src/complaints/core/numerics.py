@@ -11,8 +11,8 @@ PINNED = {
     # The kernels for processors with AVX2, and no division of one product among threads.
     "OPENBLAS_CORETYPE": "Haswell",
     "OPENBLAS_NUM_THREADS": "1",
-    # numpy's loops with AVX-512; those with AVX2 (X86_V3) stay.
-    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    # numpy's loops and sorts for newer processors than x86-64-v2: they round and order ties otherwise.
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
     # OpenMP has as many threads as torch asks for.
     "OMP_DYNAMIC": "FALSE",
 }

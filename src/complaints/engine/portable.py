@@ -2,7 +2,8 @@
 
 Three causes make torch's bits depend on the processor, and each has its remedy here:
 
-- Its loops have a version for each instruction set: it gets the ones for AVX2.
+- Its loops have a version for each instruction set: it gets the ones for AVX2. oneDNN, which compiles its own, is left
+  out.
 - Sums over rows are divided by the number of threads: it gets THREADS, whatever the number of cores.
 - Matrix products and some functions come from MKL, which chooses code by vendor and model: they are replaced by those
   of numpy, whose code complaints/core/numerics.py pins. Large products are cut into parts by their shape alone.
@@ -176,6 +177,7 @@ def compute_portably() -> None:
         if torch.backends.cpu.get_cpu_capability() != "AVX2":
             raise UserError("numerics: portable needs a process in which torch has not computed yet; start a new one")
     torch.set_num_threads(THREADS)
+    torch.backends.mkldnn.set_flags(False)
     # The fused attention calls MKL inside; the plain one is made of the products above.
     torch.backends.cuda.enable_flash_sdp(False)
     _replace_operations()
