@@ -1,10 +1,9 @@
-"""Print the digest of everything that must have the same bits on every processor, as JSON: run by tests in processes."""
+"""Print digests of results that must have the same bits on every processor, as JSON; tests run it as a process."""
 
 import contextlib
 import hashlib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,13 +15,13 @@ from complaints.baseline.tfidf import fit_tfidf, tfidf_logits
 import numpy as np  # isort: skip  # loaded after complaints, as in a stage
 import torch
 from scipy import special
-from support import tiny_models
-from support.tiny_task import backbone_in, digests, model_params, run, tokenize, write_splits
 
 from complaints.backbones.resolve import resolve
 from complaints.engine.optimizer import make_adamw
 from complaints.engine.portable import FUNCTIONS, compute_portably
 from complaints.modeling import classifier
+from support import tiny_models
+from support.tiny_task import backbone_in, digests, model_params, run, tokenize, write_splits
 
 FAMILIES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "bert": (tiny_models.save_bert, {"head_start": "probe"}),
@@ -107,7 +106,7 @@ def _trainings() -> Iterator[tuple[str, Any]]:
 def main() -> None:
     """Print the digests."""
     compute_portably()
-    results = {}
+    results: dict[str, str] = {}
     for part in (_products, _functions, _tfidf, _step, _trainings):
         results |= {name: _digest(np.frombuffer(v, np.uint8) if isinstance(v, bytes) else v) for name, v in part()}
     print(json.dumps(results))
@@ -115,4 +114,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.environ.pop("DVC_STAGE", None)
-    sys.exit(main())
+    main()
