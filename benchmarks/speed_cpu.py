@@ -4,8 +4,10 @@
 
 Three loops train the same model on the same examples, with the lengths of the canonical data set: the plain loop of the
 course (all rows padded to 128 tokens, fp32), transformers' Trainer (each batch padded to its longest row), and this
-project's. Each runs in its own process; the processes take turns of a few seconds. Prints examples per second,
-validation loss and peak memory. --write writes the table to benchmarks/speed_cpu.md.
+project's, with fast and with portable numerics. Each runs in its own process; the processes take turns of a few
+seconds. Prints examples per second, the share of this machine's peak, validation loss and peak memory. The peak is that
+of a product of two large matrices, measured here in fp32 and bf16; what a loop uses of it are the products that the
+real tokens need, three times those of a forward pass. --write writes the table to benchmarks/speed_cpu.md.
 """
 
 import argparse
@@ -33,6 +35,7 @@ from complaints.engine import distributed
 from complaints.engine.batches import inference_batches, padded
 from complaints.engine.checkpoints import Progress
 from complaints.engine.device import resolve_precision
+from complaints.engine.portable import compute_portably
 from complaints.finetuning.batching import draw_batches
 from complaints.finetuning.params import ModelParams
 from complaints.finetuning.task import Data
@@ -134,9 +137,9 @@ def trainer_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
         clock.stop()
 
 
-def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
-    """Train with this project's loop, in the precision that `auto` selects."""
-    precision = resolve_precision("auto", "cpu")
+def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock, precision: str = "auto") -> None:
+    """Train with this project's loop."""
+    precision = resolve_precision(precision, "cpu")
     accelerator = distributed.make_accelerator("cpu", precision)
     prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
     data = Data(tokens, draw_tokens(1, 2000, 8, 1), pad_id=0, classes=CLASSES)
@@ -150,12 +153,18 @@ def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
     train_unsaved(accelerator, model, data, settings(), on_epoch)
 
 
-NO_DROPOUT, PROJECT = "the same without attention dropout", "this project"
+def portable_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Clock) -> None:
+    """Train with this project's loop and portable numerics."""
+    project_loop(model, tokens, clock, "fp32")
+
+
+NO_DROPOUT, PROJECT, PORTABLE = "the same without attention dropout", "this project, fast", "this project, portable"
 LOOPS = {
     "plain loop, padded to 128, fp32": (course_loop, True),
     NO_DROPOUT: (course_loop, False),
     "transformers' Trainer, dynamic padding, fp32": (trainer_loop, True),
     PROJECT: (project_loop, False),
+    PORTABLE: (portable_loop, False),
 }
 
 
@@ -174,11 +183,41 @@ def work(clock: Clock, loop: str, model_name: str) -> tuple[float, float]:
     """Train in this process; return validation loss and peak memory of the training in GiB."""
     make_model, vocabulary, examples = MODELS[model_name]
     train, attention_dropout = LOOPS[loop]
+    if loop == PORTABLE:
+        compute_portably()
     torch.manual_seed(0)
     model = make_model(attention_dropout).train()
     train(model, draw_tokens(examples, vocabulary, MAX_LENGTH, 0), clock)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return validation_loss(model, draw_tokens(256, vocabulary, MAX_LENGTH, 2)), peak
+
+
+def peak(dtype: torch.dtype) -> float:
+    """Return the floating-point operations per second of the fastest of some large matrix products."""
+    size = 2048
+    factors = torch.randn(2, size, size, dtype=dtype)
+    seconds = []
+    for _ in range(12):
+        start = time.perf_counter()
+        factors[0] @ factors[1]
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)
+
+
+def useful_operations(model: classifier.LinearClassifier, tokens: TokenSet) -> float:
+    """Return the floating-point operations per example of a training step's matrix products.
+
+    A forward pass takes two for each weight of a linear layer and token, and four for each pair of tokens, layer and
+    unit of the width (attention); a backward pass takes twice as many (Kaplan et al. 2020).
+    """
+    config = model.encoder.config
+    layers = [
+        layer for name, layer in model.encoder.named_modules() if isinstance(layer, nn.Linear) and "pooler" not in name
+    ]
+    weights = sum(layer.weight.numel() for layer in layers)
+    lengths = tokens.lengths.astype(float)
+    attention = 4 * config.num_hidden_layers * config.hidden_size * (lengths**2).mean()
+    return float(3 * (2 * weights * lengths.mean() + attention))
 
 
 def batches_seconds(vocabulary: int, examples: int) -> float:
@@ -195,21 +234,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="also write benchmarks/speed_cpu.md")
     arguments = parser.parse_args()
-    lines = ["| model | loop | examples/s | relative to the plain loop | validation loss | peak memory |"]
-    lines.append("|---|---|--:|--:|--:|--:|")
+    lines = [
+        "| model | loop | examples/s | relative to the plain loop | share of the peak | validation loss | peak memory |"
+    ]
+    lines.append("|---|---|--:|--:|--:|--:|--:|")
     notes = []
+    peaks = {"fp32": peak(torch.float32), "bf16": peak(torch.bfloat16)}
+    precision = resolve_precision("auto", "cpu")
     for model_name, (make_model, vocabulary, examples) in MODELS.items():
         loops = [loop for loop in LOOPS if make_model is make_minilm or loop != NO_DROPOUT]
         results = take_turns(work, {loop: (loop, model_name) for loop in loops})
         plain_seconds = results[loops[0]][0]
-        for loop, (seconds, (loss, peak)) in results.items():
-            cells = [f"{examples / seconds:.1f}", f"{plain_seconds / seconds:.2f}", f"{loss:.3f}", f"{peak:.2f} GiB"]
+        operations = useful_operations(make_model(False), draw_tokens(examples, vocabulary, MAX_LENGTH, 0))
+        for loop, (seconds, (loss, memory)) in results.items():
+            rate = examples / seconds
+            share = rate * operations / peaks[precision if loop == PROJECT else "fp32"]
+            cells = [
+                f"{rate:.1f}",
+                f"{plain_seconds / seconds:.2f}",
+                f"{share:.0%}",
+                f"{loss:.3f}",
+                f"{memory:.2f} GiB",
+            ]
             lines.append(f"| {model_name}, {examples} examples | {loop} | {' | '.join(cells)} |")
         share = batches_seconds(vocabulary, examples) / results[PROJECT][0]
         notes.append(f"{model_name}: drawing and padding batches takes {share:.2%} of this project's time.")
-    precision = resolve_precision("auto", "cpu")
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
-    notes.append(f"Precision of this project: {precision}. {machine}, torch {torch.__version__}.")
+    notes.append("Peak: " + ", ".join(f"{flops / 1e9:.0f} GFLOP/s in {name}" for name, flops in peaks.items()) + ".")
+    notes.append(f"Precision of this project, fast: {precision}. {machine}, torch {torch.__version__}.")
     text = "\n".join([*lines, "", *notes])
     print(text)
     if arguments.write:
