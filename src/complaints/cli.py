@@ -128,8 +128,16 @@ def _ui(arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("mlflow") is None:
         raise UserError("mlflow is not installed; run `pip install -r requirements.txt -c constraints.txt`")
     store = store_of(Path("."))
+    if store.is_server:
+        print(f"MLFLOW_TRACKING_URI names a server, which has the page itself: open {store.shown}")
+        return 0
     try:
         check_store(store)
+        if store.address and store.database is None:
+            # MLflow's own command answers an address that it cannot use with a traceback.
+            from complaints.tracking.mlflow_client import open_client
+
+            open_client(store, "")
     except Exception as error:  # of sqlite or the file system; MLflow repeats a failing attempt for minutes
         raise UserError(problem(store, error, "MLflow's page cannot show the store")) from None
     if not is_free(arguments.port):

@@ -182,6 +182,30 @@ def test_a_folder_of_the_project_is_refused(
     assert not Path(name).exists()
 
 
+@pytest.mark.parametrize("through", ["itself", "link", "hard link", "description"])
+def test_a_file_that_the_pipeline_reads_is_refused(
+    in_project: Path, through: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("own").mkdir()
+    raw, target = Path("own/raw.csv"), Path("own/raw.csv" if through in ("itself", "description") else "other.csv")
+    raw.write_text("all there is\n")
+    named = "own/raw.csv"
+    if through == "description":
+        named = "own/data.yaml"
+        Path(named).write_text("complaints: own/raw.csv\nnarratives: [own/raw.csv]\n")
+    if through == "link":
+        target.symlink_to(raw)
+    if through == "hard link":
+        target.hardlink_to(raw)
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("path: data/sources/synthetic", f"path: {named}"))
+    assert f"path: {named}" in Path("params.yaml").read_text()
+    arguments = ("--input", "good.csv", "--output", str(target), "--text-column", "text")
+    assert run_predict(monkeypatch, *arguments) == 1
+    assert "is read by the pipeline" in capsys.readouterr().err
+    assert raw.read_text() == "all there is\n"
+
+
 def test_defaults_of_model_and_text_column_are_those_of_the_project(
     in_project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -353,6 +353,7 @@ def test_a_server_that_never_answers_is_left_after_one_attempt(
         ("./runs", "MLflow no longer writes to a folder; set MLFLOW_TRACKING_URI"),
         ("http://127.0.0.1:99999", "MLFLOW_TRACKING_URI is not a valid address; correct it"),
         ("http://", "correct MLFLOW_TRACKING_URI"),
+        ("http://[::1", "MLFLOW_TRACKING_URI"),
         ("http://no-such-host.invalid", "the name of the server is unknown; correct MLFLOW_TRACKING_URI"),
         ("mssql+no_such_driver://host/db", "MLFLOW_TRACKING_URI"),
     ],

@@ -13,6 +13,8 @@ import pytest
 from support import mini_pipeline
 from support.mlflow_runs import free_port
 
+from complaints import cli
+
 SECONDS = 60.0
 
 
@@ -65,3 +67,33 @@ def test_sigterm_ends_every_server(tmp_path: Path) -> None:
             os.kill(left, signal.SIGKILL)
         process.wait()
     assert list((tmp_path / "docs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "words"),
+    [
+        ("http://user:secret@127.0.0.1:9/x", 0, "open http://127.0.0.1:9/x"),
+        ("http://[::1", 0, "open http://[::1"),
+        ("foo://x", 1, "MLflow has no store of this kind; set MLFLOW_TRACKING_URI"),
+        ("folder", 1, "MLflow no longer writes to a folder; set MLFLOW_TRACKING_URI"),
+        ("postgresql://127.0.0.1:9/x", 1, "MLFLOW_TRACKING_URI"),
+    ],
+)
+def test_a_store_that_has_no_page_is_one_line(
+    in_mini: Path,
+    address: str,
+    status: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    Path("folder").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setattr("sys.argv", ["complaints", "ui", "--port", str(free_port())])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == status
+    printed = "".join(capfd.readouterr())
+    assert words in printed
+    assert "secret" not in printed
+    assert printed.count("\n") == 1

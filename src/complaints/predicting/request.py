@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pydantic import ValidationError
 
-from complaints.core import paths
+from complaints.core import config, paths
 from complaints.core.errors import UserError
 from complaints.predicting.choice import in_project
 from complaints.predicting.output import PREDICTED, in_format
@@ -166,10 +167,32 @@ def check_target(target: Path, source: Path, inputs: Iterable[Path]) -> None:
         for path in PROJECT_FOLDERS:
             if _is_within(target, path):
                 raise UserError(f"{target} is in {path}, a folder of the project; name another file with --output")
+        for file in _read_by_pipeline():
+            if _same_file(target, file):
+                raise UserError(f"{target} is read by the pipeline; name another file with --output")
     parent = next(folder for folder in target.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         reason = "it is not a folder" if not parent.is_dir() else "it may not be changed"
         raise UserError(f"{target} cannot be written ({parent}: {reason}); name another with --output")
+
+
+def _texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict | list):
+        for value in tree.values() if isinstance(tree, dict) else tree:
+            yield from _texts(value)
+    elif isinstance(tree, str):
+        yield tree
+
+
+def _read_by_pipeline() -> list[Path]:
+    """Return the files that params.yaml names, and those that a description of a data set among them names."""
+    files = []
+    for name in _texts(config.read_yaml(config.PARAMS_FILE)):
+        if os.path.isfile(name):
+            files.append(Path(name))
+            if name.endswith((".yaml", ".yml")):
+                files += [Path(location) for location in _texts(config.read_yaml(name)) if os.path.isfile(location)]
+    return files
 
 
 def _link_target(target: Path) -> Path:

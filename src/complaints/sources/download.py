@@ -59,8 +59,9 @@ def is_address(location: str) -> bool:
 
 
 def file_name(address: str) -> str:
-    """Return the last segment of an address's path, made safe as a file name."""
-    name = unquote(urlsplit(address).path.rpartition("/")[2])
+    """Return the last segment of an address's path, made safe as a file name; `download` checks the address."""
+    path = re.sub(r"^[^:]*://[^/?#]*|[?#].*", "", address)
+    name = unquote(path.rpartition("/")[2])
     return re.sub(r"[^\w.-]", "_", name)[-NAME_CHARACTERS:].lstrip(".") or "index"
 
 

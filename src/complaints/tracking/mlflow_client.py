@@ -91,7 +91,7 @@ def _create_database(database: Path) -> None:
         os.replace(new, database)
 
 
-def _open(store: Store, name: str) -> tuple[Any, Any]:
+def open_client(store: Store, name: str) -> tuple[Any, Any]:
     """Return a client and the experiment `name`, None if there is none.
 
     Raises:
@@ -123,7 +123,7 @@ def connect(store: Store, name: str) -> Experiment:
         StoreError: if the experiment was deleted, or its artifacts are in another folder because the project was moved.
     """
     try:
-        client, experiment = _open(store, name)
+        client, experiment = open_client(store, name)
     except StoreError:
         raise
     except Exception as error:

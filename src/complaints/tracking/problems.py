@@ -28,7 +28,7 @@ SERVER = {
     r"too many (\d+) error responses": "the server fails (status {group}); once it works, {track}",
     r"error code 40[45]|valid JSON|\d redirects": "no MLflow server is at this address; correct "
     "MLFLOW_TRACKING_URI, then {track}",
-    r"^Invalid url|Failed to parse": "MLFLOW_TRACKING_URI is not a valid address; correct it, then {track}",
+    r"^Invalid (url|IPv6)|Failed to parse": "MLFLOW_TRACKING_URI is not a valid address; correct it, then {track}",
     r"SSLError|CERTIFICATE": "no secure connection ({reason}); correct MLFLOW_TRACKING_URI or set "
     "MLFLOW_TRACKING_SERVER_CERT_PATH, then {track}",
     r"NameResolutionError": "the name of the server is unknown; correct MLFLOW_TRACKING_URI, then {track}",
@@ -42,6 +42,8 @@ ADDRESS = {
     "http://127.0.0.1:5000 or sqlite:////folder/mlflow.db, or unset it to use the project's mlflow.db, then {track}",
     r"maintenance mode": "MLflow no longer writes to a folder; set MLFLOW_TRACKING_URI to an address like "
     "sqlite:////folder/mlflow.db, or unset it to use the project's mlflow.db, then {track}",
+    r"Can't load plugin: sqlalchemy.dialects:([\w.]+)": "it needs the driver {group}, which is not installed; install "
+    "it or change MLFLOW_TRACKING_URI, then {track}",
     r"No module named '(\w+)": "it needs the package {group}, which is not installed; install it or change "
     "MLFLOW_TRACKING_URI, then {track}",
 }

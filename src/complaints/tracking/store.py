@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import socket
 import sqlite3
 import time
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from complaints.core.paths import SCRATCH
 
@@ -44,7 +45,13 @@ def sqlite_file(uri: str) -> Path | None:
     path = unquote(rest.partition("?")[0])
     if scheme.partition("+")[0] != "sqlite" or path in ("", ":memory:") or path.startswith("file:"):
         return None
-    return Path(path).resolve()
+    # Links are not followed: a circle of them is a problem of opening the file, not of naming it.
+    return Path(os.path.abspath(path))
+
+
+def _kind(uri: str) -> str:
+    """Return the scheme of an address without its driver, of one that is not valid too."""
+    return uri.partition(":")[0].partition("+")[0].lower()
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,7 @@ class Store:
     @property
     def shown(self) -> str:
         """Return the address without user name and password."""
-        parts = urlsplit(self.uri)
-        return self.uri.replace(f"{parts.netloc.rpartition('@')[0]}@", "") if "@" in parts.netloc else self.uri
+        return re.sub(r"(?<=://)[^/?#]*@", "", self.uri)
 
     @property
     def database(self) -> Path | None:
@@ -75,7 +81,12 @@ class Store:
     @property
     def is_database_server(self) -> bool:
         """Return whether the address is that of a database server."""
-        return urlsplit(self.uri).scheme.partition("+")[0] in DATABASE_SERVERS
+        return _kind(self.uri) in DATABASE_SERVERS
+
+    @property
+    def is_server(self) -> bool:
+        """Return whether the address is that of an MLflow server."""
+        return _kind(self.uri) in ("http", "https")
 
     @property
     def artifacts(self) -> str | None:
@@ -100,7 +111,7 @@ def check_store(store: Store) -> None:
     """
     if store.database is not None:
         check_opens(store.database)
-    elif urlsplit(store.uri).scheme.partition("+")[0] == "sqlite" and "file:" not in store.uri:
+    elif _kind(store.uri) == "sqlite" and "file:" not in store.uri:
         raise StoreError(
             "it is in memory and lost when the process ends; set MLFLOW_TRACKING_URI to an address like "
             "sqlite:////folder/mlflow.db, or unset it to use the project's mlflow.db"

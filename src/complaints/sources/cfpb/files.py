@@ -121,7 +121,9 @@ def _local_file(location: str, pinned: dict[str, Pin], downloads: Path) -> DataF
             f"{path} is not the pinned file: {entry['bytes']:,} bytes with sha256 {shown(entry['sha256'])}, not "
             f"{pin.bytes:,} with {shown(pin.sha256)}; correct the pin, or supply the pinned file"
         )
-    return DataFile(path, entry | ({"address": location} if is_address(location) else {}), status.st_mtime_ns)
+    # The entry is committed with source.json; a user name and a password are not.
+    address = re.sub(r"(?<=://)[^/?#]*@", "", location)
+    return DataFile(path, entry | ({"address": address} if is_address(location) else {}), status.st_mtime_ns)
 
 
 def locate(description: CfpbDescription, downloads: Path) -> tuple[DataFile, list[DataFile]]:
