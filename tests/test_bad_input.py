@@ -187,7 +187,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backbone = resolve(f"path:{pretrained}@{folder_digest(pretrained)}")
     model = classifier.build(backbone, "linear", "mean", ["Fees", "Other"])
     (folder / "net").mkdir()
-    classifier.save(model, load_tokenizer(backbone.folder), folder / "net", "mean", 16)
+    classifier.save(model, load_tokenizer(backbone.folder), folder / "net", "mean", 16, "fp32")
     return folder / "net"
 
 

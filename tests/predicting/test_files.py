@@ -189,6 +189,16 @@ def test_json_values_stay_in_json_lines_and_are_json_elsewhere(
         assert found == strings
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", '[1, {"a": 1E400}]'])
+def test_a_number_that_json_does_not_have_is_null(
+    model: WordModel, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("in.jsonl").write_text(f'{{"complaint_text": "a fee", "value": {value}}}\n')
+    assert label(monkeypatch, "in.jsonl", "out.jsonl", *keep("value")) == 0
+    (line,) = Path("out.jsonl").read_text().splitlines()
+    assert json.loads(line, parse_constant=pytest.fail)["value"] in (None, [1, {"a": None}])
+
+
 def test_half_of_a_surrogate_pair_in_a_kept_column_is_refused(
     model: WordModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

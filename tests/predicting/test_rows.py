@@ -151,33 +151,18 @@ def test_a_texts_logits_depend_on_its_batch_by_rounding_only(workspace: Path, ba
 
 
 @pytest.mark.parametrize(
-    ("record", "option", "expected"),
-    [
-        ({"precision": "fp32"}, "auto", "fp32"),
-        ({"precision": "bf16"}, "auto", "auto"),
-        ({"precision": "fp16"}, "auto", "auto"),
-        ({"precision": "bf16"}, "fp32", "fp32"),
-        ({"precision": "fp32"}, "bf16", "bf16"),
-        ({}, "auto", "fp32"),
-        ([], "auto", "fp32"),
-        (None, "auto", "fp32"),
-    ],
+    ("scored", "option", "expected"),
+    [("bf16", "auto", "auto"), ("fp32", "auto", "fp32"), ("bf16", "fp32", "fp32"), ("fp32", "bf16", "bf16")],
 )
 def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
-    workspace: Path,
-    backbone: Backbone,
-    record: object,
-    option: str,
-    expected: str,
-    monkeypatch: pytest.MonkeyPatch,
+    workspace: Path, backbone: Backbone, scored: str, option: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`auto` is then resolved by the hardware."""
+    """`auto` is then resolved by the hardware; training.json has no say."""
     folder = workspace / "checkpoint"
     folder.mkdir()
     model = classifier.build(backbone, "linear", "mean", LABELS)
-    classifier.save(model, load_tokenizer(backbone.folder), folder, "mean", 16)
-    if record is not None:
-        write_json(folder / "training.json", record)
+    classifier.save(model, load_tokenizer(backbone.folder), folder, "mean", 16, scored)
+    (folder / "training.json").write_text("no record")
     asked: list[str] = []
 
     def open_device(numerics: str, precision: str) -> tuple[Accelerator, str]:

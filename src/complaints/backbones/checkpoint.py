@@ -34,6 +34,8 @@ class CheckpointSettings(Section):
     head: Literal["linear", "stock"]
     pooling: Literal["mean", "cls", "last"]
     max_length: MaxLength
+    precision: Literal["fp32", "bf16", "fp16"]
+    """The precision in which the checkpoint was scored."""
     files_sha256: str
     """The `checkpoint_digest` of the files beside it and of these settings."""
 

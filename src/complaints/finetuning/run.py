@@ -93,8 +93,9 @@ class Trained:
         """Write checkpoint, predictions and history."""
         with writing("a result"):
             with replacing_folder(outputs.model) as target:
-                pooling, max_length = self.record["pooling"], self.record["params"]["max_length"]
-                classifier.save(self.model, self.tokenizer, target, pooling, max_length)
+                pooling, precision = self.record["pooling"], self.record["precision"]
+                max_length = self.record["params"]["max_length"]
+                classifier.save(self.model, self.tokenizer, target, pooling, max_length, precision)
                 if self.adapter is not None:
                     self.adapter.save(target / trainable.ADAPTER_FOLDER)
                 write_json(target / "training.json", self.record)

@@ -149,7 +149,7 @@ def is_head(name: str) -> bool:
     return name.removeprefix("model.").split(".")[0] in {"head", "classifier", "score", "pre_classifier"}
 
 
-def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_length: int) -> None:
+def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_length: int, precision: str) -> None:
     """Write weights, tokenizer and the settings for inference, without pickle."""
     model.encoder.config.pad_token_id = tokenizer.pad_token_id
     model.save(folder)
@@ -158,7 +158,7 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     head = "linear" if isinstance(model, LinearClassifier) else "stock"
-    settings: dict[str, Any] = {"head": head, "pooling": pooling, "max_length": max_length}
+    settings: dict[str, Any] = {"head": head, "pooling": pooling, "max_length": max_length, "precision": precision}
     settings[DIGEST_KEY] = checkpoint_digest(read_model_files(folder), settings)
     write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(settings).model_dump())
 
@@ -174,6 +174,8 @@ class Checkpoint:
     """The class names, by id."""
     max_length: int
     """The longest input, in tokens."""
+    precision: str
+    """The precision in which it was scored."""
 
 
 def _load_head(folder: Path, model: LinearClassifier) -> None:
@@ -220,4 +222,4 @@ def load(folder: Path) -> Checkpoint:
     model.eval()
     try_model(folder, model, encode(tokenizer, ["a"], settings.max_length)["input_ids"][0])
     check_saved_files(read_model_files(folder), settings)
-    return Checkpoint(model, tokenizer, labels, settings.max_length)
+    return Checkpoint(model, tokenizer, labels, settings.max_length, settings.precision)

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from complaints.backbones.tokens import encode_texts
-from complaints.core.files import read_json
 from complaints.engine.batches import token_budget_inference_batches
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.inference import INFERENCE_ROWS, infer_batches
@@ -14,23 +13,9 @@ from complaints.engine.setup import open_device
 from complaints.modeling import classifier
 from complaints.predicting.predictors import Done, ignore
 
-RECORD_FILE = "training.json"
-
 CPU_BATCH_TOKENS = 2048
 """Token budget of a batch on a processor: larger ones leave its caches. On a GPU a batch has as many tokens as the
 largest one in training's validation."""
-
-
-def scored_precision(folder: Path) -> str:
-    """Return the precision in which a checkpoint was scored, `fp32` if it has no record.
-
-    Raises:
-        UserError: if the record is not JSON.
-    """
-    if not (folder / RECORD_FILE).is_file():
-        return "fp32"
-    record = read_json(folder / RECORD_FILE)
-    return str(record.get("precision", "fp32")) if isinstance(record, dict) else "fp32"
 
 
 class Predictor:
@@ -47,9 +32,9 @@ class Predictor:
         Raises:
             UserError: if the folder is not a checkpoint, or the precision does not fit the hardware.
         """
-        if precision == "auto" and scored_precision(folder) == "fp32":
-            precision = "fp32"
         loaded = classifier.load(folder)
+        if precision == "auto" and loaded.precision == "fp32":
+            precision = "fp32"
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.labels, self.max_length = loaded.labels, loaded.max_length
         self.accelerator, self.precision = open_device("fast", precision)
