@@ -1,5 +1,6 @@
 """Profiles are laid over params.yaml, and undone, without the loss of a comment or of a change of the user."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -150,4 +151,40 @@ def test_a_profile_that_removes_every_entry_is_refused() -> None:
     Path("profiles/own.yaml").write_text("models: {minilm: null}\n")
     with pytest.raises(UserError, match="models must be a mapping"):
         profiles.apply("own")
+    assert Path("params.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "must be a mapping of keys to values"),
+        ("", "must be a mapping of keys to values"),
+        ("x: {}", "x has no keys"),
+        ("fetch: {sample: {}}", "fetch.sample has no keys"),
+        ("models:", "models must be a mapping of names to entries"),
+        ("models: []", "models must be a mapping of names to entries"),
+        ("models: {minilm: 5}", "models.minilm must be a mapping of keys to values, or null"),
+        ("models: {minilm: ''}", "models.minilm must be a mapping of keys to values, or null"),
+        ("models: {minilm: []}", "models.minilm must be a mapping of keys to values, or null"),
+        ("models: {minilm: {like: minilm}}", "models.minilm.like must be the name of another entry"),
+        ("models: {a: {like: null}}", "models.a.like must be the name of another entry"),
+        ("models: {minilm: null}", "removes all models"),
+        ("models: {minlm: {max_length: 64}}", "params.yaml has no models.minlm; did you mean minilm?"),
+        ("models: {b: {seed: 3}}", "params.yaml has no models.b; begin a new entry with `like: NAME`"),
+        ("models: {'': {like: minilm}}", "the name models. must begin with a letter"),
+        ("models: {../../etc: {like: minilm}}", "the name models.../../etc must begin with a letter"),
+        ("models: {1.5: {like: minilm}}", "the key models.1.5 must be text"),
+        ("models: {null: {like: minilm}}", "the key models.None must be text"),
+        ("models: {~: {like: minilm}}", "the key models.None must be text"),
+    ],
+)
+@pytest.mark.parametrize("use", [profiles.apply, profiles.as_flags])
+def test_a_profile_that_cannot_be_laid_over_is_named(use: Callable[[str], object], text: str, words: str) -> None:
+    Path("profiles/own.yaml").write_text(text)
+    before = Path("params.yaml").read_text()
+    with pytest.raises(UserError) as error:
+        use("own")
+    assert str(error.value).startswith("profiles/own.yaml")
+    assert words in str(error.value)
+    assert "git checkout params.yaml" not in str(error.value)
     assert Path("params.yaml").read_text() == before

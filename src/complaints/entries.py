@@ -55,6 +55,10 @@ def remove(name: str) -> list[Path]:
             raise UserError(
                 f"models.{other}.weights is {entry['weights']}, an output of models.{name}; change it first"
             )
+    if list(document.models()) == [name]:
+        raise UserError(
+            f"models.{name} is the only entry; add another one first, with `complaints model add NAME --like {name}`"
+        )
     document.remove_entry(name)
     document.write()
     left = [

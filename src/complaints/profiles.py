@@ -37,10 +37,49 @@ def read(name: str) -> dict[str, Any]:
         hint = f"did you mean {close[0]}?" if close else f"the profiles are {', '.join(known)}"
         raise UserError(f"no profile {name!r} in {FOLDER}/; {hint}")
     path = FOLDER / f"{name}.yaml"
-    tree = read_yaml(path) or {}
+    tree = read_yaml(path)
     if not isinstance(tree, dict):
         raise UserError(f"{path} must be a mapping of keys to values, as params.yaml is")
+    _check_mappings(tree, path)
+    if "models" in tree:
+        _check_models(tree["models"], path)
     return flatten(tree, VALUE_MAPPINGS)
+
+
+def _check_mappings(tree: dict[Any, Any], path: Path, prefix: str = "") -> None:
+    """Raise UserError for a key that is not text, and for an empty mapping, which would change nothing."""
+    for key, value in tree.items():
+        if not isinstance(key, str):
+            raise UserError(f"{path}: the key {prefix}{key} must be text; write it in quotes")
+        if value == {}:
+            raise UserError(f"{path}: {prefix}{key} has no keys; write some, or remove it")
+        if isinstance(value, dict):
+            _check_mappings(value, path, f"{prefix}{key}.")
+
+
+def _check_models(models: Any, path: Path) -> None:
+    """Raise UserError for entries of a profile that cannot be laid over params.yaml."""
+    if not isinstance(models, dict):
+        raise UserError(f"{path}: models must be a mapping of names to entries")
+    for name, entry in models.items():
+        if problem := params.name_problem(name):
+            raise UserError(f"{path}: the name models.{name} must {problem}")
+        if entry is not None and not isinstance(entry, dict):
+            raise UserError(f"{path}: models.{name} must be a mapping of keys to values, or null to remove the entry")
+        if entry and LIKE in entry and (not isinstance(entry[LIKE], str) or entry[LIKE] == name):
+            raise UserError(f"{path}: models.{name}.like must be the name of another entry")
+
+
+def _check_known(document: ParamsDocument, plain: dict[str, Any], path: Path) -> None:
+    """Raise UserError for keys of an entry that params.yaml does not have."""
+    known = list(document.models())
+    for key in plain:
+        section, _, rest = key.partition(".")
+        entry = rest.partition(".")[0]
+        if section == "models" and entry not in known:
+            close = difflib.get_close_matches(entry, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else "begin a new entry with `like: NAME` of another"
+            raise UserError(f"{path}: {PARAMS_FILE} has no models.{entry}; {hint}")
 
 
 def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
@@ -61,8 +100,11 @@ def _split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, 
     return plain, likes, [entry for entry in removed if entry not in likes]
 
 
-def _lay_over(document: ParamsDocument, values: dict[str, Any]) -> None:
+def _lay_over(document: ParamsDocument, values: dict[str, Any], path: Path) -> None:
     plain, likes, removed = _split(values)
+    _check_known(document, plain, path)
+    if not (set(document.models()) | set(likes)) - set(removed):
+        raise UserError(f"{path} removes all models; keep one, or add another with `like:`")
     document.set(plain)
     for entry, own in likes.items():
         if entry in document.models():
@@ -84,7 +126,7 @@ def apply(name: str) -> list[str]:
     """
     document = ParamsDocument()
     before = set(document.models())
-    _lay_over(document, read(BASE) | read(name))
+    _lay_over(document, read(BASE) | read(name), FOLDER / f"{name}.yaml")
     changed = document.write()
     for entry in before - set(document.models()):
         (paths.PREDICTIONS / f"{entry}.parquet").unlink(missing_ok=True)
@@ -101,7 +143,7 @@ def as_flags(name: str) -> list[str]:
     present = set(document.models())
     values = read(name)
     plain, likes, removed = _split(values)
-    _lay_over(document, values)
+    _lay_over(document, values, FOLDER / f"{name}.yaml")
     tree = document.tree()
     params.parse(tree, f"{PARAMS_FILE} with the profile {name}")
     models = tree["models"]
