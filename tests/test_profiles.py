@@ -149,7 +149,7 @@ def test_a_profile_may_remove_the_entry_of_the_default_profile() -> None:
 def test_a_profile_that_removes_every_entry_is_refused() -> None:
     before = Path("params.yaml").read_text()
     Path("profiles/own.yaml").write_text("models: {minilm: null}\n")
-    with pytest.raises(UserError, match="models must be a mapping"):
+    with pytest.raises(UserError, match="removes all models"):
         profiles.apply("own")
     assert Path("params.yaml").read_text() == before
 
