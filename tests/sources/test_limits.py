@@ -165,7 +165,11 @@ def test_a_server_that_does_not_speak_http_is_asked_once(response: bytes, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "address", ["http://127.0.0.1:99999/a", "http:///a", "http://[::1/a", "ftp://host/a", "httpx://host/a", "s3://b/a"]
+    "address",
+    [
+        *("http://127.0.0.1:99999/a", "http:///a", "ftp://host/a", "httpx://host/a", "s3://b/a"),
+        *("http://[::1/a", "http://[x]/a", "http://exa\u2100mple.org/a"),
+    ],
 )
 def test_an_address_that_cannot_be_one_is_refused_without_a_request(address: str, tmp_path: Path) -> None:
     assert is_address(address)

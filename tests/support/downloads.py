@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from complaints.core.errors import UserError
-from complaints.sources.download import download, kept_path
+from complaints.sources.download import download
 
 
 def refusal(address: str, folder: Path) -> str:
@@ -13,5 +13,5 @@ def refusal(address: str, folder: Path) -> str:
     with pytest.raises(UserError) as caught:
         download(address, folder)
     assert "\n" not in str(caught.value)
-    assert not kept_path(address, folder).exists()
+    assert {path.suffix for path in folder.glob("*/*")} <= {".part", ".json"}
     return str(caught.value)

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx2
 from tqdm import tqdm
@@ -58,15 +58,40 @@ def is_address(location: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", location) is not None
 
 
+def _split(address: str) -> SplitResult:
+    """Return the parts of an http(s) address.
+
+    Raises:
+        UserError: if it cannot be the address of a file.
+    """
+    try:
+        parts = urlsplit(address)
+        if parts.scheme.lower() not in ("http", "https"):
+            raise ValueError("only http and https are downloaded")
+        if not parts.hostname or re.search(r"\s", parts.netloc):
+            raise ValueError("no host name, or a blank in it")
+        _ = parts.port  # raises ValueError beyond 65535
+    except ValueError as error:
+        raise UserError(f"{address} is not a valid address ({error}); correct it") from None
+    return parts
+
+
 def file_name(address: str) -> str:
-    """Return the last segment of an address's path, made safe as a file name; `download` checks the address."""
-    path = re.sub(r"^[^:]*://[^/?#]*|[?#].*", "", address)
-    name = unquote(path.rpartition("/")[2])
+    """Return the last segment of an address's path, made safe as a file name.
+
+    Raises:
+        UserError: if the address is invalid.
+    """
+    name = unquote(_split(address).path.rpartition("/")[2])
     return re.sub(r"[^\w.-]", "_", name)[-NAME_CHARACTERS:].lstrip(".") or "index"
 
 
 def kept_path(address: str, folder: Path) -> Path:
-    """Return the path at which `download` keeps a file: equal names do not clash, as every address has a folder."""
+    """Return the path at which `download` keeps a file: equal names do not clash, as every address has a folder.
+
+    Raises:
+        UserError: if the address is invalid.
+    """
     return folder / hashlib.sha256(address.encode()).hexdigest()[:16] / file_name(address)
 
 
@@ -201,19 +226,6 @@ def _check_content(address: str, part: Path) -> None:
         raise UserError(f"{address}: the server sent {content} instead of a file; open the address in a browser")
 
 
-def _checked_path(address: str, folder: Path) -> Path:
-    try:
-        parts = urlsplit(address)
-        if parts.scheme.lower() not in ("http", "https"):
-            raise ValueError("only http and https are downloaded")
-        if not parts.hostname or re.search(r"\s", parts.netloc):
-            raise ValueError("no host name, or a blank in it")
-        _ = parts.port  # raises ValueError beyond 65535
-        return kept_path(address, folder)
-    except ValueError as error:
-        raise UserError(f"{address} is not a valid address ({error}); correct it") from None
-
-
 def _receive_all(client: httpx2.Client, address: str, part: Path, record: Path, limit: int) -> None:
     """Repeat `_attempt` until the partial file is complete, waiting longer after every failure without progress.
 
@@ -258,7 +270,7 @@ def download(address: str, folder: Path, limit: int = MOST_BYTES) -> Path:
             repeatedly breaks off without progress or is too slow, sends a web page instead of a file, sends more than
             `limit`, or needs more disk space.
     """
-    path = _checked_path(address, folder)
+    path = kept_path(address, folder)
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -99,6 +99,27 @@ def test_a_broken_file_is_named_with_its_address(site: Site) -> None:
     assert f"it is from {site.origin}{path}; delete it to download it again" in message
 
 
+@pytest.mark.parametrize("body", [b"PK\x03\x04 broken", b"PK\x05\x06", b"PK\x03\x04"], ids=["text", "end", "start"])
+def test_a_zip_that_cannot_be_opened_is_refused_without_a_line(site: Site, body: bytes) -> None:
+    site.files[STRUCTURED] = File(body)
+    message = refusal(description(site))
+    assert "complaints.csv.zip cannot be read (" in message
+    assert "is it complete?" in message
+    assert " line " not in message
+
+
+NOT_ADDRESSES = ["http://[::1/x", "http://[x]/a.zip", "http://exa\u2100mple.org/a.csv", "http://127.0.0.1:x/a.csv"]
+
+
+@pytest.mark.parametrize("address", NOT_ADDRESSES)
+@pytest.mark.parametrize("key", ["complaints", "narratives"])
+@pytest.mark.parametrize("pinned", [None, {"a.csv": {"bytes": 1, "sha256": "0" * 64}}], ids=["", "pinned"])
+def test_an_address_that_cannot_be_one_is_refused_in_one_line(site: Site, address: str, key: str, pinned: Any) -> None:
+    locations = {"complaints": site.origin + STRUCTURED, "narratives": site.origin + PAGE, key: address}
+    path = write_description(Path(), locations["complaints"], locations["narratives"], pinned)
+    assert refusal(path).startswith(f"{address} is not a valid address (")
+
+
 def test_a_pinned_file_must_be_what_the_pin_says(site: Site) -> None:
     manifest = fetch(description(site), Path("raw"))
     pins = {file["name"]: {"bytes": file["bytes"], "sha256": file["sha256"]} for file in manifest["files"]}

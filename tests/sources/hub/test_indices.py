@@ -33,6 +33,15 @@ def test_index_file_that_was_changed_is_refused_and_not_kept(work: HubWorkspace)
     assert work.fetch()["rows_kept"] == 130
 
 
+@pytest.mark.parametrize(
+    "address", ["http://[::1/train.json", "http://[x]/train.json", "http://127.0.0.1:x/train.json"]
+)
+def test_an_index_file_at_an_address_that_cannot_be_one_is_refused(work: HubWorkspace, address: str) -> None:
+    work.divide(range(90), range(90, 100))
+    work.description["indices"]["train"]["location"] = address
+    assert work.refusal().startswith(f"{address} is not a valid address (")
+
+
 def test_damaged_kept_copy_is_downloaded_again(work: HubWorkspace) -> None:
     work.fetch()
     (kept,) = Path("scratch/downloads").rglob("train.json")

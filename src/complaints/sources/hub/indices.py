@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.core.schema import SPLITS
-from complaints.sources.download import download, file_name, is_address, kept_path
+from complaints.sources.download import download, is_address, kept_path
 from complaints.sources.hub.description import IndexFile, Indices
 from complaints.sources.readers.lines import shown
 
@@ -97,7 +97,7 @@ def read_indices(indices: Indices, rows: int, downloads: Path) -> tuple[np.ndarr
         codes[numbers] = SPLITS.index(name)
         listing.append(
             {
-                "name": file_name(index.location),
+                "name": path.name,
                 "bytes": path.stat().st_size,
                 "sha256": index.sha256,
                 "rows": len(numbers),

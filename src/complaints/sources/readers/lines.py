@@ -160,4 +160,5 @@ def text_lines(path: Path, encoding: str) -> Iterator[str]:
         raise UserError(f"{path} is not {encoding} ({error}); set fetch.file.encoding") from None
     except DAMAGES as error:
         reason = shown(str(error) or type(error).__name__)
-        raise UserError(f"{path} cannot be read after line {lines} ({reason}); is it complete?") from None
+        after = f" after line {lines}" if lines else ""
+        raise UserError(f"{path} cannot be read{after} ({reason}); is it complete?") from None
