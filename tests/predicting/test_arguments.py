@@ -167,6 +167,24 @@ def test_an_output_that_is_a_pipe_is_refused_before_a_model_is_loaded(
     assert "pipe.csv cannot be written (it is not a regular file)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("way", ["file", "link"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_a_read_only_output_is_refused_before_a_model_is_loaded(
+    in_project: Path, suffix: str, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Path(f"kept{suffix}")
+    kept.write_text("kept")
+    kept.chmod(0o444)
+    output = Path(f"link{suffix}") if way == "link" else kept
+    if way == "link":
+        output.symlink_to(kept)
+    assert run_predict(monkeypatch, "--input", "good.csv", "--output", output, "--text-column", "text") == 1
+    said = capsys.readouterr().err
+    assert said == f"error: {output} cannot be written (it is read-only); name another with --output\n"
+    assert kept.read_text() == "kept"
+    assert output.is_symlink() == (way == "link")
+
+
 @pytest.mark.parametrize(
     "name",
     [

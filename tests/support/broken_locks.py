@@ -11,7 +11,9 @@ def with_stage(text: str) -> str:
     return f"schema: '2.0'\nstages: {{s: {text}}}\n"
 
 
-BROKEN: dict[str, tuple[str | bytes, str, str]] = {
+BROKEN: dict[str, tuple[str | bytes | Path, str, str]] = {
+    "a link to nothing": (Path("gone.lock"), "is a link to nothing", GIT),
+    "a link to itself": (Path("dvc.lock"), "is a link to nothing", GIT),
     "empty": ("", "is empty", GIT),
     "blank": ("  \n", "is empty", GIT),
     "cut off in a key": ("schema: '2.0'\nsta", "could not find|expected", GIT),
@@ -51,6 +53,10 @@ BROKEN: dict[str, tuple[str | bytes, str, str]] = {
 
 
 def write_broken(path: Path, damage: str) -> None:
-    """Write one of them."""
+    """Write one of them; a path is the target of a link."""
     content = BROKEN[damage][0]
+    if isinstance(content, Path):
+        path.unlink(missing_ok=True)
+        path.symlink_to(content)
+        return
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -164,7 +164,7 @@ def _has_conflicts(path: Path) -> bool:
 
 def _way_out(path: Path) -> str:
     """Return what to do about an unreadable lock; DVC itself stops at most of them, so `dvc repro` alone fails."""
-    if _has_conflicts(path):
+    if path.is_file() and _has_conflicts(path):
         return (
             f"resolve params.yaml if it has conflicts too, then run `git checkout --ours {path.name} {REPORTS}/*.json "
             f"{MANIFEST}` and `dvc repro`"
@@ -182,6 +182,8 @@ def read_lock(path: Path) -> dict[str, Stage]:
     """
     if not os.path.lexists(path):
         raise UserError(f"{path} is missing, and with it the record of what made the outputs; run `dvc repro`")
+    if path.is_symlink() and not os.path.exists(path):
+        raise UserError(f"{path} is a link to nothing; {_way_out(path)}")
     check_regular(path)
     try:
         if _has_conflicts(path):

@@ -148,13 +148,15 @@ def check_target(target: Path, source: Path, inputs: Iterable[Path]) -> None:
 
     Raises:
         UserError: if the target is an input, also through a link, is in a folder that is an input or belongs to the
-            project, is a link to a file of another kind such as params.yaml, or cannot be created.
+            project, is a link to a file of another kind such as params.yaml, is read-only, or cannot be created.
     """
     real = _link_target(target)
     if target.is_dir():
         raise UserError(f"{target} cannot be written (it is a folder); name another with --output")
     if target.exists() and not target.is_file():
         raise UserError(f"{target} cannot be written (it is not a regular file); name another with --output")
+    if target.exists() and not _may_be_written(target):
+        raise UserError(f"{target} cannot be written (it is read-only); name another with --output")
     if real.suffix.lower() not in SUFFIXES:
         raise UserError(f"{target} is a link to {real}, which would be overwritten; name another file with --output")
     if _same_file(target, source):
@@ -205,6 +207,11 @@ def _link_target(target: Path) -> Path:
         return target.resolve(strict=target.exists())
     except (OSError, RuntimeError) as error:
         raise UserError(f"{target} cannot be written ({error}); name another with --output") from None
+
+
+def _may_be_written(file: Path) -> bool:
+    """Return whether the user may write a file; its mode counts for root too, who may write every file."""
+    return bool(file.stat().st_mode & 0o222) and os.access(file, os.W_OK)
 
 
 def _same_file(first: Path, second: Path) -> bool:

@@ -27,9 +27,18 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+def _kept_text(value: Any) -> str | None:
+    """Return a value as JSON; JSON has no NaN and no infinity, which become null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
+        return None if finite is None else json.dumps(finite, ensure_ascii=False)
+
+
 def _json_value(path: Path, number: int, role: str, value: Any) -> str | None:
     if value is not None and role.startswith(KEPT):
-        return json.dumps(value, ensure_ascii=False)
+        return _kept_text(value)
     if value is None or type(value) is str:
         return value
     if (type(value) is int and role in INTEGER_ROLES) or (type(value) is bool and role in BOOLEAN_ROLES):
