@@ -116,7 +116,9 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
-    with pytest.raises(UserError, match=r"models\.third lacks precision, seed, pretrain, weights, head, max_length$"):
+    with pytest.raises(
+        UserError, match=r"models\.third lacks numerics, precision, seed, pretrain, weights, head, max_length$"
+    ):
         params.parse(tree)
 
 
@@ -125,6 +127,11 @@ def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     [
         ({"train": "frozen", "head_start": "names"}, "finetune.train is 'frozen', whose head is the linear probe"),
         ({"train": "head", "head": "stock", "head_start": "random"}, "finetune.train is 'head', which needs head.kind"),
+        (
+            {"numerics": "portable", "precision": "bf16"},
+            "numerics is 'portable', which computes in fp32; set it to fast",
+        ),
+        ({"numerics": "portable", "compile": True}, "finetune.compile is true, which needs numerics: fast"),
         ({"head": "stock", "head_start": "names"}, "head.start is 'names', which needs kind: linear"),
         ({"train": "lora", "freeze_layers": 2}, "freeze_layers is 2, but train: lora freezes all layers"),
         ({"train": "head", "layer_decay": 0.9}, "optimizer.layer_decay is 0.9, but train: head trains no layer"),
