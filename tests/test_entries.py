@@ -51,6 +51,15 @@ def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_a
         ("a", "minilm", ["epochs=3"], "models.minilm has no key epochs"),
         ("a", "minilm", ["finetune.epochs=0"], "models.a.finetune.epochs is 0"),
         ("a", "minilm", ["finetune.epochs"], "write key=value"),
+        *(
+            ("a", "minilm", [f"{key}={value}"], f"-S {key}: it is a section; give one of its keys: {key}.")
+            for key in ("finetune", "finetune.loss", "head", "pretrain")
+            for value in ("{}", "{name: focal}", "3", "", "[]")
+        ),
+        ("a", "minilm", ["seed={}"], "models.a.seed is {}"),
+        ("a", "minilm", ["seed={a: 1}"], "models.a.seed is {'a': 1}"),
+        ("a", "minilm", ["seed=[]"], "models.a.seed is []"),
+        ("a", "minilm", ["finetune.checkpoint_steps={}"], "models.a.finetune.checkpoint_steps is {}"),
         ("a", "minilm", ["finetune.epochs=[1"], "is not a YAML value"),
     ],
 )
@@ -100,6 +109,13 @@ def test_entry_whose_weights_another_entry_needs_is_not_removed() -> None:
         entries.remove("minilm")
     with pytest.raises(UserError, match="its models are minilm, head"):
         entries.remove("bert")
+
+
+def test_the_last_model_is_not_removed() -> None:
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"models.minilm is the last model .* cannot be removed; add another one first"):
+        entries.remove("minilm")
+    assert Path("params.yaml").read_bytes() == before
 
 
 def test_line_ends_of_the_file_stay() -> None:

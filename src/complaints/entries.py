@@ -35,7 +35,11 @@ def add(name: str, like: str, assignments: list[str]) -> None:
         UserError: if `like` is missing, `name` exists or is not a valid name, or a value is not valid.
     """
     document = ParamsDocument()
-    document.add_entry(name, like, parse_assignments(assignments))
+    values = parse_assignments(assignments)
+    for key in values if like in document.models() else ():
+        if problem := document.key_problem(like, key):
+            raise UserError(f"-S {key}: {problem}")
+    document.add_entry(name, like, values)
     document.write()
 
 
@@ -55,10 +59,6 @@ def remove(name: str) -> list[Path]:
             raise UserError(
                 f"models.{other}.weights is {entry['weights']}, an output of models.{name}; change it first"
             )
-    if list(document.models()) == [name]:
-        raise UserError(
-            f"models.{name} is the only entry; add another one first, with `complaints model add NAME --like {name}`"
-        )
     document.remove_entry(name)
     document.write()
     left = [

@@ -122,10 +122,10 @@ class ParamsDocument:
         Args:
             name: The new entry.
             like: The entry to copy, comments included.
-            values: New values by dotted key within the entry.
+            values: New values by dotted key within the entry; `key_problem` has nothing against them.
 
         Raises:
-            UserError: if `like` is missing, `name` exists or is not allowed, or a key is unknown.
+            UserError: if `like` is missing, or `name` exists or is not allowed.
         """
         models = self.models()
         if problem := params.name_problem(name):
@@ -141,46 +141,61 @@ class ParamsDocument:
         self.text = "\n".join(lines) + "\n"
         pretrained = models[like].get("weights") == (paths.PRETRAINED / like).as_posix()
         own = {"weights": (paths.PRETRAINED / name).as_posix()} if pretrained else {}
-        known = flatten(models[like])
-        for key in values:
-            if key in params.MOVED:
-                raise UserError(f"models.{like} has no key {key}; it is {params.MOVED[key]} now")
-            if key not in known and not any(other.startswith(f"{key}.") for other in known):
-                raise UserError(f"models.{like} has no key {key}; its keys are {', '.join(known)}")
         self.set({f"models.{name}.{key}": value for key, value in (own | values).items()})
+
+    def key_problem(self, name: str, key: str) -> str | None:
+        """Return why a dotted key cannot be set in a copy of the entry `name`, None if it can."""
+        known = flatten(self.models()[name])
+        inner = [other for other in known if other.startswith(f"{key}.")]
+        if key in params.MOVED:
+            return f"models.{name} has no key {key}; it is {params.MOVED[key]} now"
+        if inner:
+            return f"it is a section; give one of its keys: {', '.join(inner)}"
+        return None if key in known else f"models.{name} has no key {key}; its keys are {', '.join(known)}"
 
     def remove_entry(self, name: str) -> None:
         """Remove the entry `name` of `models:`.
 
         Raises:
-            UserError: if params.yaml has no such entry.
+            UserError: if params.yaml has no such entry, or no other.
         """
         models = self.models()
         if name not in models:
             raise UserError(f"{PARAMS_FILE} has no models.{name}; its models are {', '.join(models)}")
+        if len(models) == 1:
+            raise UserError(
+                f"models.{name} is the last model of {PARAMS_FILE} and cannot be removed; add another one first, with "
+                f"`complaints model add NAME --like {name}`"
+            )
         first, end = self._block(name)
         lines = self.text.splitlines()
         self.text = "\n".join([*lines[:first], *lines[end:]]) + "\n"
 
-    def write(self) -> list[str]:
+    def write(self, name: str = f"the changed {PARAMS_FILE}") -> list[str]:
         """Check the result, replace params.yaml and return the keys that changed.
+
+        Args:
+            name: Name of the result in errors.
 
         Raises:
             UserError: if the result is not valid; params.yaml then stays unchanged.
         """
-        changed = self.changes()
+        changed = self.changes(name)
         with replacing_file(PARAMS_FILE) as temporary:
             Path(temporary).write_text(self.text, encoding="utf-8", newline=self.line_end)
         return changed
 
-    def changes(self) -> list[str]:
+    def changes(self, name: str = f"the changed {PARAMS_FILE}") -> list[str]:
         """Check the result and return the keys that changed.
+
+        Args:
+            name: Name of the result in errors.
 
         Raises:
             UserError: if the result is not valid.
         """
         after = self.tree()
-        params.parse(after, f"the changed {PARAMS_FILE}")
+        params.parse(after, name)
         old, new = flatten(self.before), flatten(after)
         return sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
 
