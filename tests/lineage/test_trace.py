@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from support.broken_locks import BROKEN, write_broken
 from support.files import flip_byte
+from support.mini_pipeline import read_chain
 
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
-from complaints.lineage.trace import main_trace
+from complaints.lineage.trace import as_dict, main_trace, render
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import sync
 
@@ -131,3 +132,18 @@ def test_verify_takes_the_predictions_of_a_changed_checkpoint_for_wrong(
     out = capsys.readouterr().out
     assert "First: models/a is not what finetune@a wrote" in out
     assert "then: predictions/a.parquet was predicted by a checkpoint with md5" in out
+
+
+@pytest.mark.parametrize("target", ["models/a", "predictions/a.parquet"])
+def test_a_training_says_how_it_was_computed(mini: Path, target: str) -> None:
+    record = mini / "models/a/training.json"
+    how = {"device": "cpu", "numerics": "fast", "precision": "bf16", "instructions": "AVX512", "threads": 3}
+    assert as_dict(read_chain(mini, target), mini)["computed"] is None
+    record.write_text(json.dumps(how | {"processes": 1, "best_epoch": 1}))
+    assert as_dict(read_chain(mini, target), mini)["computed"] == how | {"processes": 1}
+    assert "computed with device cpu, numerics fast, precision bf16, instructions AVX512, threads 3" in render(
+        read_chain(mini, target), mini
+    )
+    for damaged in ("{", "[]", "{}"):
+        record.write_text(damaged)
+        assert "computed" not in render(read_chain(mini, target), mini)

@@ -19,6 +19,26 @@ RECORD = ("dvc.lock", "dvc.yaml", "params.yaml", ".dvcignore")
 """Files that verification believes: whoever can write all of them, and the outputs, can make them agree."""
 
 
+COMPUTED = ("device", "numerics", "precision", "instructions", "threads", "processes")
+"""Keys of a training's record that say how it was computed."""
+
+
+def computed(chain: Chain, root: Path) -> dict[str, Any] | None:
+    """Return how the last stage of a chain trained its checkpoint, None if its outputs have no record of that.
+
+    A record that is damaged is none; verification finds the damage.
+    """
+    for out in chain.steps[-1].stage.outs:
+        record = root / out.path / "training.json"
+        try:
+            content = read_json(record) if record.is_file() else None
+        except UserError:
+            content = None
+        if isinstance(content, dict) and "numerics" in content:
+            return {key: content.get(key) for key in COMPUTED}
+    return None
+
+
 def as_dict(chain: Chain, root: Path) -> dict[str, Any]:
     """Return a chain as JSON values, with the terms of SLSA provenance (subject, materials, products)."""
 
@@ -47,6 +67,7 @@ def as_dict(chain: Chain, root: Path) -> dict[str, Any]:
         "steps": steps,
         "source": read_json(manifest) if has_source else None,
         "trained_on": trained_on(chain, root),
+        "computed": computed(chain, root),
     }
 
 
@@ -74,6 +95,8 @@ def render(chain: Chain, root: Path) -> str:
     if rows:
         ids = rows["row_ids_sha256"][:12]
         lines.append(f"  trained on {rows['rows']:,} rows of {rows['path']}, sha256 of their sorted ids {ids}")
+    if value["computed"]:
+        lines.append("  computed with " + ", ".join(f"{key} {item}" for key, item in value["computed"].items() if item))
     for step in reversed(chain.steps):
         stage = step.stage
         lines += ["", stage.name, *_wrapped("command", stage.cmd.split("\n"))]
