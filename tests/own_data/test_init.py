@@ -13,6 +13,7 @@ from support.own_data import LABELS, MAKERS, look
 
 from complaints import cli, params, profiles
 from complaints.core.errors import UserError
+from complaints.core.schema import SPLITS
 from complaints.own_data.form import FormOptions
 from complaints.sources.readers.batches import read_batches
 
@@ -114,6 +115,10 @@ UNCLEAR = {
     "no header": (rows_of("a text of words,x", "{t},{k}"), r"line 1: 'x' is also a value of its column and 'a text of"),
     "one column": (rows_of("text", "{t}"), r"has one column; a file needs one for the texts"),
     "one label": (rows_of("text,label", "{t},spam"), r"'label' has the same value in every row"),
+    "dates as labels": (
+        rows_of("text,label,day", "{t},2020-01-1{n},2020-01-1{n}", 9),
+        r"a.csv: 'label' has dates; name the column of the labels with --label",
+    ),
     "no rows": ("text,label\n", "has no rows"),
     "an uneven row": (rows_of("text,label", "{t},{k}") + "a,b,c\n", r"line 32: 3 fields where the header has 2"),
 }
@@ -174,14 +179,16 @@ def test_a_column_that_cannot_have_its_role_is_refused(tmp_path: Path, columns: 
     assert "fetch." not in str(caught.value)
 
 
-@pytest.mark.parametrize("values", [[1.0, 2.0, 1.0, 2.0], [[1], [2], [1], [2]]])
+@pytest.mark.parametrize("values", [[1.0, 2.0, 1.0, 2.0], [[1], [2], [1], [2]], [1.5] * 4, [1.0, 2.0, 3.0, 4.0]])
 def test_fractions_and_lists_are_refused_as_labels(tmp_path: Path, values: list[Any]) -> None:
     texts = [f"a text of words {n}" for n in range(4)]
     pq.write_table(pa.table({"text": texts, "label": values}), tmp_path / "a.parquet")
     rows = [{"text": text, "label": value} for text, value in zip(texts, values, strict=True)]
     file_in(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     for name in ("a.parquet", "a.jsonl"):
-        with pytest.raises(UserError, match="'label' has fractions or lists: write them as strings"):
+        with pytest.raises(
+            UserError, match=rf"{name}: 'label' has fractions or lists: write them as strings; name the"
+        ):
             look(tmp_path / name)
         with pytest.raises(UserError, match=r"not (a )?strings?, integers? or booleans?"):
             look(tmp_path / name, {"label": "label"})
@@ -219,6 +226,56 @@ def test_labels_with_too_few_rows_to_divide_are_refused(tmp_path: Path, rows: in
     with pytest.raises(UserError, match=rf"the texts have {labels} labels, of which fewer than two occur 3 times"):
         look(path, {"label": "label"})
     assert Path("params.yaml").read_text() == before
+
+
+def repeated(texts: list[str], labels: str, rows: int = 60) -> str:
+    """Return CSV that repeats texts, each with the label of its place, and ends in a column of the source's split."""
+    lines = (f"{texts[n % len(texts)]},{labels[n % len(labels)]},{SPLITS[n // 3 % 3]}" for n in range(rows))
+    return "\n".join(["text,label,part", *lines, ""])
+
+
+FEW = {
+    "one text for each label": (["the bank charged me a fee", "my card was stolen again"], "xy"),
+    "in other case and spaces": (
+        ["the bank fee was high", "my own card", "The bank  fee was high", "My own  card"],
+        "xy",
+    ),
+    "with other redactions": (
+        ["the XXXX fee was high", "my own card", "the XX/XX/XXXX fee was high", "my own card"],
+        "xy",
+    ),
+    "two texts for each label": (["a first fee", "a first card", "a second fee", "a second card"], "xy"),
+    "enough for one label": (["a first fee", "one card", "a second fee", "one card", "a third fee", "one card"], "xy"),
+}
+
+
+@pytest.mark.parametrize("case", FEW)
+def test_too_few_different_texts_for_three_splits_are_refused(tmp_path: Path, case: str) -> None:
+    texts, labels = FEW[case]
+    path = file_in(tmp_path / "a.csv", repeated(texts, labels))
+    before = Path("params.yaml").read_text()
+    with pytest.raises(
+        UserError, match=r"fewer than two have 3 different texts, .* duplicates do not count\); add other"
+    ):
+        look(path, {"text": "text", "label": "label"}, without=frozenset({"split"}))
+    assert Path("params.yaml").read_text() == before
+    look(path, {"text": "text", "label": "label", "split": "part"})
+    assert params.load().split.method == "canonical"
+
+
+def test_rare_labels_do_not_count_among_those_with_enough_texts(tmp_path: Path) -> None:
+    rare = "".join(f"a text of its own {n},{'zw'[n % 2]},train\n" for n in range(6))
+    path = file_in(tmp_path / "a.csv", repeated(["the bank fee", "my own card"], "xy") + rare)
+    with pytest.raises(UserError, match="the texts have 4 labels, of which fewer than two have 3 different texts"):
+        look(path, {"text": "text", "label": "label"}, without=frozenset({"split"}))
+
+
+@pytest.mark.parametrize(("texts", "is_few"), [(9, True), (59, True), (60, False)])
+def test_few_different_texts_are_said(tmp_path: Path, texts: int, is_few: bool) -> None:
+    path = file_in(tmp_path / "a.csv", repeated([f"a text of some words {n}" for n in range(texts)], "xyz", 300))
+    said = "\n".join(look(path, {"text": "text", "label": "label"}, without=frozenset({"split"})))
+    assert (f"only {texts} different texts: validation or test may get none" in said) == is_few
+    assert "validation or test may get none" not in "\n".join(look(path, {"label": "label", "text": "text"}))
 
 
 def test_rare_labels_and_small_files_have_a_min_count_that_leaves_two_classes(tmp_path: Path) -> None:

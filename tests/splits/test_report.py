@@ -10,7 +10,7 @@ from support.split_data import params, read, table_of
 from complaints.core.errors import UserError
 from complaints.core.schema import SPLIT_SCHEMA
 from complaints.splits import report as split_report
-from complaints.splits.methods import METHODS, TEST, TRAIN, split_batches
+from complaints.splits.methods import METHODS, TEST, TRAIN, Assignment, split_batches
 
 
 def test_stratified_separates_duplicates_and_report_and_files_show_it(tmp_path: Path) -> None:
@@ -55,6 +55,19 @@ def test_empty_split_is_an_error(tmp_path: Path) -> None:
     rows = read(tmp_path, table_of([(0, 0, 0), (1, 0, 1)]))
     with pytest.raises(UserError, match="none of the 2 complaints is in validation; add complaints"):
         split_report.check(rows, METHODS["grouped"](rows, params()), ["a", "b"], "grouped")
+
+
+@pytest.mark.parametrize(("method", "is_told"), [("grouped", True), ("temporal", False), ("stratified", False)])
+def test_an_empty_split_is_explained_by_near_duplicates_where_they_stay_together(
+    tmp_path: Path, method: str, is_told: bool
+) -> None:
+    rows = read(tmp_path, table_of([(i % 2, 0, i % 2) for i in range(60)]))
+    empty = Assignment(np.full(60, TRAIN, np.int8))
+    with pytest.raises(UserError) as error:
+        split_report.check(rows, empty, ["a", "b"], method)
+    told = "in validation: near duplicates stay together, and without them there are 2; add complaints with other texts"
+    assert (told in str(error.value)) == is_told
+    assert "change the fractions under split" in str(error.value)
 
 
 def test_report_counts_duplicates_classes_and_shares(tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ LABELS = {
 
 
 def look(
-    path: Path, columns: dict[str, str] | None = None, dry_run: bool = False, form: FormOptions | None = None
+    path: Path,
+    columns: dict[str, str] | None = None,
+    dry_run: bool = False,
+    form: FormOptions | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> list[str]:
     """Run init with the columns that the user names, by role."""
-    return init(Options(path, form or FormOptions(), columns or {}), dry_run)
+    return init(Options(path, form or FormOptions(), columns or {}, without), dry_run)

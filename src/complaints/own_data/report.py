@@ -7,7 +7,7 @@ from typing import Any
 from complaints.core.paths import NO_MAP
 from complaints.own_data.form import Form
 from complaints.own_data.roles import ROLES, Roles
-from complaints.own_data.summary import TRUNCATED, Lengths, Summary
+from complaints.own_data.summary import FEW_TEXTS, TRUNCATED, Lengths, Summary
 from complaints.sources.readers.lines import shown
 
 TOP_LABELS = 10
@@ -28,6 +28,11 @@ def report_lines(
     yield ""
     yield from _labels(summary, values)
     yield from _split(roles, summary, values)
+    if summary.is_drawn() and summary.distinct < FEW_TEXTS:
+        yield (
+            f"  only {_count(summary.distinct, 'different text')}: validation or test may get none, the more so if "
+            "some are near duplicates; add other texts"
+        )
     if roles.undecided:
         yield ""
         yield "not decided; say it with the option:"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from complaints.core.errors import UserError
 from complaints.own_data.columns import Column, Columns
+from complaints.own_data.values import OTHER
 from complaints.sources.readers.batches import SPLIT_NAMES
 from complaints.sources.readers.chunk import check_columns
 from complaints.sources.readers.lines import shown
@@ -157,11 +158,14 @@ def _propose_label(path: Path, columns: Columns, roles: Roles) -> None:
     best = named or found
     if len(best) != 1 or not _is_category(best[0]):
         possible = found + [column for column in named if column not in found]
-        problem = f"the label may be {_names(possible)}" if found else "no column has few values that repeat"
-        if constant := [column for column in named if column.counts is not None and len(column.counts) == 1]:
-            problem += f", and {_names(constant)} has the same value in every row"
-        if wrong := [column for column in named if not column.kinds <= LABEL_KINDS]:
-            problem += f", and {_names(wrong)} has fractions or lists: write them as strings"
+        problems = [f"the label may be {_names(possible)}"] if found else []
+        if constant := [column for column in named if column.kinds <= LABEL_KINDS and len(column.counts or ()) == 1]:
+            problems.append(f"{_names(constant)} has the same value in every row")
+        if other := [column for column in named if OTHER in column.kinds]:
+            problems.append(f"{_names(other)} has fractions or lists: write them as strings")
+        if dates := [column for column in named if column.are_dates]:
+            problems.append(f"{_names(dates)} has dates")
+        problem = ", and ".join(problems or ["no column has few values that repeat"])
         raise UserError(f"{path}: {problem}; name the column of the labels with --label COLUMN")
     roles.take("label", best[0].name, f"{len(best[0].counts or ()):,} values that repeat")
     if others := [column for column in found if column is not best[0]]:

@@ -14,7 +14,7 @@ from complaints.audit.lengths import EvenSample, token_numbers
 from complaints.core.columns import blank_texts
 from complaints.core.errors import UserError
 from complaints.core.schema import SPLITS
-from complaints.dedup.normalize import normalize_text
+from complaints.dedup.normalize import normalize_text, text_key
 from complaints.text.label_names import normalize_label_names
 
 SAMPLED_TEXTS = 2000
@@ -27,9 +27,14 @@ TRUNCATED = 0.02
 """At most this share of the texts is truncated, where a length allows it."""
 
 MIN_COUNT = 5
-LEARNED_COUNT = 3
-"""Rows of a class that train, validation and test can have one each of."""
 """Fewest rows of a class, unless fewer than two classes have as many."""
+
+LEARNED_COUNT = 3
+"""Rows, and different texts, of a class that train, validation and test can have one each of."""
+
+FEW_TEXTS = 60
+"""Of fewer different texts, validation may get none: of so many in two classes, by the fractions of params.yaml, with a
+probability of about 1 %."""
 
 
 @dataclass
@@ -46,12 +51,22 @@ class Summary:
     splits: Counter[str | None] = field(default_factory=Counter)
     """Usable rows by the source's own split, None for none."""
     sample: EvenSample = field(default_factory=lambda: EvenSample(SAMPLED_TEXTS))
-    _texts: array = field(default_factory=lambda: array("q"))
+    _texts: array = field(default_factory=lambda: array("Q"))
+    """Key of each text that is not blank; exact duplicates share it."""
+    _labelled: array = field(default_factory=lambda: array("b"))
+    """Whether the row of each of them has a label."""
+    _texts_of: dict[str, set[int]] = field(default_factory=dict)
+    """Up to LEARNED_COUNT different keys of each label."""
 
     @property
     def duplicates(self) -> int:
-        """Return the number of texts that equal an earlier one but for case and punctuation."""
-        return len(self._texts) - len(np.unique(np.frombuffer(self._texts, np.int64)))
+        """Return the number of texts that are exact duplicates of an earlier one."""
+        return len(self._texts) - len(np.unique(np.frombuffer(self._texts, np.uint64)))
+
+    @property
+    def distinct(self) -> int:
+        """Return the number of different texts with a label."""
+        return len(np.unique(np.frombuffer(self._texts, np.uint64)[np.frombuffer(self._labelled, bool)]))
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add rows in RAW_SCHEMA."""
@@ -64,15 +79,22 @@ class Summary:
         self.unlabeled += filled.true_count - usable.true_count
         self.labels.update(labels.filter(usable).to_pylist())
         self.splits.update(batch["source_split"].filter(usable).to_pylist())
-        texts = batch["text"].filter(filled)
-        self.sample.add(texts, batch["row_id"].filter(filled))
-        self._texts.extend(hash(normalize_text(text)) for text in texts.to_pylist())
+        texts, row_ids = batch["text"].filter(filled), batch["row_id"].filter(filled)
+        self.sample.add(texts, row_ids)
+        pairs = zip(texts.to_pylist(), row_ids.to_pylist(), strict=True)
+        keys = [text_key(normalize_text(text), row_id) for text, row_id in pairs]
+        self._texts.extend(keys)
+        self._labelled.extend(usable.filter(filled).to_pylist())
+        for key, label in zip(keys, labels.filter(filled).to_pylist(), strict=True):
+            known = self._texts_of.setdefault(label, set()) if label is not None else None
+            if known is not None and len(known) < LEARNED_COUNT:
+                known.add(key)
 
     def min_count(self) -> int:
         """Return the fewest rows of a class: MIN_COUNT, or less where two classes could not have as many.
 
         Raises:
-            UserError: if there are fewer than two labels, or fewer than two with a second row.
+            UserError: if there are fewer than two labels, or fewer than two with a row, or a text, for each split.
         """
         if len(self.labels) < 2:
             found = f"one label, {next(iter(self.labels))!r}" if self.labels else "no label"
@@ -83,12 +105,27 @@ class Summary:
                 f"the texts have {len(self.labels):,} labels, of which fewer than two occur {LEARNED_COUNT} times, "
                 "once each in train, validation and test; name another column with --label COLUMN"
             )
-        return min(MIN_COUNT, second)
+        least = min(MIN_COUNT, second)
+        various = [label for label, rows in self.labels.items() if rows >= least and self._is_various(label)]
+        if self.is_drawn() and len(various) < 2:
+            raise UserError(
+                f"the texts have {len(self.labels):,} labels, of which fewer than two have {LEARNED_COUNT} different "
+                f"texts, one each for train, validation and test ({self.duplicates:,} exact duplicates do not count); "
+                "add other texts, or name another column with --text COLUMN or --label COLUMN"
+            )
+        return least
+
+    def _is_various(self, label: str) -> bool:
+        return len(self._texts_of[label]) >= LEARNED_COUNT
 
     def split_method(self) -> str:
         """Return `canonical` if the source's own splits have train and test for all usable rows, else `grouped`."""
         own = set(self.splits)
         return "canonical" if {SPLITS[0], SPLITS[2]} <= own and None not in own else "grouped"
+
+    def is_drawn(self) -> bool:
+        """Return whether the stage split draws a split, at least that of validation."""
+        return self.split_method() == "grouped" or SPLITS[1] not in self.splits
 
 
 @dataclass(frozen=True)

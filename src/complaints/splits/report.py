@@ -11,6 +11,7 @@ from complaints.splits.methods import (
     GROUPED_HINT,
     TEST,
     TRAIN,
+    VALIDATION,
     Assignment,
     LabeledRows,
     duplicated_in_train,
@@ -75,8 +76,7 @@ def check(rows: LabeledRows, assignment: Assignment, names: Sequence[str], metho
     codes = assignment.codes
     for code, split in enumerate(SPLITS):
         if not np.any(codes == code):
-            hint = GROUPED_HINT if method == "canonical" else "add complaints, or change the fractions under split"
-            raise UserError(f"none of the {len(codes)} complaints is in {split}; {hint}")
+            raise UserError(f"none of the {len(codes)} complaints is in {split}{_advice(rows, split, method)}")
     if method != "canonical":
         return
     remedy = f"raise merge_labels.min_count to drop such classes, merge them in the label map, or {GROUPED_HINT}"
@@ -93,6 +93,17 @@ def check(rows: LabeledRows, assignment: Assignment, names: Sequence[str], metho
             f"the source's split has no complaint of {_listed(untested)} in test, which a random split would rarely "
             f"miss; {remedy}"
         )
+
+
+def _advice(rows: LabeledRows, split: str, method: str) -> str:
+    """Return the end of a sentence on an empty split: the near duplicates, if they are kept together, and a way out."""
+    texts = len(np.unique(rows.clusters.near))
+    together = method == "grouped" or (method == "canonical" and split == SPLITS[VALIDATION])
+    few = together and texts < len(rows.clusters.near)
+    cause = f": near duplicates stay together, and without them there are {texts}" if few else ""
+    if method == "canonical":
+        return f"{cause}; {GROUPED_HINT}"
+    return f"{cause}; add complaints{' with other texts' if few else ''}, or change the fractions under split"
 
 
 def check_expected(report: dict[str, Any], expected: dict[str, int], classes: int) -> None:
