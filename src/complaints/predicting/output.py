@@ -1,7 +1,6 @@
 """Labelled files: CSV, Parquet or JSON lines, written as a stream and atomically."""
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
@@ -112,13 +111,4 @@ def _json_lines(table: pa.Table, json_columns: frozenset[str]) -> Iterator[str]:
     for row in table.to_pylist():
         for name in json_columns:
             row[name] = None if row[name] is None else json.loads(row[name])
-        yield json.dumps(_without_infinity(row), ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _without_infinity(value: Any) -> Any:
-    """Return a value with null for the numbers that JSON does not have, inside lists and objects too."""
-    if isinstance(value, dict):
-        return {name: _without_infinity(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_infinity(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        yield json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
