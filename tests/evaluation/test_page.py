@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
-from support.evaluation_data import GRID, LABELS, read_truth, report, score, write_inputs
+from support.evaluation_data import LABELS, read_truth, report, score, write_inputs
 
 from complaints.core import paths
 from complaints.core.files import write_json
@@ -69,7 +69,7 @@ def test_a_model_without_errors_has_a_report_too(workspace: Path) -> None:
     truth = read_truth()
     perfect = {split: 99 * np.eye(5)[truth.label_ids[split]] for split in HELD_OUT}
     (workspace / "out").mkdir()
-    rows = scoreboard.score(truth, {"tfidf": perfect}, GRID)
+    rows = scoreboard.score(truth, {"tfidf": perfect}, {})
     write_report(workspace / "out", truth, rows, {}, worst_pairs=25)
     assert "No test row is confused." in (workspace / "out" / "index.html").read_text(encoding="utf-8")
 

@@ -24,7 +24,10 @@ FEATURES = Path("data/features")
 MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"
 TFIDF = MODELS / "tfidf"
+RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
+OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
+"""Logits of training rows, from models that were not trained on their clusters."""
 
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit"

@@ -1,5 +1,6 @@
 """Predictions on disk: columns `row_id, split, logits`, rows in the order of the split files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,8 @@ def read_checkpoint_md5(path: str | Path) -> str | None:
     return None if md5 is None else md5.decode(errors="replace")
 
 
-def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]]:
-    """Return the row ids and the logits, float32 [rows, classes], of each held-out split.
+def read_predictions(path: str | Path, splits: Sequence[str] = HELD_OUT) -> dict[str, tuple[list[str], np.ndarray]]:
+    """Return the row ids and the logits, float32 [rows, classes], of each of `splits`.
 
     Raises:
         UserError: if the file is missing, broken or empty, or its rows differ in their number of logits.
@@ -78,6 +79,6 @@ def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]
         raise broken_output(path, f"has rows of {sizes} logits instead of one number")
     classes = sizes[0]
     logits = column.flatten().to_numpy().reshape(-1, classes)
-    splits = np.asarray(table["split"].to_pylist())
+    split_of = np.asarray(table["split"].to_pylist())
     row_ids = np.asarray(table["row_id"].to_pylist(), dtype=object)
-    return {split: (row_ids[splits == split].tolist(), logits[splits == split]) for split in HELD_OUT}
+    return {split: (row_ids[split_of == split].tolist(), logits[split_of == split]) for split in splits}
