@@ -27,7 +27,6 @@ TFIDF = MODELS / "tfidf"
 RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
 OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
-"""Logits of training rows, from models that were not trained on their clusters."""
 
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit"

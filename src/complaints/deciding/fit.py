@@ -43,9 +43,7 @@ def folds_of(groups: Sequence[str], folds: int) -> np.ndarray:
     """
     names = sorted(set(groups), key=lambda name: hashlib.sha256(name.encode()).digest())
     if len(names) < 2:
-        raise UserError(
-            "decide: fewer than two near-duplicate clusters to fit a rule on; raise split.validation_fraction"
-        )
+        raise UserError("decide: a rule needs two or more near-duplicate clusters; raise split.validation_fraction")
     fold = {name: rank % min(folds, len(names)) for rank, name in enumerate(names)}
     return np.array([fold[group] for group in groups])
 

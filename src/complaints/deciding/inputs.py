@@ -12,8 +12,8 @@ from complaints.core.parquet import read_parquet
 from complaints.deciding.fit import Sample, fit_rule
 from complaints.deciding.params import DecideParams
 from complaints.deciding.rule import ENSEMBLE, DecisionRule, Source
-from complaints.scoring.alignment import read_aligned
-from complaints.scoring.predictions import read_checkpoint_md5
+from complaints.scoring.alignment import aligned
+from complaints.scoring.predictions import read_checkpoint_md5, read_out_of_fold, read_predictions
 
 FITTED_ON = ("train", "validation")
 
@@ -63,11 +63,12 @@ def read_logits(predictions: Path, out_of_fold: Path, model: str, rows: Rows) ->
     Raises:
         UserError: if a file is broken or has other rows.
     """
-    validation = {"validation": rows.row_ids["validation"]}
-    logits = read_aligned(predictions / f"{model}.parquet", validation, rows.classes)
+    file = predictions / f"{model}.parquet"
+    logits = aligned(file, read_predictions(file), {"validation": rows.row_ids["validation"]}, rows.classes)
     file = out_of_fold / f"{model}.parquet"
-    if file.is_file():
-        logits |= read_aligned(file, {"train": rows.row_ids["train"]}, rows.classes)
+    train = read_out_of_fold(file) if file.is_file() else None
+    if train is not None:
+        logits |= aligned(file, {"train": train}, {"train": rows.row_ids["train"]}, rows.classes)
     return logits
 
 

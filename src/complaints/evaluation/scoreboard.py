@@ -14,7 +14,8 @@ from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.deciding.rule import ENSEMBLE, DecisionRule, apply, check_predictions, read_rule
 from complaints.scoring import metrics
-from complaints.scoring.alignment import read_aligned
+from complaints.scoring.alignment import aligned
+from complaints.scoring.predictions import read_predictions
 
 FLOOR = "majority"
 REFERENCE = "tfidf"
@@ -118,9 +119,9 @@ def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:
     """Return the logits of a predictions file, float32 [rows, classes] for each held-out split.
 
     Raises:
-        UserError: as `read_aligned` does.
+        UserError: if the file is missing or broken, or as `aligned` does.
     """
-    return read_aligned(path, {split: truth.row_ids[split] for split in HELD_OUT}, len(truth.labels))
+    return aligned(path, read_predictions(path), {split: truth.row_ids[split] for split in HELD_OUT}, len(truth.labels))
 
 
 def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[str, dict[str, np.ndarray]]:

@@ -6,24 +6,30 @@ from pathlib import Path
 import numpy as np
 
 from complaints.core.errors import UserError, broken_output
-from complaints.scoring.predictions import read_predictions
 
 
-def read_aligned(path: Path, row_ids: Mapping[str, Sequence[str]], classes: int) -> dict[str, np.ndarray]:
-    """Return the logits of a predictions file, float32 [rows, classes] for each split of `row_ids`.
+def aligned(
+    path: Path,
+    found: Mapping[str, tuple[Sequence[str], np.ndarray]],
+    row_ids: Mapping[str, Sequence[str]],
+    classes: int,
+) -> dict[str, np.ndarray]:
+    """Return the logits of each split of `row_ids`, float32 [rows, classes].
 
     Args:
-        path: The predictions file.
-        row_ids: The row ids of each split that is wanted, in the order of its file.
+        path: The predictions file, for the message.
+        found: Row ids and logits of each split in it.
+        row_ids: Row ids of each wanted split, in the order of its file.
         classes: Size of the label vocabulary.
 
     Raises:
-        UserError: if its rows differ from those of a split or have another order, its number of classes is another, or
+        UserError: if the rows differ from those of a split or have another order, the number of classes is another, or
             a logit is not finite.
     """
     logits = {}
-    for split, (found, values) in read_predictions(path, tuple(row_ids)).items():
-        problem = _mismatch(split, found, row_ids[split])
+    for split, expected in row_ids.items():
+        ids, values = found[split]
+        problem = _mismatch(split, ids, expected)
         if not problem and values.shape[1] != classes:
             problem = f"has {values.shape[1]} classes, the vocabulary has {classes}"
         if problem:
@@ -31,7 +37,7 @@ def read_aligned(path: Path, row_ids: Mapping[str, Sequence[str]], classes: int)
         finite = np.isfinite(values).all(axis=1)
         if not finite.all():
             raise UserError(
-                f"{path} has a logit that is not finite in {split} row {found[int(np.argmin(finite))]!r}; the model "
+                f"{path} has a logit that is not finite in {split} row {ids[int(np.argmin(finite))]!r}; the model "
                 "may have diverged: lower its learning rate in params.yaml"
             )
         logits[split] = values
