@@ -371,3 +371,9 @@ def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it(
     committed = json.loads((ROOT / params.SCHEMA_FILE).read_text())
     assert committed == json.loads(config.schema(params.Params)), "run `complaints check --write-schema`"
     assert (ROOT / "params.yaml").read_text().startswith(f"# yaml-language-server: $schema={params.SCHEMA_FILE}\n")
+
+
+def test_the_former_grid_of_evaluate_is_refused_with_its_new_name(tree: dict[str, Any]) -> None:
+    tree["evaluate"]["adjustment_grid"] = tree.pop("decide")["tau_grid"]
+    with pytest.raises(UserError, match=r"move evaluate\.adjustment_grid to decide\.tau_grid"):
+        params.parse(tree)

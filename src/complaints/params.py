@@ -125,6 +125,9 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
                 f"{path}: the keys of models.{name} are grouped now; move "
                 + ", ".join(f"{old} to {new}" for old, new in moves.items())
             )
+    evaluate = tree.get("evaluate") if isinstance(tree, dict) else None
+    if isinstance(evaluate, dict) and "adjustment_grid" in evaluate:
+        raise UserError(f"{path}: move evaluate.adjustment_grid to decide.tau_grid, with the other keys of decide")
     return config.check(Params, tree, path)
 
 
