@@ -4,8 +4,8 @@ import numpy as np
 
 from complaints.deciding.rule import log_softmax
 
-SCALES = 0.05, 20.0
-"""The smallest and the largest scale, the inverse of a temperature."""
+SCALES = 0.1, 5.0
+"""The smallest and the largest scale, the inverse of a temperature; a few rows, all right, are no reason for more."""
 ITERATIONS = 50
 TOLERANCE = 1e-10
 """The change of the scale at which the search ends; scales are kept to 6 digits."""
