@@ -32,6 +32,7 @@ from complaints.finetuning.params import ModelParams
 from complaints.finetuning.task import ClassificationTask, Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
+from complaints.modeling.dropout import draw_masks_in_bulk
 from complaints.scoring.predictions import write_predictions
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
@@ -190,6 +191,8 @@ def finetune(
     model = classifier.build(setup.initial, params.head.kind, pooling, labels).to(accelerator.device)
     packed = prepare_attention(model.encoder, recipe.packing, recipe.compile, setup.precision)
     adapted = trainable.choose_trainable(model, recipe)
+    if accelerator.device.type == "cpu" and not recipe.compile:
+        draw_masks_in_bulk(model)
     parameters = trainable.count_parameters(model)
     data_files = [*inputs.tokens.glob("*.parquet"), *inputs.features.glob("*.npy")]
     config = run_config(setup, params, data_files, VERSIONED, CODE)
