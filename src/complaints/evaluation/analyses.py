@@ -12,7 +12,14 @@ from complaints.evaluation.row_values import probability_values
 from complaints.evaluation.scoreboard import REFERENCE, ScoreboardRow, answer_systems
 from complaints.evaluation.selective import Point, accuracy_curve, at_threshold, threshold_for
 from complaints.evaluation.slices import HeldOutRows, parts_of
-from complaints.evaluation.subset_scores import DECIMALS, confidence_values, score_subset, select, select_rows
+from complaints.evaluation.subset_scores import (
+    DECIMALS,
+    Subset,
+    confidence_values,
+    score_subsets,
+    select,
+    select_rows,
+)
 from complaints.evaluation.tables import write_scores
 from complaints.evaluation.truth import Truth
 
@@ -21,13 +28,17 @@ ANALYSIS_FILES = ("slices.csv", "calibration.csv", "reliability.csv", "coverage.
 CURVE_POINTS = 50
 """Coverages of the curve: 0.02, 0.04, ..., 1."""
 
+SLICE_RESAMPLES = 1_000
+"""The most resamples of a slice: the ends of its intervals are a little less stable than those of the scoreboard."""
+
 WANTED_ACCURACIES = (0.6, 0.7, 0.8, 0.9, 0.95)
+"""Accuracies for which rows without a decision rule have a threshold, too."""
 
 Line = list[object]
 
 
 def write_analyses(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow], resamples: int) -> None:
-    """Write ANALYSIS_FILES into a folder; `resamples` is the number of resamples of the slices' intervals."""
+    """Write ANALYSIS_FILES into a folder; intervals of slices have at most `resamples` resamples."""
     slices, calibration, reliability, coverage, thresholds = (folder / name for name in ANALYSIS_FILES)
     _write_slices(slices, truth, rows, resamples)
     header = ["model", "split", "probabilities", "temperature", "rows", "accuracy", "confidence"]
@@ -36,18 +47,22 @@ def write_analyses(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow], re
     write_csv(reliability, header, _reliability(truth, rows))
     header = ["model", "split", "threshold", "coverage", "accuracy"]
     write_csv(coverage, header, _coverage(truth, rows))
-    write_csv(thresholds, [*header[:2], "wanted_accuracy", *header[2:]], _thresholds(truth, rows))
+    write_csv(thresholds, [*header[:2], "wanted_accuracy", "chosen_by", *header[2:]], _thresholds(truth, rows))
 
 
 def _write_slices(path: Path, truth: Truth, rows: Sequence[ScoreboardRow], resamples: int) -> None:
-    lines = []
+    keys, subsets = [], []
     for split in HELD_OUT:
         held_out = HeldOutRows(truth.texts[split], truth.label_ids[split], truth.in_train[split], truth.train_support)
         systems = answer_systems(truth, [row.answers for row in rows], split)
         for name, part in parts_of(held_out):
+            keys.append([split, name, part.value])
             chosen = {system: select(answers, part.rows) for system, answers in systems.items()}
-            found = score_subset(select_rows(truth.rows(split), part.rows), chosen, REFERENCE, resamples)
-            lines += [([system, split, name, part.value], scores) for system, scores in found.items()]
+            subsets.append(Subset(select_rows(truth.rows(split), part.rows), chosen))
+    found = score_subsets(subsets, REFERENCE, min(resamples, SLICE_RESAMPLES))
+    lines = [
+        ([system, *key], scores) for key, of_part in zip(keys, found, strict=True) for system, scores in of_part.items()
+    ]
     write_scores(path, ["model", "split", "slice", "value"], lines)
 
 
@@ -58,14 +73,14 @@ def _probabilities(
     for row in rows:
         for split in HELD_OUT:
             yield row, split, "raw", *row.answers.uncalibrated(split)
-            if row.answers.temperature != 1:
+            if row.rule is not None:
                 log_probabilities = row.answers.log_probabilities[split]
                 yield row, split, "calibrated", row.answers.confidence(split), log_probabilities
 
 
 def _calibration(truth: Truth, rows: Sequence[ScoreboardRow]) -> Iterator[Line]:
     for row, split, kind, confidence, log_probabilities in _probabilities(truth, rows):
-        temperature = round(row.answers.temperature, DECIMALS) if kind == "calibrated" else None
+        temperature = round(row.rule.temperature, DECIMALS) if row.rule and kind == "calibrated" else None
         for subset, (of_split, indices) in truth.subsets.items():
             if of_split != split:
                 continue
@@ -97,17 +112,20 @@ def _coverage(truth: Truth, rows: Sequence[ScoreboardRow]) -> Iterator[Line]:
 
 
 def _thresholds(truth: Truth, rows: Sequence[ScoreboardRow]) -> Iterator[Line]:
-    """Yield the lines of thresholds.csv: thresholds are chosen on validation and applied to both splits."""
+    """Yield the lines of thresholds.csv: thresholds are chosen without test rows and applied to both splits."""
     for row in rows:
         right = {split: row.predicted[split] == truth.label_ids[split] for split in HELD_OUT}
         confidence = {split: row.answers.confidence(split) for split in HELD_OUT}
-        for wanted in WANTED_ACCURACIES:
-            threshold = threshold_for(confidence["validation"], right["validation"], wanted)
+        if row.rule and row.rule.fit:
+            chosen_by = "decision rule"
+            thresholds = {chosen.accuracy: chosen.confidence for chosen in row.rule.fit.thresholds}
+        else:
+            chosen_by, inputs = "validation", (confidence["validation"], right["validation"])
+            thresholds = {wanted: threshold_for(*inputs, wanted) for wanted in WANTED_ACCURACIES}
+        for wanted, threshold in thresholds.items():
             for split in HELD_OUT:
-                if threshold is None:
-                    yield [row.name, split, wanted, None, 0.0, None]
-                else:
-                    yield [row.name, split, wanted, *_point(at_threshold(confidence[split], right[split], threshold))]
+                found = None if threshold is None else at_threshold(confidence[split], right[split], threshold)
+                yield [row.name, split, wanted, chosen_by, *((None, 0.0, None) if found is None else _point(found))]
 
 
 def _point(point: Point) -> Line:

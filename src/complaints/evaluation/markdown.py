@@ -30,10 +30,12 @@ EXPLANATION = (
     "do not mean that two rows are equal: `complaints compare` tests a difference. Macro-F1 is the mean F1 over the "
     "classes that have rows; ≥ 10: over those with at least 10. Balanced accuracy is the mean recall over the "
     "classes that have rows. Top-3: the true class is among the first three. Zero-F1: classes with rows and F1 = 0. "
-    "Rescued: F1 = 0 under TF-IDF, above 0 here. An adjusted row subtracts tau x log prior from the logits (Menon "
-    "et al. 2021); tau is chosen by macro-F1 on validation, so the adjusted validation scores are slightly too "
-    "good. Given the product, classes that never occur with it in training are no candidates: another task, not to "
-    "be compared with the others."
+    "Rescued: F1 = 0 under TF-IDF, above 0 here. An adjusted row has the labels of its decision rule, which the "
+    "stage decide fitted on validation, and on out-of-fold predictions of train where there are any: log- "
+    "probabilities are divided by a temperature, and tau x log prior is subtracted (Menon et al. 2021); the "
+    "ensemble weights the log-probabilities of several models. So the validation scores of adjusted rows are "
+    "slightly too good; models/rules/ has cross-fitted ones. Given the product, classes that never occur with it in "
+    "training are no candidates: another task, not to be compared with the others."
 )
 
 
@@ -61,6 +63,12 @@ def absent_classes(rows: Sequence[ScoreboardRow], subset: str) -> str:
     return f"{absent} of {len(scores.f1)} classes have no rows here." if absent else ""
 
 
+def ensemble_parts(rows: Sequence[ScoreboardRow]) -> str:
+    """Return a sentence with the parts and weights of ensembles, "" if there are none."""
+    parts = [f"{row.name} weights the log-probabilities of its parts: {row.weights}." for row in rows if row.weights]
+    return " ".join(parts)
+
+
 def cells(row: ScoreboardRow, values: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]) -> list[Cell]:
     """Return the cells under HEADER, each score with its interval, from values and intervals by metric."""
     scores = [_with_interval(values.get(name), intervals.get(name)) for name in COLUMNS.values()]
@@ -79,6 +87,7 @@ def _range(interval: tuple[float, float]) -> str:
 def markdown(truth: Truth, rows: Sequence[ScoreboardRow]) -> str:
     """Return the scoreboard as Markdown with columns that are aligned in a terminal as well."""
     paragraphs = ["# Scoreboard", *([f"**{SYNTHETIC}**"] if truth.synthetic else []), size(truth)]
+    paragraphs += filter(None, [ensemble_parts(rows)])
     for subset, title in titled_subsets(truth):
         table = _table([(row, row.values[subset], row.intervals[subset]) for row in rows])
         paragraphs += [f"## {title}", *filter(None, [absent_classes(rows, subset)]), table]

@@ -13,6 +13,7 @@ from complaints.evaluation.markdown import (
     SYNTHETIC,
     absent_classes,
     cells,
+    ensemble_parts,
     markdown,
     size,
     titled_subsets,
@@ -20,6 +21,7 @@ from complaints.evaluation.markdown import (
 from complaints.evaluation.params import EvaluateParams
 from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow
 from complaints.evaluation.tables import CSV_FILES, confusions, write_tables
+from complaints.evaluation.tradeoff import tradeoff_section
 from complaints.evaluation.truth import Truth, by_frequency, tiers
 from complaints.reporting.html_page import Cell, Section, render
 from complaints.scoring import metrics
@@ -48,7 +50,7 @@ def write_report(
     write_analyses(folder, truth, rows, p.resamples)
     (folder / MARKDOWN_FILE).write_text(markdown(truth, rows), encoding="utf-8", newline="\n")
     files = (*CSV_FILES, *ANALYSIS_FILES)
-    lead = f"{size(truth)} The tables are also in {', '.join(files[:-1])} and {files[-1]}."
+    lead = f"{size(truth)} {ensemble_parts(rows)} The tables are also in {', '.join(files[:-1])} and {files[-1]}."
     sections = [
         *(
             Section(f"Scoreboard, {title}", absent_classes(rows, subset), HEADER, _scoreboard(rows, subset))
@@ -120,6 +122,7 @@ def _figures(
     text = "Training rows of each class, on a logarithmic scale."
     return [
         _macro_f1(folder / "macro_f1.png", rows),
+        *tradeoff_section(folder, rows),
         *([_learning_curves(folder / "learning_curves.png", histories)] if histories else []),
         *(_per_class_f1(folder / f"per_class_f1_{row.name}.png", classes, row) for row in models),
         *(_confusions(folder / f"confusions_{row.name}.png", truth, row, worst_pairs) for row in models),

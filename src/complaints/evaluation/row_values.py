@@ -6,12 +6,6 @@ TOP = (3, 5)
 """The k of the top-k accuracies."""
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Return log-probabilities [rows, classes] of logits [rows, classes], in the dtype of the logits."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 def true_ranks(scores: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Return the rank of each row's true class, int64 [rows], 0 for the first.
 

@@ -1,4 +1,4 @@
-"""The rows of the scoreboard, scored from predictions and splits."""
+"""The rows of the scoreboard, scored from predictions, decision rules and splits."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,23 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from complaints.core.errors import UserError, broken_output
 from complaints.core.schema import HELD_OUT
+from complaints.deciding.rule import ENSEMBLE, DecisionRule, apply, check_predictions, log_softmax, read_rule
 from complaints.evaluation.answers import Answers
 from complaints.evaluation.given_product import masked
 from complaints.evaluation.products import product_scores
-from complaints.evaluation.row_values import log_softmax, top_values
+from complaints.evaluation.row_values import top_values
 from complaints.evaluation.subset_scores import (
     DECIMALS,
+    Subset,
     SubsetScores,
     confidence_values,
-    score_subset,
+    score_subsets,
     select,
     select_rows,
 )
 from complaints.evaluation.truth import Truth
 from complaints.scoring import metrics
-from complaints.scoring.logit_adjustment import adjust, choose_tau
+from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_predictions
 from complaints.uncertainty.resampling import RESAMPLES, System
 
@@ -34,7 +35,7 @@ REFERENCE = "tfidf"
 
 @dataclass(frozen=True)
 class ScoreboardRow:
-    """The answers of a model, with or without a decision rule, and their scores on both held-out splits."""
+    """The answers of a model, without or with a decision rule, and their scores on both held-out splits."""
 
     answers: Answers
     scores: dict[str, metrics.ClassScores]
@@ -44,7 +45,7 @@ class ScoreboardRow:
     intervals: dict[str, dict[str, tuple[float, float]]]
     """The 95 % intervals of metrics by name on each of Truth.subsets."""
     given_product: dict[str, SubsetScores]
-    """The scores on each held-out split if the product is known; empty if no row has one."""
+    """The scores on each held-out split if the product is known; a split without products is left out."""
 
     @property
     def name(self) -> str:
@@ -57,48 +58,34 @@ class ScoreboardRow:
         return self.answers.model
 
     @property
-    def tau(self) -> float | None:
-        """Strength of the logit adjustment; None without a decision rule."""
-        return self.answers.tau
+    def rule(self) -> DecisionRule | None:
+        """Decision rule of the row; None: the label has the highest logit."""
+        return self.answers.rule
 
     @property
     def predicted(self) -> Mapping[str, np.ndarray]:
         """For each held-out split, the predicted class ids, int64 [rows]."""
         return self.answers.predicted
 
+    @property
+    def tau(self) -> float | None:
+        """Strength of the logit adjustment; None without a rule."""
+        return None if self.rule is None else self.rule.tau
+
+    @property
+    def weights(self) -> str:
+        """The parts of an ensemble with their weights, as words; "" for one model."""
+        parts = {} if self.rule is None else self.rule.weights
+        return ", ".join(f"{weight:.2f} {part}" for part, weight in parts.items()) if len(parts) > 1 else ""
+
 
 def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:
     """Return the logits of a predictions file, float32 [rows, classes] for each held-out split.
 
     Raises:
-        UserError: if its rows differ from those of the split or have another order, its number of classes is not that
-            of the vocabulary, or a logit is not finite.
+        UserError: if the file is missing or broken, or as `aligned` does.
     """
-    logits = {}
-    for split, (row_ids, values) in read_predictions(path).items():
-        problem = _mismatch(split, row_ids, truth.row_ids[split])
-        if not problem and values.shape[1] != len(truth.labels):
-            problem = f"has {values.shape[1]} classes, the vocabulary has {len(truth.labels)}"
-        if problem:
-            raise broken_output(path, problem)
-        finite = np.isfinite(values).all(axis=1)
-        if not finite.all():
-            raise UserError(
-                f"{path} has a logit that is not finite in {split} row {row_ids[int(np.argmin(finite))]!r}; the model "
-                "may have diverged: lower its learning rate in params.yaml"
-            )
-        logits[split] = values
-    return logits
-
-
-def _mismatch(split: str, row_ids: Sequence[str], expected: Sequence[str]) -> str:
-    """Return the first difference between the rows of a predictions file and those of a split, "" for none."""
-    for index, (found, wanted) in enumerate(zip(row_ids, expected, strict=False), 1):
-        if found != wanted:
-            return f"has row {found!r} where the {split} split has {wanted!r} (row {index})"
-    if len(row_ids) != len(expected):
-        return f"has {len(row_ids)} {split} rows, the split has {len(expected)}"
-    return ""
+    return aligned(path, read_predictions(path), {split: truth.row_ids[split] for split in HELD_OUT}, len(truth.labels))
 
 
 def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[str, dict[str, np.ndarray]]:
@@ -116,63 +103,83 @@ def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[s
     return {name: read_logits(folder / f"{name}.parquet", truth) for name in names}
 
 
+def read_rules(folder: Path, models: Iterable[str], predictions: Path) -> dict[str, DecisionRule]:
+    """Return the rules of TF-IDF, of `models` and of the ensemble.
+
+    Raises:
+        UserError: if a rule is missing or broken, or was fitted on predictions that are no longer there.
+    """
+    rules = {}
+    for name in [REFERENCE, *models, ENSEMBLE]:
+        rules[name] = read_rule(folder, name)
+        check_predictions(folder, name, rules[name], predictions)
+    return rules
+
+
 def score(
     truth: Truth,
     logits: Mapping[str, Mapping[str, np.ndarray]],
-    grid: Sequence[float],
+    rules: Mapping[str, DecisionRule],
     resamples: int = RESAMPLES,
 ) -> list[ScoreboardRow]:
-    """Return the rows of the scoreboard: each model of `logits`, followed by the same model with adjusted logits.
+    """Return the rows of the scoreboard: each model of `logits`, followed by the same model with its decision rule.
 
-    The floor has no adjusted row. The strength of the adjustment is chosen from `grid` on validation rows only.
+    Rules of other names come last. The floor has no rule. Classes are rescued against the raw answers of REFERENCE.
     """
-    return score_answers(truth, list(raw_and_adjusted(truth, logits, grid)), resamples)
-
-
-def raw_and_adjusted(
-    truth: Truth, logits: Mapping[str, Mapping[str, np.ndarray]], grid: Sequence[float]
-) -> Iterator[Answers]:
-    """Yield the answers of each model by its logits, and by its adjusted ones unless it is the floor."""
-    prior = truth.log_prior
-    for model, values in logits.items():
-        log_probabilities = {split: log_softmax(values[split]) for split in HELD_OUT}
-        predicted = {split: values[split].argmax(axis=1) for split in HELD_OUT}
-        yield Answers(model, model, None, log_probabilities, predicted)
-        if model != FLOOR:
-            tau = choose_tau(values["validation"], truth.label_ids["validation"], prior, grid)
-            predicted = {split: adjust(values[split], prior, tau).argmax(axis=1) for split in HELD_OUT}
-            yield Answers(f"{model}-adjusted", model, tau, log_probabilities, predicted)
-
-
-def score_answers(truth: Truth, answers: Sequence[Answers], resamples: int = RESAMPLES) -> list[ScoreboardRow]:
-    """Return the rows of the scoreboard; the answers of REFERENCE must be among them.
-
-    Classes are rescued against the raw answers of REFERENCE.
-    """
+    answers = list(answers_of(logits, rules))
     systems = {split: answer_systems(truth, answers, split) for split in HELD_OUT}
-    found = {}
+    subsets = {name: _subset(truth, systems[split], split, indices) for name, (split, indices) in truth.subsets.items()}
+    known = {split: _given_product(truth, answers, split) for split in HELD_OUT if any(truth.products[split])}
+    (*found,) = score_subsets([*subsets.values(), *known.values()], REFERENCE, resamples)
+    scored, given = dict(zip(subsets, found, strict=False)), dict(zip(known, found[len(subsets) :], strict=True))
     for subset, (split, indices) in truth.subsets.items():
-        chosen = {name: select(system, indices) for name, system in systems[split].items()}
-        found[subset] = score_subset(select_rows(truth.rows(split), indices), chosen, REFERENCE, resamples)
         for a in answers:
-            found[subset][a.name].values.update(_answer_values(truth, a, split, indices))
-    given = {split: _given_product(truth, answers, split, resamples) for split in HELD_OUT}
+            scored[subset][a.name].values.update(_answer_values(truth, a, split, indices))
     return [
         ScoreboardRow(
             answers=a,
-            scores={subset: scored[a.name].scores for subset, scored in found.items()},
-            values={subset: scored[a.name].values for subset, scored in found.items()},
-            intervals={subset: scored[a.name].intervals for subset, scored in found.items()},
-            given_product={split: scored[a.name] for split, scored in given.items() if scored},
+            scores={subset: of_rows[a.name].scores for subset, of_rows in scored.items()},
+            values={subset: of_rows[a.name].values for subset, of_rows in scored.items()},
+            intervals={subset: of_rows[a.name].intervals for subset, of_rows in scored.items()},
+            given_product={split: of_rows[a.name] for split, of_rows in given.items()},
         )
         for a in answers
     ]
 
 
+def answers_of(logits: Mapping[str, Mapping[str, np.ndarray]], rules: Mapping[str, DecisionRule]) -> Iterator[Answers]:
+    """Yield the answers of each row of the scoreboard, in its order."""
+    for name in dict.fromkeys([*logits, *rules]):
+        if name in logits:
+            log_probabilities = {split: log_softmax(logits[name][split]) for split in HELD_OUT}
+            predicted = {split: logits[name][split].argmax(axis=1) for split in HELD_OUT}
+            yield Answers(name, name, None, log_probabilities, predicted)
+        if rule := rules.get(name):
+            decided = {split: apply(rule, {part: logits[part][split] for part in rule.weights}) for split in HELD_OUT}
+            log_probabilities = {split: decisions.log_probabilities for split, decisions in decided.items()}
+            predicted = {split: decisions.predicted for split, decisions in decided.items()}
+            yield Answers(f"{name}-adjusted", name, rule, log_probabilities, predicted)
+
+
 def answer_systems(truth: Truth, answers: Sequence[Answers], split: str) -> dict[str, System]:
-    """Return the answers on a held-out split for `uncertainty`, by the names of their rows."""
-    true, prior = truth.label_ids[split], truth.log_prior
-    return {a.name: System(a.predicted[split], a.row_values(split, true, prior)) for a in answers}
+    """Return the answers on a held-out split as `uncertainty` takes them, by the names of their rows."""
+    true = truth.label_ids[split]
+    return {a.name: System(a.predicted[split], a.row_values(split, true)) for a in answers}
+
+
+def _subset(truth: Truth, systems: Mapping[str, System], split: str, indices: np.ndarray) -> Subset:
+    chosen = {name: select(system, indices) for name, system in systems.items()}
+    return Subset(select_rows(truth.rows(split), indices), chosen)
+
+
+def _given_product(truth: Truth, answers: Sequence[Answers], split: str) -> Subset:
+    """Return a held-out split with the answers among the classes that occur with the row's product in training."""
+    allowed, systems = truth.candidates.of_rows(truth.products[split]), {}
+    for a in answers:
+        scores = masked(a.ranking(split), allowed)
+        predicted = scores.argmax(axis=1)
+        systems[a.name] = System(predicted, top_values(scores, predicted, truth.label_ids[split]))
+    return Subset(truth.rows(split), systems)
 
 
 def _answer_values(truth: Truth, answers: Answers, split: str, indices: np.ndarray) -> dict[str, float]:
@@ -185,15 +192,3 @@ def _answer_values(truth: Truth, answers: Answers, split: str, indices: np.ndarr
         values["product_accuracy"] = round(products.accuracy, DECIMALS)
         values["product_macro_f1"] = round(products.macro_f1, DECIMALS)
     return values
-
-
-def _given_product(truth: Truth, answers: Sequence[Answers], split: str, resamples: int) -> dict[str, SubsetScores]:
-    """Return the scores of a held-out split if the product is known, nothing if no row of it has a product."""
-    if not any(truth.products[split]):
-        return {}
-    allowed, prior, systems = truth.candidates.of_rows(truth.products[split]), truth.log_prior, {}
-    for a in answers:
-        scores = masked(a.ranking(split, prior), allowed)
-        predicted = scores.argmax(axis=1)
-        systems[a.name] = System(predicted, top_values(scores, predicted, truth.label_ids[split]))
-    return score_subset(truth.rows(split), systems, REFERENCE, resamples)

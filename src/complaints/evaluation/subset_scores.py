@@ -1,6 +1,7 @@
 """Scores of several systems on one subset of the held-out rows, with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from complaints.evaluation.selective import aurc
 from complaints.scoring import metrics
 from complaints.uncertainty.resampling import Rows, System, bootstrap
 
+THREADS = 2
+"""Threads of the bootstrap, whose products of sparse matrices let others compute; results do not depend on it."""
 DECIMALS = 6
 """Decimals of scores in files."""
 
@@ -25,6 +28,14 @@ class SubsetScores:
     """The 95 % intervals of metrics by name: of those from counts of rows per class, and of means over rows."""
 
 
+@dataclass(frozen=True)
+class Subset:
+    """Held-out rows, and the answers of systems on them."""
+
+    rows: Rows
+    systems: Mapping[str, System]
+
+
 def select(system: System, indices: np.ndarray) -> System:
     """Return the answers of a system on some of its rows, by their indices, int64 or bool."""
     return System(system.predicted[indices], {name: values[indices] for name, values in system.row_values.items()})
@@ -35,22 +46,28 @@ def select_rows(rows: Rows, indices: np.ndarray) -> Rows:
     return Rows(rows.true[indices], rows.clusters[indices], rows.classes, rows.tiers)
 
 
-def score_subset(rows: Rows, systems: Mapping[str, System], reference: str, resamples: int) -> dict[str, SubsetScores]:
-    """Return the scores of each system.
+def score_subsets(subsets: Sequence[Subset], reference: str, resamples: int) -> list[dict[str, SubsetScores]]:
+    """Return system -> its scores, for each subset; two subsets are scored at a time.
 
     Args:
-        rows: The rows of the subset.
-        systems: The answers of each system on these rows, by its name.
-        reference: The system against which classes are rescued.
+        subsets: The subsets with their systems.
+        reference: The system against which classes are rescued, one of each subset's.
         resamples: Number of resamples of the intervals.
     """
-    scores = {name: metrics.class_scores(rows.true, system.predicted, rows.classes) for name, system in systems.items()}
-    result = {}
-    for name, distributions in bootstrap(rows, systems, resamples).items():
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda subset: _score_subset(subset, reference, resamples), subsets))
+
+
+def _score_subset(subset: Subset, reference: str, resamples: int) -> dict[str, SubsetScores]:
+    rows, tiers, result = subset.rows, np.array(subset.rows.tiers), {}
+    scores = {
+        name: metrics.class_scores(rows.true, system.predicted, rows.classes) for name, system in subset.systems.items()
+    }
+    for name, distributions in bootstrap(rows, subset.systems, resamples).items():
         values = {metric: round(found.value, DECIMALS) for metric, found in distributions.items()}
-        intervals = {metric: _rounded(found.interval()) for metric, found in distributions.items()}
         values["macro_f1_sklearn"] = round(metrics.macro_f1_sklearn(scores[name]), DECIMALS)
-        values |= _zeros(scores[name], scores[reference], np.array(rows.tiers))
+        values |= _zeros(scores[name], scores[reference], tiers)
+        intervals = {metric: _rounded(found.interval()) for metric, found in distributions.items()}
         result[name] = SubsetScores(scores[name], values, intervals)
     return result
 

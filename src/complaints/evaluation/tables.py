@@ -13,6 +13,8 @@ from complaints.evaluation.truth import Truth, by_frequency, tiers
 
 CSV_FILES = ("scoreboard.csv", "given_product.csv", "per_class.csv", "confusions.csv")
 
+KEYS = ("model", "split", "tau", "temperature", "weights")
+
 GIVEN_PRODUCT = "_given_product"
 """End of the names of subsets in metrics.json on which the product is known."""
 
@@ -43,13 +45,13 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow]) -> N
     """Write CSV_FILES into a folder: the scoreboards, scores per class, and confusions (of all rows but the floor)."""
     scoreboard, given_product, per_class, confused = (folder / name for name in CSV_FILES)
     lines = [
-        ([row.name, subset, row.tau], SubsetScores(row.scores[subset], row.values[subset], row.intervals[subset]))
+        (_keys(row, subset), SubsetScores(row.scores[subset], row.values[subset], row.intervals[subset]))
         for row in rows
         for subset in truth.subsets
     ]
-    write_scores(scoreboard, ["model", "split", "tau"], lines)
-    lines = [([row.name, split, row.tau], found) for row in rows for split, found in row.given_product.items()]
-    write_scores(given_product, ["model", "split", "tau"], lines)
+    write_scores(scoreboard, KEYS, lines)
+    lines = [(_keys(row, split), found) for row in rows for split, found in row.given_product.items()]
+    write_scores(given_product, KEYS, lines)
 
     support, tier = truth.train_support, tiers(truth.train_support)
     write_csv(
@@ -74,6 +76,10 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow]) -> N
             for true, predicted, count, share in confusions(truth, row, split)
         ),
     )
+
+
+def _keys(row: ScoreboardRow, subset: str) -> list[object]:
+    return [row.name, subset, row.tau, None if row.rule is None else row.rule.temperature, row.weights]
 
 
 def write_scores(path: Path, keys: Sequence[str], lines: Sequence[tuple[Sequence[object], SubsetScores]]) -> None:
