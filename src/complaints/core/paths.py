@@ -36,6 +36,8 @@ HISTORIES = REPORTS / "training"
 LABELS_REPORT = REPORTS / "labels.json"
 SPLIT_REPORT = REPORTS / "split.json"
 METRICS = REPORTS / "metrics.json"
+REPORT = REPORTS / "index.html"
+MEMO = REPORTS / "memo.md"
 
 SCRATCH = Path("scratch")
 """Working files that are not outputs (locks, downloads, checkpoints to resume from); git and DVC ignore the folder."""

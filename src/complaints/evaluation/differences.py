@@ -28,7 +28,9 @@ def write_differences(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow],
     procedure. The best row is chosen on validation.
     """
     header = ["base", "model", "metric", "base_value", "value", "difference", "low", "high"]
-    write_csv(folder / DIFFERENCES_FILE, [*header, "p", "mde", "needed_rows", "verdict"], _lines(truth, rows, resamples))
+    write_csv(
+        folder / DIFFERENCES_FILE, [*header, "p", "mde", "needed_rows", "verdict"], _lines(truth, rows, resamples)
+    )
 
 
 def _lines(truth: Truth, rows: Sequence[ScoreboardRow], resamples: int) -> Iterator[list[object]]:

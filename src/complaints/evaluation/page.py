@@ -5,6 +5,7 @@ from pathlib import Path
 
 from complaints.evaluation import figures
 from complaints.evaluation.analyses import ANALYSIS_FILES, write_analyses
+from complaints.evaluation.differences import write_differences
 from complaints.evaluation.histories import History
 from complaints.evaluation.markdown import (
     EXPLANATION,
@@ -48,6 +49,7 @@ def write_report(
     """
     write_tables(folder, truth, rows)
     write_analyses(folder, truth, rows, p.resamples)
+    write_differences(folder, truth, rows, p.resamples)
     (folder / MARKDOWN_FILE).write_text(markdown(truth, rows), encoding="utf-8", newline="\n")
     files = (*CSV_FILES, *ANALYSIS_FILES)
     lead = f"{size(truth)} {ensemble_parts(rows)} The tables are also in {', '.join(files[:-1])} and {files[-1]}."

@@ -52,7 +52,9 @@ def scores(tables: Tables, metric: str, best: str) -> Chart:
     ]
     axis = spanning(WORDS[metric], [end for one in estimates for end in (one.low, one.high)])
     title = f"{WORDS[metric].capitalize()}, test"
-    text = "Points with 95 % intervals, by a bootstrap over clusters of near duplicates. Bold: the best row on validation."
+    text = (
+        "Points with 95 % intervals, by a bootstrap over clusters of near duplicates. Bold: the best row on validation."
+    )
     return Chart(title, text, forest(title, axis, estimates, lambda value: f"{value:.3f}"))
 
 
@@ -78,10 +80,13 @@ def tradeoff_plane(tables: Tables) -> Chart:
         x, y = interval(line, "accuracy"), interval(line, "macro_f1")
         if x and y:
             points.append(PlanePoint(line["model"], x, y, color(tables, line["model"])))
-    axes = [spanning(title, ends) for title, ends in (
-        ("accuracy", [end for one in points for end in one.x]),
-        ("macro-F1", [end for one in points for end in one.y]),
-    )]
+    axes = [
+        spanning(title, ends)
+        for title, ends in (
+            ("accuracy", [end for one in points for end in one.x]),
+            ("macro-F1", [end for one in points for end in one.y]),
+        )
+    ]
     text = "Up and to the right is better. Crosses are the 95 % intervals of each score."
     return Chart("Accuracy against macro-F1, test", text, plane("Accuracy against macro-F1, test", *axes, points))
 
@@ -139,7 +144,9 @@ def rules(tables: Tables) -> Chart:
         "Each point is one strength of the adjustment for class frequency, on rows that the models were not trained on "
         "(no test rows). Rules fitted on other rows are not comparable: see models/rules."
     )
-    return Chart("Accuracy for macro-F1: the decision rules", text, lines("Decision rules", *axes, series), _legend(series))
+    return Chart(
+        "Accuracy for macro-F1: the decision rules", text, lines("Decision rules", *axes, series), _legend(series)
+    )
 
 
 def learning_curve(tables: Tables, losses: dict[str, list[tuple[float, float]]]) -> Chart | None:

@@ -70,8 +70,10 @@ class _Canvas:
         return self.left + (value - self.x.low) / (self.x.high - self.x.low) * (WIDTH - self.left - self.right)
 
     def py(self, value: float) -> float:
-        return self.height - self.bottom - (value - self.y.low) / (self.y.high - self.y.low) * (
-            self.height - self.bottom - self.top
+        return (
+            self.height
+            - self.bottom
+            - (value - self.y.low) / (self.y.high - self.y.low) * (self.height - self.bottom - self.top)
         )
 
     def text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> None:
@@ -154,9 +156,7 @@ def forest(title: str, axis: Axis, estimates: Sequence[Estimate], form: Callable
         kind = "zero" if tick == 0 else "grid"
         canvas.line(canvas.px(tick), canvas.top, canvas.px(tick), canvas.height - canvas.bottom, kind)
         canvas.text(canvas.px(tick), canvas.height - canvas.bottom + 14, axis.text(tick), "tick", "middle")
-    canvas.text(
-        (canvas.left + WIDTH - canvas.right) / 2, canvas.height - 4, axis.title, "tick", "middle"
-    )
+    canvas.text((canvas.left + WIDTH - canvas.right) / 2, canvas.height - 4, axis.title, "tick", "middle")
     for index, one in enumerate(estimates):
         y = canvas.top + step * (index + 0.5)
         canvas.text(0, y + 4, one.name, "strong" if one.strong else "")
@@ -194,5 +194,5 @@ def plane(title: str, x: Axis, y: Axis, points: Sequence[PlanePoint]) -> str:
         taken.append(label)
         right = at_x < (canvas.left + WIDTH) / 2
         anchor, start = ("start", at_x + 8) if right else ("end", at_x - 8)
-        canvas.text(start, label, one.name, f"t{one.color}", anchor)
+        canvas.text(start, label, one.name, f"t{one.color} halo", anchor)
     return canvas.render(title)
