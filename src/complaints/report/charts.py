@@ -51,7 +51,7 @@ def scores(tables: Tables, metric: str, best: str) -> Chart:
         if (found := interval(line, metric))
     ]
     axis = spanning(WORDS[metric], [end for one in estimates for end in (one.low, one.high)])
-    title = f"{WORDS[metric].capitalize()}, test"
+    title = f"{WORDS[metric][0].upper()}{WORDS[metric][1:]}, test"
     text = (
         "Points with 95 % intervals, by a bootstrap over clusters of near duplicates. Bold: the best row on validation."
     )
@@ -80,15 +80,10 @@ def tradeoff_plane(tables: Tables) -> Chart:
         x, y = interval(line, "accuracy"), interval(line, "macro_f1")
         if x and y:
             points.append(PlanePoint(line["model"], x, y, color(tables, line["model"])))
-    axes = [
-        spanning(title, ends)
-        for title, ends in (
-            ("accuracy", [end for one in points for end in one.x]),
-            ("macro-F1", [end for one in points for end in one.y]),
-        )
-    ]
+    x = spanning("accuracy", [end for one in points for end in one.x])
+    y = spanning("macro-F1", [end for one in points for end in one.y])
     text = "Up and to the right is better. Crosses are the 95 % intervals of each score."
-    return Chart("Accuracy against macro-F1, test", text, plane("Accuracy against macro-F1, test", *axes, points))
+    return Chart("Accuracy against macro-F1, test", text, plane("Accuracy against macro-F1, test", x, y, points))
 
 
 def _legend(series: Sequence[Series]) -> list[tuple[str, int, bool]]:
@@ -139,13 +134,13 @@ def rules(tables: Tables) -> Chart:
         points = [(point.accuracy, point.macro_f1) for point in rule.fit.curve]
         series.append(Series(name, points, color(tables, name), marked=True))
         dots += points
-    axes = [spanning(title, [point[index] for point in dots]) for index, title in enumerate(("accuracy", "macro-F1"))]
+    x, y = (spanning(title, [point[index] for point in dots]) for index, title in enumerate(("accuracy", "macro-F1")))
     text = (
         "Each point is one strength of the adjustment for class frequency, on rows that the models were not trained on "
         "(no test rows). Rules fitted on other rows are not comparable: see models/rules."
     )
     return Chart(
-        "Accuracy for macro-F1: the decision rules", text, lines("Decision rules", *axes, series), _legend(series)
+        "Accuracy for macro-F1: the decision rules", text, lines("Decision rules", x, y, series), _legend(series)
     )
 
 

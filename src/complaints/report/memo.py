@@ -7,6 +7,11 @@ from complaints.report.tables import FLOOR, Tables, number
 from complaints.report.verdict import best_row, opening, p_text, score_text, unfound_classes
 
 SYNTHETIC = "**SYNTHETIC DATA: a program made up these complaints. The scores say nothing about real complaints.**"
+NOTE = (
+    "p-values are corrected by Holm's procedure within each table and metric; intervals are of each difference alone. "
+    "Detectable: the smallest true difference that this test set finds four times in five. Rows needed: test rows with "
+    "which a difference of the observed size would be found four times in five."
+)
 LISTED = 20
 """Most names in a sentence."""
 
@@ -23,9 +28,7 @@ def memo(tables: Tables) -> str:
         "In brackets: 95 % intervals, by a bootstrap over clusters of near duplicates.",
         "## Differences",
         *(_differences(tables, base) for base in tables.bases),
-        "p-values are corrected by Holm's procedure within each table and metric; intervals are of each difference alone. "
-        "Detectable: the smallest true difference that this test set finds four times in five. Rows needed: test rows at "
-        "which a difference of the observed size would be found four times in five.",
+        NOTE,
         "## Classes that no model finds",
         _unfound(tables),
         "## Decision rules",
