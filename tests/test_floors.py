@@ -16,7 +16,7 @@ FLOORS = [
     {"finetuning"},
     {"features", "pretraining"},
     {"modeling"},
-    {"engine", "tracking"},
+    {"engine", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"deciding", "uncertainty"},
     {"backbones", "labels", "scoring"},

@@ -77,9 +77,9 @@ def tradeoff_plane(tables: Tables) -> Chart:
     """Return the plane of accuracy and macro-F1 on test."""
     points = []
     for line in _scored(tables):
-        x, y = interval(line, "accuracy"), interval(line, "macro_f1")
-        if x and y:
-            points.append(PlanePoint(line["model"], x, y, color(tables, line["model"])))
+        accuracy, macro_f1 = interval(line, "accuracy"), interval(line, "macro_f1")
+        if accuracy and macro_f1:
+            points.append(PlanePoint(line["model"], accuracy, macro_f1, color(tables, line["model"])))
     x = spanning("accuracy", [end for one in points for end in one.x])
     y = spanning("macro-F1", [end for one in points for end in one.y])
     text = "Up and to the right is better. Crosses are the 95 % intervals of each score."

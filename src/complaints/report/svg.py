@@ -34,9 +34,9 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Return round numbers within the axis, four to eight of them."""
-        raw = (self.high - self.low) / 5
-        power = 10 ** math.floor(math.log10(raw))
-        step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999)
+        most = (self.high - self.low) / 4
+        power = 10 ** math.floor(math.log10(most))
+        step = max(factor * power for factor in (1, 2, 2.5, 5) if factor * power <= most * 1.001)
         first = math.ceil(self.low / step - 1e-9)
         return [round(index * step, 10) for index in range(first, math.floor(self.high / step + 1e-9) + 1)]
 

@@ -20,7 +20,7 @@ FILES = {
     "coverage": ("model", "split", "coverage", "accuracy"),
     "thresholds": ("model", "split", "wanted_accuracy", "threshold", "coverage", "accuracy"),
     "slices": ("model", "split", "slice", "value", "rows", "accuracy", "macro_f1"),
-    "given_product": ("model", "split", "rows", "accuracy", "macro_f1"),
+    "given_product": ("model", "split"),
 }
 """File of reports/evaluation -> the columns that the report needs."""
 
