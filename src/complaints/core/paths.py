@@ -24,7 +24,9 @@ FEATURES = Path("data/features")
 MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"
 TFIDF = MODELS / "tfidf"
+RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
+OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
 
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit"
@@ -34,6 +36,8 @@ HISTORIES = REPORTS / "training"
 LABELS_REPORT = REPORTS / "labels.json"
 SPLIT_REPORT = REPORTS / "split.json"
 METRICS = REPORTS / "metrics.json"
+REPORT = REPORTS / "index.html"
+MEMO = REPORTS / "memo.md"
 
 SCRATCH = Path("scratch")
 """Working files that are not outputs (locks, downloads, checkpoints to resume from); git and DVC ignore the folder."""
