@@ -19,7 +19,7 @@ FLOORS = [
     {"engine", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"backbones", "labels", "scoring"},
-    {"dedup", "reporting", "text"},
+    {"dedup", "reporting", "subsets", "text"},
     {"core"},
 ]
 """From the top down; packages of one floor do not import each other."""

@@ -25,6 +25,8 @@ MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"
 TFIDF = MODELS / "tfidf"
 PREDICTIONS = Path("predictions")
+OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
+LEARNING_CURVES = PREDICTIONS / "learning_curve"
 
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit"
