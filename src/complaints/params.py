@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
-from complaints.baseline.params import BaselineParams
+from complaints.baseline.params import BaselineParams, NgramParams
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE, Section, Text, rule
 from complaints.core.errors import UserError
@@ -100,7 +100,7 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
         path: The file that errors name and look up lines in.
 
     Raises:
-        UserError: as `core.config.check` does, or if a key of a model's entry is not in its group.
+        UserError: as `core.config.check` does, or if a key of a model's entry or of the baseline is not in its group.
     """
     models = tree.get("models") if isinstance(tree, dict) else None
     for name, entry in (models if isinstance(models, dict) else {}).items():
@@ -113,6 +113,10 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
                 f"{path}: the keys of models.{name} are grouped now; move "
                 + ", ".join(f"{old} to {new}" for old, new in moves.items())
             )
+    baseline = tree.get("baseline") if isinstance(tree, dict) else None
+    if isinstance(baseline, dict) and (flat := [key for key in NgramParams.model_fields if key in baseline]):
+        moves = ", ".join(f"{key} to words.{key}" for key in flat)
+        raise UserError(f"{path}: baseline has keys for words and for characters now; move {moves}")
     return config.check(Params, tree, path)
 
 
