@@ -27,6 +27,7 @@ TFIDF = MODELS / "tfidf"
 RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
 OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
+LEARNING_CURVES = PREDICTIONS / "learning_curve"
 
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit"

@@ -11,7 +11,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from complaints.backbones.pretrained import resolve_pooling
-from complaints.backbones.tokens import TokenSet, read_tokens
+from complaints.backbones.tokens import TokenSet, read_clusters, read_tokens
 from complaints.core.csv_files import write_csv
 from complaints.core.files import read_json, replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
@@ -34,9 +34,10 @@ from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.dropout import draw_masks_in_bulk
 from complaints.scoring.predictions import write_predictions
+from complaints.subsets.fractions import nested_fraction
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
-CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring")
+CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring", "subsets")
 """Packages whose code decides the result of a training."""
 RECORDED = (
     "backbone_sha256",
@@ -159,6 +160,13 @@ def _feature_sets(features: Features, splits: Mapping[str, TokenSet]) -> Mapping
     return {split: FeatureSet(features.read(split, len(rows)), rows.labels) for split, rows in splits.items()}
 
 
+def _training_rows(tokens: Path, labels: np.ndarray, params: ModelParams) -> np.ndarray:
+    """Return the indices of the rows to train on, int64: a nested fraction of the split, by the model's seed."""
+    if params.finetune.train_fraction == 1:
+        return np.arange(len(labels))
+    return nested_fraction(read_clusters(tokens), labels, params.finetune.train_fraction, params.seed)
+
+
 @one_line_device_errors(
     "raise finetune.accumulation (smaller micro-batches, same step), or lower finetune.batch_tokens or max_length"
 )
@@ -204,8 +212,10 @@ def finetune(
     features = Features(inputs.features)
     examples = _feature_sets(features, splits) if params.trains_head_only else splits
     learner = HeadOnly(model) if params.trains_head_only else model
-    data = Data(examples["train"], examples["validation"], tokenizer.pad_token_id, len(labels), packed)
-    sources = HeadSources(features, splits["train"].labels, tokenizer, labels, params.max_length)
+    rows = _training_rows(inputs.tokens / "train.parquet", splits["train"].labels, params)
+    train = examples["train"] if recipe.train_fraction == 1 else examples["train"].take(rows)
+    data = Data(train, examples["validation"], tokenizer.pad_token_id, len(labels), packed)
+    sources = HeadSources(features, splits["train"].labels, rows, tokenizer, labels, params.max_length)
     objective = make_objective(recipe, data.train.labels, data.classes, accelerator.device)
     training = make_training(accelerator, learner, data, params, objective, checkpoints)
     progress = loop.train(
