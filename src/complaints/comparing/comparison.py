@@ -1,0 +1,116 @@
+"""Comparison of two sides as one value, from which text, Markdown and JSON are made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from complaints.comparing.changes import Changes, changes_between, record_of
+from complaints.comparing.classes import ClassChange, class_changes
+from complaints.comparing.fixes import Flips, flips
+from complaints.comparing.rows import answers_of, models_of, truth_of
+from complaints.comparing.sides import Pair, SystemName
+from complaints.comparing.snapshots import Snapshot, Snapshots
+from complaints.comparing.testset import TestSet, make_test_set, split_of
+from complaints.comparing.verdicts import McNemar, mcnemar_of, system_of
+from complaints.evaluation.scoreboard import Truth
+from complaints.uncertainty.paired import Difference, compare, corrected
+from complaints.uncertainty.resampling import RESAMPLES, SEED, System
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices of the user."""
+
+    subset: str = "test"
+    common_rows: bool = False
+    resamples: int = RESAMPLES
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """What was found for one pair."""
+
+    pair: Pair
+    metrics: Mapping[str, Difference]
+    """By metric; p-values and verdicts are Holm's over the pairs, intervals are each pair's own."""
+    mcnemar: McNemar | None
+    classes: Sequence[ClassChange]
+    flips: Flips
+    changes: Changes
+
+    @property
+    def title(self) -> str:
+        """The names of both sides in one text."""
+        a, b = self.pair.titles
+        return f"{a} -> {b}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All pairs of a comparison, on one test set."""
+
+    options: Options
+    test: TestSet
+    results: Sequence[PairResult]
+    commits: Mapping[str, str | None]
+    """Snapshot -> its commit, None for the workspace."""
+
+
+def make_comparison(pairs: Sequence[Pair], snapshots: Snapshots, options: Options) -> Comparison:
+    """Return the comparison of all pairs.
+
+    Raises:
+        UserError: if a file cannot be had, or the snapshots differ in their test rows or labels.
+    """
+    names = dict.fromkeys(system.revision for pair in pairs for system in (*pair.a, *pair.b))
+    opened = {name: snapshots.get(name) for name in names}
+    truths = {name: (snapshot, truth_of(snapshot)) for name, snapshot in opened.items()}
+    test = make_test_set(truths, options.subset, options.common_rows)
+    results = [_compare(pair, truths, test, options) for pair in pairs]
+    if len(results) > 1:
+        results = _corrected(results)
+    return Comparison(options, test, results, {name: snapshot.commit for name, snapshot in opened.items()})
+
+
+def _compare(pair: Pair, truths: Mapping[str, tuple[Snapshot, Truth]], test: TestSet, options: Options) -> PairResult:
+    """Return what is found for one pair, without a correction for others."""
+
+    def system(name: SystemName) -> System:
+        snapshot, truth = truths[name.revision]
+        answers = answers_of(snapshot, name.row, truth, split_of(options.subset))
+        return system_of(test.answers(name.revision, answers), test.rows)
+
+    a, b = [system(name) for name in pair.a], [system(name) for name in pair.b]
+    records = [
+        [
+            ("+".join(models_of(name.row)), record_of(truths[name.revision][0], name.row, truths[name.revision][1]))
+            for name in side
+        ]
+        for side in (pair.a, pair.b)
+    ]
+    return PairResult(
+        pair,
+        metrics=compare(test.rows, a, b, options.resamples, SEED),
+        mcnemar=mcnemar_of(test.rows, a, b),
+        classes=class_changes(test.rows, a, b, options.resamples, SEED),
+        flips=flips(test, a, b),
+        changes=changes_between(*records),
+    )
+
+
+def _corrected(results: Sequence[PairResult]) -> list[PairResult]:
+    """Return the results with Holm's p-values and verdicts: for each metric, the pairs are a family."""
+    metrics = {
+        metric: corrected({index: result.metrics[metric] for index, result in enumerate(results)})
+        for metric in results[0].metrics
+    }
+    return [
+        PairResult(
+            result.pair,
+            {metric: metrics[metric][index] for metric in result.metrics},
+            result.mcnemar,
+            result.classes,
+            result.flips,
+            result.changes,
+        )
+        for index, result in enumerate(results)
+    ]

@@ -1,0 +1,150 @@
+"""The test set of a comparison: the rows and classes on which all systems are scored, the same for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+
+from complaints.comparing.rows import Answers
+from complaints.comparing.snapshots import Snapshot
+from complaints.core import paths
+from complaints.core.errors import UserError
+from complaints.core.parquet import read_parquet
+from complaints.evaluation.scoreboard import NEVER_SEEN, Truth, tiers
+from complaints.uncertainty.resampling import Rows
+
+SUBSETS = ("test", "validation", f"test{NEVER_SEEN}", f"validation{NEVER_SEEN}")
+COMMON = "--common-rows"
+
+
+def split_of(subset: str) -> str:
+    """Return the split of a subset."""
+    return subset.removesuffix(NEVER_SEEN)
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The n rows and the vocabulary of a comparison, and their places in each snapshot."""
+
+    rows: Rows
+    row_ids: list[str]
+    labels: list[str]
+    """Names of the classes; `rows.true` has positions in it."""
+    indices: Mapping[str, np.ndarray]
+    """Snapshot -> index of each row in its split, int64 [n]."""
+    class_ids: Mapping[str, np.ndarray]
+    """Snapshot -> class id here of each of its own class ids, int64 [its classes]."""
+    notes: Sequence[str]
+    """Sentences on what was left out and on what differs between the snapshots."""
+
+    def answers(self, snapshot: str, answers: Answers) -> Answers:
+        """Return the answers of a system for these rows, with the class ids of this vocabulary.
+
+        A class that the system does not know has probability 0.
+        """
+        chosen, ids = self.indices[snapshot], self.class_ids[snapshot]
+        log_probabilities = np.full((len(chosen), len(self.labels)), -np.inf)
+        log_probabilities[:, ids] = answers.log_probabilities[chosen]
+        return Answers(ids[answers.predicted[chosen]], log_probabilities)
+
+
+def make_test_set(truths: Mapping[str, tuple[Snapshot, Truth]], subset: str, common: bool) -> TestSet:
+    """Return the test set that all snapshots have.
+
+    Args:
+        truths: Snapshots by name, with their truths.
+        subset: One of SUBSETS.
+        common: Leave out rows and classes that a snapshot lacks, instead of refusing them.
+
+    Raises:
+        UserError: if the snapshots differ in their test rows or labels and `common` is false, or no row is left.
+    """
+    split = split_of(subset)
+    first, *others = truths
+    reference = truths[first][1]
+    notes: list[str] = []
+    for other in others:
+        difference = _difference(split, first, reference, other, truths[other][1])
+        if difference and not common:
+            raise UserError(f"{difference}; {COMMON} compares on what both have")
+        notes += [difference] if difference else []
+    labels = list(dict.fromkeys(label for _, truth in truths.values() for label in truth.labels))
+    position = {label: index for index, label in enumerate(labels)}
+    class_ids = {name: np.array([position[label] for label in truth.labels]) for name, (_, truth) in truths.items()}
+    kept = _common_rows({name: truth for name, (_, truth) in truths.items()}, class_ids, subset)
+    if not kept:
+        raise UserError(f"no row of {subset} has the same label in {', '.join(truths)}; there is nothing to compare")
+    indices = {name: np.array([places[row_id] for row_id in kept]) for name, places in _places(truths, split).items()}
+    if notes:
+        sizes = ", ".join(f"{len(truth.row_ids[split]):,} in {name}" for name, (_, truth) in truths.items())
+        classes = len({int(label) for label in class_ids[first][reference.label_ids[split][indices[first]]]})
+        notes.append(f"compared on the {len(kept):,} common rows of {classes} classes ({sizes})")
+    clusters = _clusters(truths[first][0], split)[indices[first]]
+    known = dict(zip(class_ids[first].tolist(), tiers(reference.train_support), strict=True))
+    rows = Rows(
+        true=class_ids[first][reference.label_ids[split][indices[first]]],
+        clusters=np.unique(clusters, return_inverse=True)[1].astype(np.int64),
+        classes=len(labels),
+        tiers=[known.get(label, "tail") for label in range(len(labels))],
+    )
+    return TestSet(rows, kept, labels, indices, class_ids, notes)
+
+
+def _places(truths: Mapping[str, tuple[Snapshot, Truth]], split: str) -> dict[str, dict[str, int]]:
+    """Return snapshot -> row id -> its index in the split."""
+    return {
+        name: {row_id: index for index, row_id in enumerate(truth.row_ids[split])}
+        for name, (_, truth) in truths.items()
+    }
+
+
+def _common_rows(truths: Mapping[str, Truth], class_ids: Mapping[str, np.ndarray], subset: str) -> list[str]:
+    """Return the ids of the rows of a subset that all snapshots have with the same label, in the order of the first.
+
+    A row is never seen if no snapshot has a duplicate of it in train.
+    """
+    split = split_of(subset)
+    (first, reference), *others = truths.items()
+
+    def labels_of(name: str, truth: Truth) -> dict[str, int]:
+        kept = ~truth.in_train[split] if subset != split else np.ones(len(truth.row_ids[split]), dtype=bool)
+        labels = class_ids[name][truth.label_ids[split]]
+        return {
+            row_id: int(label) for row_id, label, keep in zip(truth.row_ids[split], labels, kept, strict=True) if keep
+        }
+
+    wanted = labels_of(first, reference)
+    for name, truth in others:
+        there = labels_of(name, truth)
+        wanted = {row_id: label for row_id, label in wanted.items() if there.get(row_id) == label}
+    return list(wanted)
+
+
+def _difference(split: str, first: str, a: Truth, other: str, b: Truth) -> str:
+    """Return the first difference in the labels or rows of two snapshots, "" if there is none."""
+    if a.labels != b.labels:
+        only_a, only_b = sorted(set(a.labels) - set(b.labels)), sorted(set(b.labels) - set(a.labels))
+        example = f", such as {(only_a + only_b)[0]!r} of {first if only_a else other}" if only_a + only_b else ""
+        counts = (
+            f"{len(a.labels)} classes in {first}, {len(b.labels)} in {other}, {len(only_a) + len(only_b)} not common"
+        )
+        return f"the labels differ: {counts}{example}"
+    ids_a = dict(zip(a.row_ids[split], a.label_ids[split].tolist(), strict=True))
+    ids_b = dict(zip(b.row_ids[split], b.label_ids[split].tolist(), strict=True))
+    if ids_a.keys() != ids_b.keys():
+        shared = len(ids_a.keys() & ids_b.keys())
+        return f"the {split} rows differ: {len(ids_a):,} in {first}, {len(ids_b):,} in {other}, {shared:,} common"
+    if changed := [row_id for row_id in ids_a if ids_a[row_id] != ids_b[row_id]]:
+        label_a, label_b = a.labels[ids_a[changed[0]]], b.labels[ids_b[changed[0]]]
+        example = f"row {changed[0]} is {label_a!r} in {first} and {label_b!r} in {other}"
+        return f"the labels of {len(changed):,} {split} rows differ: {example}"
+    return ""
+
+
+def _clusters(snapshot: Snapshot, split: str) -> np.ndarray:
+    """Return the id of the cluster of near duplicates of each row of a split, int64 [rows]."""
+    with snapshot.naming():
+        table = read_parquet(snapshot.root / paths.SPLITS / f"{split}.parquet", ["group"])
+    encoded = pc.dictionary_encode(table["group"].combine_chunks())
+    return encoded.indices.to_numpy().astype(np.int64)
