@@ -18,6 +18,7 @@ FLOORS = [
     {"modeling"},
     {"engine", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
+    {"uncertainty"},
     {"backbones", "labels", "scoring"},
     {"dedup", "reporting", "text"},
     {"core"},

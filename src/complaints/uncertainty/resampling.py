@@ -1,0 +1,165 @@
+"""Cluster bootstrap: metrics of several systems on the same resamples of the test set.
+
+Near duplicates are right or wrong together, so that rows are not independent, while their clusters are: a resample
+draws clusters with replacement, with all of their rows (Davison & Hinkley 1997, section 3.8; Field & Welsh 2007). All
+metrics depend on the rows through sums over clusters, which are computed once; a resample only weights them. Counts
+are whole numbers and their sums exact, so they are the same on every processor.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from complaints.uncertainty.count_metrics import ClassList, Counts, count_metrics
+
+RESAMPLES = 10_000
+SEED = 13
+CHUNK = 256
+"""Resamples that are in memory at once."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The n held-out rows on which systems are scored.
+
+    Raises:
+        ValueError: if there are no rows, lengths differ, or a class id is outside [0, classes).
+    """
+
+    true: np.ndarray
+    """True class ids, int64 [n]."""
+    clusters: np.ndarray
+    """Id of the cluster of duplicates of each row, int64 [n], any numbers."""
+    classes: int
+    """Size of the vocabulary."""
+    tiers: Sequence[str]
+    """Tier of each class of the vocabulary: head, mid or tail."""
+
+    def __post_init__(self) -> None:
+        """Check the lengths and the class ids."""
+        check_ids(self.true, len(self.clusters), self.classes)
+        if len(self.tiers) != self.classes:
+            raise ValueError(f"{len(self.tiers)} tiers for {self.classes} classes")
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.true)
+
+
+@dataclass(frozen=True)
+class System:
+    """The answers of one model, or of one model with a decision rule, on the rows of `Rows`."""
+
+    predicted: np.ndarray
+    """Predicted class ids, int64 [n]."""
+    row_values: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Further metrics that are means over rows: name -> value of each row, float64 [n]."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A metric of a system, on all rows and on resamples of them."""
+
+    value: float
+    resampled: np.ndarray
+    """float64 [resamples]; the same index is the same resample in all systems and metrics."""
+
+    def error(self) -> float:
+        """Return the standard error, the standard deviation over resamples."""
+        return float(np.std(self.resampled, ddof=1))
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the interval."""
+        low, high = np.quantile(self.resampled, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+
+def check_ids(ids: np.ndarray, rows: int, classes: int) -> None:
+    """Check class ids, int [rows] in [0, classes).
+
+    Raises:
+        ValueError: if they are not.
+    """
+    if len(ids) != rows or rows == 0:
+        raise ValueError(f"{len(ids)} class ids for {rows} rows; must be equal and above 0")
+    if ids.min() < 0 or ids.max() >= classes:
+        raise ValueError(f"a class id is outside [0, {classes})")
+
+
+def draw_clusters(clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each cluster is drawn, float64 [clusters, at most CHUNK], for all resamples in turn."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, resamples, CHUNK):
+        size = min(CHUNK, resamples - start)
+        drawn = [np.bincount(generator.integers(clusters, size=clusters), minlength=clusters) for _ in range(size)]
+        yield np.ascontiguousarray(np.stack(drawn, axis=1), dtype=np.float64)
+
+
+class _Sums:
+    """Sums over the rows of each cluster, from which all metrics of all systems are computed.
+
+    A sparse matrix [sums, clusters]: the listed classes' rows, then for each system the rows that are right and the
+    rows that are predicted, by class, and at last the number of rows and all row values. Its product adds up each row
+    in the order of the clusters, so that equal systems have equal sums to the last bit.
+    """
+
+    def __init__(self, rows: Rows, systems: Mapping[str, System]) -> None:
+        """Sum up rows by class, and the row values of each system."""
+        names, cluster = np.unique(rows.clusters, return_inverse=True)
+        self.clusters = len(names)
+        support = np.bincount(rows.true, minlength=rows.classes)
+        listed = np.flatnonzero(support)
+        self._classes = ClassList(support[listed], [rows.tiers[label] for label in listed.tolist()])
+        self._systems = systems
+        everywhere = np.ones(len(rows))
+        counts, values = [(rows.true, everywhere)], [everywhere]
+        for system in systems.values():
+            check_ids(system.predicted, len(rows), rows.classes)
+            counts += [(rows.true, rows.true == system.predicted), (system.predicted, everywhere)]
+            values += system.row_values.values()
+        blocks = [_sums(ids, cluster, of_rows, (rows.classes, self.clusters))[listed] for ids, of_rows in counts]
+        zeros = np.zeros(len(rows), np.int64)
+        blocks += [_sums(zeros, cluster, of_rows, (1, self.clusters)) for of_rows in values]
+        self._matrix = sparse.vstack(blocks, format="csr")
+        self._counts = len(counts)
+
+    def metrics(self, weights: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+        """Return (system, metric) -> float64 [draws], for weights of clusters, float64 [clusters, draws]."""
+        sums, listed = self._matrix @ weights, len(self._classes.support)
+        counts = sums[: self._counts * listed].reshape(self._counts, listed, -1).transpose(0, 2, 1)
+        drawn_rows, *values = sums[self._counts * listed :]
+        metrics, of_values = count_metrics(self._classes), iter(values)
+        result: dict[tuple[str, str], np.ndarray] = {}
+        for index, (name, system) in enumerate(self._systems.items()):
+            own = Counts(right=counts[1 + 2 * index], support=counts[0], predicted=counts[2 + 2 * index])
+            result |= {(name, metric): function(own) for metric, function in metrics.items()}
+            result |= {(name, metric): next(of_values) / drawn_rows for metric in system.row_values}
+        return result
+
+
+def _sums(ids: np.ndarray, cluster: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
+    """Return the sums of the values of rows, [rows], by id and cluster."""
+    return sparse.coo_array((values.astype(np.float64), (ids, cluster)), shape=shape).tocsr()
+
+
+def bootstrap(
+    rows: Rows, systems: Mapping[str, System], resamples: int = RESAMPLES, seed: int = SEED
+) -> dict[str, dict[str, Distribution]]:
+    """Return system -> metric -> its value and its distribution over resamples of clusters.
+
+    The metrics are those of `count_metrics` and the `row_values` of the system. The draws depend on the seed and on
+    the number of clusters alone.
+
+    Raises:
+        ValueError: if the length of an array is not that of the rows, or a class id is outside the vocabulary.
+    """
+    sums = _Sums(rows, systems)
+    everything = np.ones((sums.clusters, 1))
+    chunks = [sums.metrics(weights) for weights in (everything, *draw_clusters(sums.clusters, resamples, seed))]
+    result: dict[str, dict[str, Distribution]] = {}
+    for name, metric in chunks[0]:
+        values = np.concatenate([chunk[name, metric] for chunk in chunks])
+        result.setdefault(name, {})[metric] = Distribution(float(values[0]), values[1:])
+    return result

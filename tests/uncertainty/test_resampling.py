@@ -1,0 +1,130 @@
+"""Metrics are those of scikit-learn, also on every resample, and errors are those of theory."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from complaints.uncertainty import resampling
+from complaints.uncertainty.resampling import Rows, System, bootstrap
+
+CLASSES = 7
+TIERS = ["head", "head", "mid", "mid", "tail", "tail", "tail"]
+
+
+@st.composite
+def scored_rows(draw: st.DrawFn) -> tuple[Rows, System]:
+    count = draw(st.integers(1, 40))
+    ids = st.lists(st.integers(0, CLASSES - 1), min_size=count, max_size=count)
+    values = st.lists(st.integers(-9, 9), min_size=count, max_size=count)
+    system = System(np.array(draw(ids)), {"nll": np.array(draw(values), dtype=float)})
+    return Rows(np.array(draw(ids)), np.array(draw(ids)), CLASSES, TIERS), system
+
+
+def by_scikit_learn(
+    true: np.ndarray, predicted: np.ndarray, support: np.ndarray, values: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """The metrics of rows; the lists of classes are those with `support` in the complete test set."""
+    listed = np.flatnonzero(support)
+
+    def macro_f1(labels: np.ndarray) -> float:
+        return f1_score(true, predicted, labels=labels, average="macro", zero_division=0)
+
+    # scikit-learn leaves classes without rows out of its mean.
+    share_listed = len(np.unique(true)) / len(listed)
+    result = {
+        "accuracy": accuracy_score(true, predicted),
+        "macro_f1": macro_f1(listed),
+        "weighted_f1": f1_score(true, predicted, average="weighted", zero_division=0),
+        "balanced_accuracy": balanced_accuracy_score(true, predicted) * share_listed,
+    }
+    parts = {"macro_f1_10": support >= 10}
+    parts |= {f"macro_f1_{tier}": (support > 0) & (np.array(TIERS) == tier) for tier in ("head", "mid", "tail")}
+    result |= {name: macro_f1(np.flatnonzero(part)) for name, part in parts.items() if part.any()}
+    return result | {name: float(of_rows.mean()) for name, of_rows in values.items()}
+
+
+@given(scored_rows())
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.filterwarnings("ignore:A single label was found")
+def test_metrics_of_all_rows_and_of_resamples_are_those_of_scikit_learn(case: tuple[Rows, System]) -> None:
+    rows, system = case
+    support = np.bincount(rows.true, minlength=CLASSES)
+    scores = bootstrap(rows, {"it": system}, resamples=3, seed=5)["it"]
+    (drawn,) = resampling.draw_clusters(len(np.unique(rows.clusters)), 3, seed=5)
+    weights = drawn[np.unique(rows.clusters, return_inverse=True)[1]].astype(int)
+    for resample in (None, 0, 1, 2):
+        picked = np.arange(len(rows)) if resample is None else np.repeat(np.arange(len(rows)), weights[:, resample])
+        values = {"nll": system.row_values["nll"][picked]}
+        expected = by_scikit_learn(rows.true[picked], system.predicted[picked], support, values)
+        found = {k: one.value if resample is None else one.resampled[resample] for k, one in scores.items()}
+        assert found == pytest.approx(expected)
+
+
+def test_class_that_is_only_predicted_is_not_on_the_list() -> None:
+    rows = Rows(np.array([0, 0, 1]), np.arange(3), 4, ["head"] * 4)
+    scores = bootstrap(rows, {"it": System(np.array([0, 0, 2]))}, resamples=2)["it"]
+    assert scores["macro_f1"].value == 0.5
+    assert "macro_f1_tail" not in scores
+    assert "macro_f1_10" not in scores
+
+
+@given(scored_rows(), st.randoms(use_true_random=False))
+def test_order_of_rows_does_not_matter(case: tuple[Rows, System], random: st.DataObject) -> None:
+    rows, system = case
+    order = np.array(random.sample(range(len(rows)), len(rows)))  # type: ignore[attr-defined]
+    moved = Rows(rows.true[order], rows.clusters[order], CLASSES, TIERS)
+    moved_system = System(system.predicted[order], {"nll": system.row_values["nll"][order]})
+    one, other = (bootstrap(r, {"it": s}, 4)["it"] for r, s in ((rows, system), (moved, moved_system)))
+    for metric in one:
+        np.testing.assert_array_equal(one[metric].resampled, other[metric].resampled)
+
+
+def random_case(generator: np.random.Generator, count: int, sizes: list[int]) -> tuple[Rows, System]:
+    """A test set in which a cluster is right or wrong as a whole."""
+    clusters = np.repeat(np.arange(count), generator.choice(sizes, size=count))
+    true = generator.integers(3, size=count)[clusters]
+    right = (generator.random(count) < 0.6)[clusters]
+    return Rows(true, clusters, 3, ["head"] * 3), System(np.where(right, true, (true + 1) % 3))
+
+
+def test_standard_error_of_accuracy_is_that_of_independent_rows_without_clusters() -> None:
+    rows, system = random_case(np.random.default_rng(0), 1000, [1])
+    score = bootstrap(rows, {"it": system}, 4000)["it"]["accuracy"]
+    assert score.error() == pytest.approx(np.sqrt(score.value * (1 - score.value) / 1000), rel=0.04)
+
+
+def test_standard_error_of_accuracy_is_that_of_a_ratio_with_clusters() -> None:
+    """Linearised: the root of the sum over clusters of (right - accuracy * size)^2, over the rows."""
+    rows, system = random_case(np.random.default_rng(0), 1000, [1, 2, 12])
+    score = bootstrap(rows, {"it": system}, 4000)["it"]["accuracy"]
+    right = np.bincount(rows.clusters, rows.true == system.predicted)
+    residuals = right - score.value * np.bincount(rows.clusters)
+    assert score.error() == pytest.approx(np.sqrt(np.sum(residuals**2)) / len(rows), rel=0.04)
+    assert score.error() > 2 * np.sqrt(score.value * (1 - score.value) / len(rows))
+
+
+def test_draws_are_shared_by_systems_and_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, system = random_case(np.random.default_rng(0), 30, [1, 3])
+    other = System(np.zeros_like(system.predicted))
+    alone = bootstrap(rows, {"it": system}, 10)["it"]
+    monkeypatch.setattr(resampling, "CHUNK", 3)
+    both = bootstrap(rows, {"other": other, "it": system, "again": system}, 10)
+    for metric, score in alone.items():
+        np.testing.assert_array_equal(score.resampled, both["it"][metric].resampled)
+        np.testing.assert_array_equal(score.resampled, both["again"][metric].resampled)
+
+
+@pytest.mark.parametrize(
+    ("true", "clusters", "predicted"),
+    [([], [], []), ([0, 1], [0], [0, 0]), ([0, 2], [0, 1], [0, 0]), ([0, 1], [0, 1], [0]), ([0, 1], [0, 1], [-1, 0])],
+    ids=str,
+)
+def test_rows_that_do_not_fit_are_refused(true: list[int], clusters: list[int], predicted: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"must be equal and above 0|is outside"):
+        bootstrap(
+            Rows(np.array(true, int), np.array(clusters, int), 2, ["head"] * 2), {"it": System(np.array(predicted))}
+        )
