@@ -12,7 +12,12 @@ stages:
     cmd: {python} stages/work.py split
     deps: [stages/work.py, requirements.txt]
     params: [split]
-    outs: [data/splits, data/interim/labels.json, data/interim/hierarchy.json]
+    outs:
+    - data/splits/train.parquet
+    - data/splits/validation.parquet
+    - data/splits/test.parquet
+    - data/interim/labels.json
+    - data/interim/hierarchy.json
     metrics:
     - data/raw/source.json:
         cache: false

@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
         "compare",
         help="compare two systems: what changed, by how much, on which classes, and whether it is more than noise",
         description="A side is one or more systems, separated by commas: [REVISION:]ROW, where ROW is a row of the "
-        "scoreboard such as minilm-adjusted, and REVISION a git revision, tag, branch or DVC experiment, or `workspace`."
-        " Several systems are seeds of one recipe. Revisions alone compare every row that they have in common.",
+        "scoreboard such as minilm-adjusted, and REVISION a git revision, tag, branch, DVC experiment or `workspace`. "
+        "Several systems are seeds of one recipe. Revisions alone compare every row that they have in common.",
     )
     compare.add_argument("a", metavar="A", help="side to start from, such as main or main:minilm")
     compare.add_argument("b", metavar="B", nargs="?", default="workspace", help="other side (default: the workspace)")

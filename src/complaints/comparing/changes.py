@@ -99,10 +99,11 @@ def changes_between(a: Sequence[tuple[str, Record]], b: Sequence[tuple[str, Reco
     by_kind: dict[str, list[Change]] = {}
     for kind in KINDS:
         names = dict.fromkeys(name for side in sides for facts in side for name in facts[kind])
-        values = (
-            (name, *(_values([facts[kind].get(name, ABSENT) for facts in side]) for side in sides)) for name in names
-        )
-        by_kind[kind] = sorted((Change(*one) for one in values if one[1] != one[2]), key=lambda change: change.name)
+        changes = [
+            Change(name, *(_values([facts[kind].get(name, ABSENT) for facts in side]) for side in sides))
+            for name in names
+        ]
+        by_kind[kind] = sorted((one for one in changes if one.a != one.b), key=lambda change: change.name)
     stages = [_values([" ".join(record.stages) for _, record in side]) for side in (a, b)]
     if stages[0] != stages[1]:
         by_kind["code"].insert(0, Change("stages", *stages))

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse, stats
 
 from complaints.uncertainty.count_metrics import Counts
-from complaints.uncertainty.paired import LEVEL, Difference, differences, holm
+from complaints.uncertainty.paired import LEVEL, Difference, differences, holm, judge
 from complaints.uncertainty.resampling import Distribution, Rows, System, draw_clusters
 
 
@@ -49,9 +49,8 @@ def class_changes(rows: Rows, a: Sequence[System], b: Sequence[System], resample
     changes = []
     for label, p in zip(listed.tolist(), holm(p_values).tolist(), strict=True):
         one = found[str(label)]
-        verdict = "cannot tell" if p >= LEVEL else "better" if one.value > 0 else "worse"
-        difference = replace(one, metric="f1", p=p, better=verdict)
-        changes.append(ClassChange(label, int(support[label]), difference, verdict != "cannot tell"))
+        difference = replace(one, metric="f1", p=p, better=judge("f1", one.value, p))
+        changes.append(ClassChange(label, int(support[label]), difference, p < LEVEL))
     return sorted(changes, key=lambda change: (-change.difference.value, change.class_id))
 
 

@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(arguments.subset, arguments.common_rows, arguments.resamples)
     with Snapshots() as snapshots:
         workspace = snapshots.get(WORKSPACE)
-        sides = [parse_side(text, workspace) for text in (arguments.a, arguments.b)]
-        comparison = make_comparison(pairs(*sides, arguments.model, snapshots), snapshots, options)
+        a, b = (parse_side(text, workspace) for text in (arguments.a, arguments.b))
+        comparison = make_comparison(pairs(a, b, arguments.model, snapshots), snapshots, options)
         check_metrics(limits, list(comparison.results[0].metrics))
         texts = _texts(comparison, snapshots, max(arguments.texts, 0))
     if arguments.ids is not None:
