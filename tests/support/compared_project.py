@@ -112,7 +112,7 @@ def make(root: Path) -> Path:
     """Create the repository in `root`.
 
     Tags: `first`; `same`, with another commit and the same results; `better`, in which `net` is much better;
-    `other-rows`, with fewer rows; `other-labels`, with one class more. Experiment `slower` on `same`, in which `net`
+    `other-rows`, with fewer rows. Experiment `slower` on `same`, in which `net`
     has another seed. The workspace is that of `first`.
     """
     root.mkdir(parents=True)
@@ -136,7 +136,6 @@ def make(root: Path) -> Path:
     for tag, old, new in (
         ("better", "net: {strength: 1.5", "net: {strength: 2.5"),
         ("other-rows", "rows: 600", "rows: 500"),
-        ("other-labels", "classes: 6", "classes: 7"),
     ):
         (root / "params.yaml").write_text(PARAMS.replace(old, new))
         if tag == "better":

@@ -49,6 +49,12 @@ class Changes:
     by_kind: Mapping[str, Sequence[Change]]
     notes: Sequence[str]
 
+    @property
+    def only_seeds(self) -> bool:
+        """Whether the sides are seeds of one recipe: nothing differs but seeds of models."""
+        names = [change.name for changes in self.by_kind.values() for change in changes]
+        return bool(names) and all(map(_is_seed, names))
+
 
 def record_of(snapshot: Snapshot, row: str, truth: Truth) -> Record:
     """Return the record of a row of the scoreboard, as dvc.lock has it.
@@ -108,7 +114,21 @@ def changes_between(a: Sequence[tuple[str, Record]], b: Sequence[tuple[str, Reco
     if stages[0] != stages[1]:
         by_kind["code"].insert(0, Change("stages", *stages))
     notes = dict.fromkeys(note for _, record in (*a, *b) for note in record.notes)
-    return Changes(by_kind, list(notes))
+    return Changes(by_kind, [*notes, *_not_seeds("a", a), *_not_seeds("b", b)])
+
+
+def _not_seeds(name: str, side: Sequence[tuple[str, Record]]) -> list[str]:
+    """Return a note if the systems of a side differ in more than their seeds."""
+    for other in side[1:]:
+        changes = changes_between(side[:1], [other])
+        names = [change.name for kind in KINDS for change in changes.by_kind[kind] if not _is_seed(change.name)]
+        if names:
+            return [f"the systems of side {name} are no seeds of one recipe: they differ in {names[0]}"]
+    return []
+
+
+def _is_seed(name: str) -> bool:
+    return name.startswith("models.") and name.endswith(".seed")
 
 
 def _comparable(model: str, record: Record, shared: set[str], rename: bool) -> dict[str, dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 import argparse
 
+from complaints.comparing.blocks import as_markdown, as_text
 from complaints.comparing.comparison import Comparison, Options, make_comparison
 from complaints.comparing.document import document
 from complaints.comparing.fixes import texts_of, write_ids
-from complaints.comparing.output import as_json, as_markdown, as_text
+from complaints.comparing.json_form import as_json
 from complaints.comparing.sides import pairs, parse_side
 from complaints.comparing.snapshots import WORKSPACE, Snapshots
 from complaints.comparing.testset import split_of

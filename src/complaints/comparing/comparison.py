@@ -1,7 +1,9 @@
 """Comparison of two sides as one value, from which text, Markdown and JSON are made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from complaints.comparing.changes import Changes, changes_between, record_of
 from complaints.comparing.classes import ClassChange, class_changes
@@ -11,6 +13,7 @@ from complaints.comparing.sides import Pair, SystemName
 from complaints.comparing.snapshots import Snapshot, Snapshots
 from complaints.comparing.testset import TestSet, make_test_set, split_of
 from complaints.comparing.verdicts import McNemar, mcnemar_of, system_of
+from complaints.core.errors import UserError
 from complaints.evaluation.scoreboard import Truth
 from complaints.uncertainty.paired import Difference, compare, corrected
 from complaints.uncertainty.resampling import RESAMPLES, SEED, System
@@ -66,8 +69,7 @@ def make_comparison(pairs: Sequence[Pair], snapshots: Snapshots, options: Option
     truths = {name: (snapshot, truth_of(snapshot)) for name, snapshot in opened.items()}
     test = make_test_set(truths, options.subset, options.common_rows)
     results = [_compare(pair, truths, test, options) for pair in pairs]
-    if len(results) > 1:
-        results = _corrected(results)
+    results = [_without_claims(result) for result in _corrected(results)]
     return Comparison(options, test, results, {name: snapshot.commit for name, snapshot in opened.items()})
 
 
@@ -80,6 +82,8 @@ def _compare(pair: Pair, truths: Mapping[str, tuple[Snapshot, Truth]], test: Tes
         return system_of(test.answers(name.revision, answers), test.rows)
 
     a, b = [system(name) for name in pair.a], [system(name) for name in pair.b]
+    for names, side in ((pair.a, a), (pair.b, b)):
+        _check_seeds(names, side)
     records = [
         [
             ("+".join(models_of(name.row)), record_of(truths[name.revision][0], name.row, truths[name.revision][1]))
@@ -97,20 +101,27 @@ def _compare(pair: Pair, truths: Mapping[str, tuple[Snapshot, Truth]], test: Tes
     )
 
 
+def _check_seeds(names: Sequence[SystemName], systems: Sequence[System]) -> None:
+    """Check that no two systems of a side are one training, which would make the deviation over seeds too small."""
+    for index, (name, system) in enumerate(zip(names, systems, strict=True)):
+        for other, before in zip(names[:index], systems[:index], strict=True):
+            if np.array_equal(system.row_values["nll"], before.row_values["nll"]):
+                raise UserError(f"{other} and {name} have the same predictions and are not two seeds; name one of them")
+
+
+def _without_claims(result: PairResult) -> PairResult:
+    """Return a result that claims no difference if the sides are seeds of one recipe: one of them was only luckier."""
+    if not result.changes.only_seeds:
+        return result
+    metrics = {metric: replace(one, better="cannot tell") for metric, one in result.metrics.items()}
+    return replace(result, metrics=metrics)
+
+
 def _corrected(results: Sequence[PairResult]) -> list[PairResult]:
-    """Return the results with Holm's p-values and verdicts: for each metric, the pairs are a family."""
-    metrics = {
-        metric: corrected({index: result.metrics[metric] for index, result in enumerate(results)})
-        for metric in results[0].metrics
-    }
-    return [
-        PairResult(
-            result.pair,
-            {metric: metrics[metric][index] for metric in result.metrics},
-            result.mcnemar,
-            result.classes,
-            result.flips,
-            result.changes,
-        )
-        for index, result in enumerate(results)
-    ]
+    """Return the results with Holm's p-values and verdicts: for each metric, the pairs that differ are a family."""
+    metrics = [dict(result.metrics) for result in results]
+    for metric in metrics[0]:
+        family = {index: found[metric] for index, found in enumerate(metrics) if found[metric].error > 0}
+        for index, difference in (corrected(family) if family else {}).items():
+            metrics[index][metric] = difference
+    return [replace(result, metrics=found) for result, found in zip(results, metrics, strict=True)]

@@ -1,15 +1,18 @@
 """Report of a comparison as headings, paragraphs and tables, which text and Markdown show in their own ways."""
 
+import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from complaints.comparing.blocks import Block, Folded, Heading, Paragraph, Table
 from complaints.comparing.changes import KINDS, Change
 from complaints.comparing.classes import ClassChange
 from complaints.comparing.comparison import Comparison, PairResult
 from complaints.comparing.fixes import Flip
+from complaints.comparing.snapshots import WORKSPACE
 from complaints.comparing.verdicts import in_words
 from complaints.uncertainty.paired import Difference
 
@@ -19,42 +22,6 @@ MOST_CLASSES = 5
 MOST_IDS = 5
 VALUE_CHARACTERS = 60
 TEXT_CHARACTERS = 400
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A heading of the first level or below it."""
-
-    text: str
-    level: int = 1
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """A paragraph of running text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table; the columns of numbers are aligned right."""
-
-    header: Sequence[str]
-    lines: Sequence[Sequence[str]]
-    numbers: Sequence[bool]
-    """Whether a column has numbers."""
-
-
-@dataclass(frozen=True)
-class Folded:
-    """A part that a page can hide behind its title."""
-
-    title: str
-    blocks: Sequence["Block"]
-
-
-Block = Heading | Paragraph | Table | Folded
 
 
 def document(comparison: Comparison, texts: Mapping[str, str], most_texts: int) -> list[Block]:
@@ -73,10 +40,17 @@ def document(comparison: Comparison, texts: Mapping[str, str], most_texts: int) 
             Paragraph("Verdicts and p-values are corrected for the number of pairs (Holm), intervals are not.")
         )
     for result in results:
+        if len(results) > 1 and _is_same(result):
+            continue
         blocks += [Heading(result.title, 2 if len(results) > 1 else 1), *_pair(comparison, result)]
         if most_texts:
             blocks += _texts(result, texts, most_texts)
     return [*blocks, Folded("How to read this", [Paragraph(text) for text in _explanations(comparison)])]
+
+
+def _is_same(result: PairResult) -> bool:
+    """Return whether a side's answers are those of the other, so that the line in the overview says all."""
+    return all(one.value == one.error == 0 for one in result.metrics.values())
 
 
 def _overview(results: Sequence[PairResult]) -> Table:
@@ -90,10 +64,11 @@ def _overview(results: Sequence[PairResult]) -> Table:
 
 def _pair(comparison: Comparison, result: PairResult) -> list[Block]:
     a, b = result.pair.titles
+    heads = [result.metrics[metric] for metric in HEADLINES]
     lines = [_metric_line(metric, difference) for metric, difference in result.metrics.items()]
     header = ["metric", "a", "b", "b - a", "95 % interval", "p", "detectable", "verdict on b"]
     blocks: list[Block] = [
-        Paragraph(f"a: {a}. b: {b}."),
+        Paragraph(f"a: {a}. b: {b}. {'. '.join(map(_headline, heads))}."),
         *map(Paragraph, [f"Note: {note}." for note in (*comparison.test.notes, *result.changes.notes)]),
         Table(header, lines, [False, *[True] * 6, False]),
         Paragraph(_rows(comparison, result)),
@@ -101,6 +76,10 @@ def _pair(comparison: Comparison, result: PairResult) -> list[Block]:
     ]
     shown = [*_classes(comparison, result.classes), *_complaints(result)]
     return [*blocks, *shown]
+
+
+def _headline(one: Difference) -> str:
+    return f"{one.metric}: {in_words(one)} ({signed(one.value)}, 95 % interval {signed(one.low)} to {signed(one.high)})"
 
 
 def _metric_line(metric: str, one: Difference) -> list[str]:
@@ -133,15 +112,30 @@ def _changes(result: PairResult) -> list[Block]:
     for kind in KINDS:
         if by_kind[kind]:
             header = ["path or stages" if kind == "code" else kind, "a", "b"]
-            table = Table(header, [_change_line(change) for change in by_kind[kind]], [False] * 3)
-            blocks.append(Folded(f"Changed {kind}: {len(by_kind[kind])}", [table]))
+            inner: list[Block] = [Table(header, [_change_line(change) for change in by_kind[kind]], [False] * 3)]
+            if kind == "code" and (command := _git_diff(result)):
+                inner.append(Paragraph(f"The lines: {command}"))
+            blocks.append(Folded(f"Changed {kind}: {len(by_kind[kind])}", inner))
     if silent:
         blocks.append(Paragraph(f"Unchanged: {', '.join(silent)}."))
     return blocks
 
 
+def _git_diff(result: PairResult) -> str:
+    """Return the git command that shows the changed lines, "" if both sides are of one revision."""
+    a, b = (side[0].revision for side in (result.pair.a, result.pair.b))
+    if a == b:
+        return ""
+    return f"git diff {' '.join(name for name in (a, b) if name != WORKSPACE)} -- src stages dvc.yaml"
+
+
 def _change_line(change: Change) -> list[str]:
-    return [change.name, *(shortened(", ".join(map(str, values)), VALUE_CHARACTERS) for values in (change.a, change.b))]
+    return [change.name, *(", ".join(map(_value, values)) for values in (change.a, change.b))]
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return shortened(text, VALUE_CHARACTERS)
 
 
 def _classes(comparison: Comparison, changes: Sequence[ClassChange]) -> list[Block]:

@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from complaints.comparing.revisions import resolve
 from complaints.comparing.rows import rows_of
-from complaints.comparing.snapshots import WORKSPACE, Snapshot, Snapshots, resolve
+from complaints.comparing.snapshots import WORKSPACE, Snapshot, Snapshots
 from complaints.core.errors import UserError
 
 
@@ -61,6 +62,8 @@ def parse_side(text: str, workspace: Snapshot) -> list[SystemName]:
                 f"{row!r} is neither a row of the workspace{_guess(row, known)} nor a revision, tag, branch or "
                 f"experiment; the rows are {', '.join(known)}"
             )
+    if twice := [system for system in systems if systems.count(system) > 1]:
+        raise UserError(f"{text!r} names {str(twice[0]).rstrip(':')} twice; one training is one seed")
     if len({bool(system.row) for system in systems}) > 1:
         raise UserError(f"{text!r} names a row for some revisions only; write REVISION:ROW for each, or for none")
     return systems

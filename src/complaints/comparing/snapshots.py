@@ -1,7 +1,6 @@
 """Snapshots of the project: the workspace, or a git revision whose files are read without a checkout."""
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from complaints.comparing.cache import Cache
+from complaints.comparing.revisions import git_output, resolve, unknown
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.dvc_lock import Stage, read_lock
 from complaints.core.errors import UserError
@@ -17,32 +17,6 @@ from complaints.lineage.lock import without_removed_entries
 
 WORKSPACE = "workspace"
 """The name of the snapshot of the files as they are now; DVC calls it so too."""
-EXPERIMENTS = "refs/exps/*/*/"
-"""Where DVC keeps the commit of an experiment, under the hash of the commit that it started from."""
-
-
-def _git(*arguments: str) -> bytes | None:
-    """Return the output of a git command in the working directory, None if it fails or there is no git."""
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def resolve(revision: str) -> str | None:
-    """Return the commit of a revision, tag, branch or DVC experiment, None if git knows none.
-
-    Raises:
-        UserError: if several experiments have the name.
-    """
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found is not None:
-        return found.decode().strip()
-    refs = (_git("for-each-ref", "--format=%(objectname)", EXPERIMENTS + revision) or b"").decode().split()
-    if len(set(refs)) > 1:
-        commits = ", ".join(commit[:9] for commit in refs)
-        raise UserError(f"{len(refs)} experiments are called {revision}; name one by its commit ({commits})")
-    return refs[0] if refs else None
 
 
 class Snapshot:
@@ -122,7 +96,7 @@ class PastSnapshot(Snapshot):
             target = self.root / file
             if target.exists():
                 continue
-            if (content := _git("cat-file", "blob", f"{self.commit}:./{file.as_posix()}")) is not None:
+            if (content := git_output("cat-file", "blob", f"{self.commit}:./{file.as_posix()}")) is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
             else:
@@ -155,7 +129,7 @@ class PastSnapshot(Snapshot):
     def _absent(self, file: Path, md5: str) -> str:
         """Return the message for an output that only another machine can have."""
         push = "dvc push --all-commits"
-        if _git("rev-parse", "--verify", "--quiet", "--end-of-options", self.name) is None:
+        if git_output("rev-parse", "--verify", "--quiet", "--end-of-options", self.name) is None:
             push = f"dvc exp push origin {self.name}"
         return (
             f"{self.name}:{file} (md5 {md5}) is not in DVC's cache, and {self._cache.remote}; run `{push}` on the "
@@ -194,20 +168,7 @@ class Snapshots:
         if revision not in self._open:
             commit = resolve(revision)
             if commit is None:
-                raise UserError(_unknown(revision))
+                raise UserError(unknown(revision))
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="complaints-"))
             self._open[revision] = PastSnapshot(revision, commit, Path(folder), self._cache)
         return self._open[revision]
-
-
-def _unknown(revision: str) -> str:
-    """Return the message for a revision that git does not know."""
-    if _git("rev-parse", "--git-dir") is None:
-        return f"there is no git repository here, so {revision!r} is no revision; name rows of the workspace"
-    shallow = (_git("rev-parse", "--is-shallow-repository") or b"").strip() == b"true"
-    more = (
-        "this clone is shallow: `git fetch --unshallow` brings the others"
-        if shallow
-        else "`dvc exp show` and `git log --oneline` list them"
-    )
-    return f"git knows no revision, tag, branch or experiment {revision!r}; {more}"

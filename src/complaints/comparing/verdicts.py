@@ -7,7 +7,7 @@ import numpy as np
 
 from complaints.comparing.rows import Answers
 from complaints.core.errors import UserError
-from complaints.uncertainty.paired import LOWER_IS_BETTER, Difference, mcnemar
+from complaints.uncertainty.paired import LEVEL, LOWER_IS_BETTER, Difference, mcnemar
 from complaints.uncertainty.resampling import Rows, System
 
 LARGEST = 10_000_000
@@ -69,9 +69,13 @@ def in_words(difference: Difference) -> str:
         return difference.better
     if difference.error == 0:
         return "the same"
+    if difference.p < LEVEL:
+        return "no claim: seeds of one recipe"
+    if difference.value == 0:
+        return "cannot tell: no difference was seen"
     needed = difference.needed_rows
     if needed is None:
-        return "cannot tell: more test rows alone would not do"
+        return "cannot tell: the seeds differ too much, more of them are needed"
     rows = f"about {_rounded(needed):,}" if needed <= LARGEST else f"more than {LARGEST:,}"
     return f"cannot tell at this size: would need {rows} test rows"
 
