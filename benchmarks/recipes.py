@@ -29,6 +29,9 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json, write_json, write_text
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
+from complaints.deciding.fit import fit_rule
+from complaints.deciding.inputs import read_rows, sample_of
+from complaints.deciding.params import DecideParams
 from complaints.evaluation import scoreboard
 from complaints.evaluation.scoreboard import REFERENCE, Truth
 from complaints.scoring.predictions import write_predictions
@@ -61,7 +64,7 @@ def train_tfidf(folder: Path, splits: Path, classes: int) -> None:
 
 
 def line(
-    workspace: Workspace, truth: Truth, name: str, entries: list[str], shown: tuple[str, ...], grid: tuple[float, ...]
+    workspace: Workspace, truth: Truth, name: str, entries: list[str], shown: tuple[str, ...], settings: DecideParams
 ) -> str:
     """Return a row of the table, the means over training runs that differ in their seeds.
 
@@ -71,14 +74,17 @@ def line(
         name: Name of the row.
         entries: Folders of the training runs in the workspace.
         shown: Splits to show.
-        grid: Candidates for tau of logit adjustment.
+        settings: Objective and candidates of the decision rules.
     """
+    rows = read_rows(workspace.splits, len(truth.labels))
     numbers, errors, rest = [], [], []
     for entry in entries:
         folder = workspace.folder / entry
         logits = scoreboard.read_logits(folder / "predictions" / f"{entry}.parquet", truth)
         # The scoreboard needs a reference for rescued classes, which this table does not show.
-        raw, adjusted = scoreboard.score(truth, {REFERENCE: logits}, grid)
+        sample = sample_of(rows, {REFERENCE: {"validation": logits["validation"]}})
+        rule = fit_rule(sample, rows.train_rows, settings, {})
+        raw, adjusted = scoreboard.score(truth, {REFERENCE: logits}, {REFERENCE: rule})
         cells = [(row, split, metric) for split in shown for row in (raw, adjusted) for metric in METRICS]
         numbers.append([row.values[split][metric] for row, split, metric in cells])
         errors.append([row.errors[split][metric] for row, split, metric in cells])
@@ -103,7 +109,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
         prepare(workspace, recipe)
     inputs = [ROOT / path for path in (paths.LABELS, paths.HIERARCHY, paths.MANIFEST)]
     truth = scoreboard.read_truth(workspace.splits, *inputs)
-    grid = params.load().evaluate.adjustment_grid
+    settings = params.load().decide
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [
         f"{split} {kind}{name}" for split in shown for kind in ("", "adjusted ") for name in ("accuracy", "macro-F1")
@@ -114,7 +120,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
         folder = workspace.folder / entry
         if not (folder / "seconds.json").exists():
             train_tfidf(folder, workspace.splits, len(truth.labels))
-        yield line(workspace, truth, name, [entry], shown, grid)
+        yield line(workspace, truth, name, [entry], shown, settings)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         runs = {recipe.entry: pool.submit(train, workspace, recipe) for recipe in waiting}
         try:
@@ -122,7 +128,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
                 for recipe in group:
                     if recipe.entry in runs:
                         runs[recipe.entry].result()
-                yield line(workspace, truth, name, [recipe.entry for recipe in group], shown, grid)
+                yield line(workspace, truth, name, [recipe.entry for recipe in group], shown, settings)
         except UserError:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -19,7 +19,7 @@ FLOORS = [
     {"modeling"},
     {"engine", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
-    {"uncertainty"},
+    {"deciding", "uncertainty"},
     {"backbones", "labels", "scoring"},
     {"dedup", "reporting", "text"},
     {"core"},

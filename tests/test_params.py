@@ -73,11 +73,16 @@ def put(tree: dict, key: str, value: object) -> None:
         ("fetch.path", " ", "fetch.path is empty"),
         ("fetch.file.columns.text", None, "fetch.file.columns.text is None; it must be a valid string"),
         ("fetch.mask_personal_data", 1, "fetch.mask_personal_data is 1; it must be a valid boolean"),
-        ("evaluate.adjustment_grid", [], "evaluate.adjustment_grid is []; it must have at least 1 item"),
+        ("decide.objective", "f1", "it must be 'macro_f1', 'accuracy' or 'macro_f1_within'"),
+        ("decide.ensemble", ["minilm"], "decide.ensemble is ['minilm']; it must be at least two different models"),
+        ("decide.ensemble", ["tfidf", "tfidf"], "it must be at least two different models"),
+        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, minilm"),
+        ("decide.folds", 1, "decide.folds is 1; it must be greater than or equal to 2"),
+        ("decide.tau_grid", [], "decide.tau_grid is []; it must have at least 1 item"),
         (
-            "evaluate.adjustment_grid",
+            "decide.tau_grid",
             [0, -1],
-            "evaluate.adjustment_grid[1] is -1; it must be greater than or equal to 0",
+            "decide.tau_grid[1] is -1; it must be greater than or equal to 0",
         ),
         (
             "fetch.cfpb.date_from",
@@ -170,11 +175,25 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["tfidf", "majority", "pretrained", "a b", "a/b", "x-adjusted", "1x", "null", "True", "a" * 101],
+    [
+        "tfidf",
+        "majority",
+        "ensemble",
+        "pretrained",
+        "rules",
+        "out_of_fold",
+        "a b",
+        "a/b",
+        "x-adjusted",
+        "1x",
+        "null",
+        "True",
+        "a" * 101,
+    ],
 )
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be false or majority)"):
+    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be ensemble or false)"):
         params.parse(tree)
 
 
@@ -269,7 +288,7 @@ class TestForm:
         text = (ROOT / "params.yaml").read_text()
         Path("params.yaml").write_text(text)
         lists = {"fetch.cfpb.products": "[Mortgage]", "models.minilm.finetune.lora.targets": "[query,value]"}
-        lists |= {"evaluate.adjustment_grid": "[0.5]", "audit.max_lengths": "[128]"}
+        lists |= {"decide.tau_grid": "[0.5]", "audit.max_lengths": "[128]"}
         apply_overrides("params.yaml", [f"{key}={value}" for key, value in lists.items()])
         comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
         after = [line.partition("#")[2] for line in Path("params.yaml").read_text().splitlines() if "#" in line]
@@ -352,3 +371,9 @@ def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it(
     committed = json.loads((ROOT / params.SCHEMA_FILE).read_text())
     assert committed == json.loads(config.schema(params.Params)), "run `complaints check --write-schema`"
     assert (ROOT / "params.yaml").read_text().startswith(f"# yaml-language-server: $schema={params.SCHEMA_FILE}\n")
+
+
+def test_the_former_grid_of_evaluate_is_refused_with_its_new_name(tree: dict[str, Any]) -> None:
+    tree["evaluate"]["adjustment_grid"] = tree.pop("decide")["tau_grid"]
+    with pytest.raises(UserError, match=r"move evaluate\.adjustment_grid to decide\.tau_grid"):
+        params.parse(tree)

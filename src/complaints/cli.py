@@ -142,8 +142,8 @@ def _add_predict(commands: Commands) -> None:
     predict.add_argument(
         "--model",
         type=_model_argument,
-        help="row of the scoreboard, such as minilm, minilm-adjusted or tfidf, or a checkpoint's folder (default: the "
-        "first entry of `models:` in params.yaml)",
+        help="row of the scoreboard, such as minilm, minilm-adjusted, tfidf or ensemble, or a checkpoint's folder "
+        "(default: the first entry of `models:` in params.yaml)",
     )
     predict.add_argument(
         "--input", type=console.user_path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip"
@@ -167,6 +167,12 @@ def _add_predict(commands: Commands) -> None:
         default="auto",
         help="precision of a checkpoint's computation (default: half precision if it was scored so and this machine is "
         "fast in it, else fp32)",
+    )
+    predict.add_argument(
+        "--abstain-below",
+        metavar="P",
+        help="leave a text without a label where the probability of its label is below P: a number, or accuracy=0.8 "
+        "for the threshold at which the model's decision rule has this accuracy",
     )
     predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
     predict.set_defaults(run=_predict, anywhere=True)

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
-from support.evaluation_data import GRID, LABELS, read_truth, report, score, write_inputs
+from support.evaluation_data import LABELS, read_truth, report, score, write_inputs
 
 from complaints.core import paths
 from complaints.core.files import write_json
@@ -41,7 +41,7 @@ def test_the_report_is_complete_and_reproducible(workspace: Path) -> None:
     assert names == [
         *("confusions.csv", "confusions_net.png", "confusions_tfidf.png", "index.html", "label_distribution.png"),
         *("learning_curves.png", "macro_f1.png", "per_class.csv", "per_class_f1_net.png", "per_class_f1_tfidf.png"),
-        *("scoreboard.csv", "scoreboard.md"),
+        *("scoreboard.csv", "scoreboard.md", "tradeoff.png"),
     ]
     for name in names:
         assert (workspace / "first" / name).read_bytes() == (workspace / "second" / name).read_bytes(), name
@@ -69,7 +69,7 @@ def test_a_model_without_errors_has_a_report_too(workspace: Path) -> None:
     truth = read_truth()
     perfect = {split: 99 * np.eye(5)[truth.label_ids[split]] for split in HELD_OUT}
     (workspace / "out").mkdir()
-    rows = scoreboard.score(truth, {"tfidf": perfect}, GRID)
+    rows = scoreboard.score(truth, {"tfidf": perfect}, {})
     write_report(workspace / "out", truth, rows, {}, worst_pairs=25)
     assert "No test row is confused." in (workspace / "out" / "index.html").read_text(encoding="utf-8")
 
@@ -78,7 +78,7 @@ def test_the_page_loads_nothing_and_links_to_files_of_its_folder_only(workspace:
     report(workspace / "out", read_truth())
     text = (workspace / "out" / "index.html").read_text(encoding="utf-8")
     sources = re.findall(r'src="([^"]*)"', text)
-    assert len(sources) == 7
+    assert len(sources) == 8
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     links = [link for link in re.findall(r'href="([^"]*)"', text) if not link.startswith("#")]
     assert links == ["scoreboard.csv", "per_class.csv", "confusions.csv"]

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.evaluation_data import GRID, LABELS, read_truth, score, write_inputs
+from support.evaluation_data import LABELS, read_truth, score, write_inputs
 
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.files import write_json
 from complaints.core.parquet import write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA
+from complaints.deciding.rule import apply
 from complaints.evaluation import scoreboard
 from complaints.evaluation.markdown import markdown
 from complaints.evaluation.tables import metrics_json
@@ -47,8 +48,11 @@ def rewrite(name: str, change: str) -> None:
 
 def test_rows_come_floor_first_and_each_model_has_an_adjusted_row(workspace: Path) -> None:
     rows = score(read_truth())
-    assert [row.name for row in rows] == ["majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted"]
-    assert [row.tau is None for row in rows] == [True, True, False, True, False]
+    assert [row.name for row in rows] == [
+        *("majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted", "ensemble-adjusted")
+    ]
+    assert [row.tau is None for row in rows] == [True, True, False, True, False, False]
+    assert [row.weights != "" for row in rows] == [False] * 5 + [True]
 
 
 def test_values_are_the_metrics_of_the_argmax(workspace: Path) -> None:
@@ -77,30 +81,23 @@ def test_rescued_counts_against_the_raw_tfidf_row_of_the_same_split(workspace: P
     assert rows["net-adjusted"].values["test"]["rescued"] > 0
 
 
-def test_tau_and_predictions_do_not_depend_on_the_test_labels(workspace: Path) -> None:
+def test_an_adjusted_row_has_the_labels_of_its_rule(workspace: Path) -> None:
     truth = read_truth()
-    before = score(truth)
-    assert any(row.tau for row in before)
-    shuffled = np.random.default_rng(1).permutation(truth.label_ids["test"])
-    for other in (shuffled, 4 - truth.label_ids["test"]):
-        after = score(replace(truth, label_ids={**truth.label_ids, "test": other}))
-        assert [row.tau for row in after] == [row.tau for row in before]
-        for old, new in zip(before, after, strict=True):
-            np.testing.assert_array_equal(old.predicted["test"], new.predicted["test"])
+    rules = scoreboard.read_rules(paths.RULES, ["net"], paths.PREDICTIONS)
+    rows = {row.name: row for row in score(truth)}
+    logits = scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth)
+    for name, rule in rules.items():
+        for split in HELD_OUT:
+            decided = apply(rule, {part: logits[part][split] for part in rule.weights})
+            np.testing.assert_array_equal(rows[f"{name}-adjusted"].predicted[split], decided.predicted)
 
 
-def test_tau_depends_on_the_validation_labels(workspace: Path) -> None:
-    truth = read_truth()
-    # If all rows have the most frequent class, any adjustment is worse than none.
-    frequent = np.zeros_like(truth.label_ids["validation"])
-    rows = score(replace(truth, label_ids={**truth.label_ids, "validation": frequent}))
-    assert [row.tau for row in rows] == [None, None, 0.0, None, 0.0]
-
-
-def test_adjusted_is_at_least_as_good_as_raw_on_validation(workspace: Path) -> None:
-    rows = score(read_truth())
-    for raw, adjusted in ((rows[1], rows[2]), (rows[3], rows[4])):
-        assert adjusted.values["validation"]["macro_f1"] >= raw.values["validation"]["macro_f1"]
+def test_rules_of_other_predictions_are_refused_by_name(workspace: Path) -> None:
+    rewrite("net", "0.5")
+    with pytest.raises(UserError, match=r"rules/net\.json was fitted on another predictions/net\.parquet; run `dvc"):
+        scoreboard.read_rules(paths.RULES, ["net"], paths.PREDICTIONS)
+    with pytest.raises(UserError, match=r"models/rules/other\.json is missing; run `dvc repro`"):
+        scoreboard.read_rules(paths.RULES, ["other"], paths.PREDICTIONS)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +159,7 @@ def test_rows_without_a_duplicate_in_train_are_scored_separately(workspace: Path
     in_train = np.arange(59) < 20
     right["test"][~in_train] = np.roll(right["test"][~in_train], 1, axis=1)
     truth = replace(complete, in_train={"validation": np.zeros(39, bool), "test": in_train})
-    rows = scoreboard.score(truth, {"majority": right, "tfidf": right}, [0.0])
+    rows = scoreboard.score(truth, {"majority": right, "tfidf": right}, {})
     assert rows[0].values["test"]["accuracy"] == pytest.approx(20 / 59, abs=1e-6)
     assert rows[0].values["test_never_seen"]["accuracy"] == 0
     assert "validation_never_seen" not in rows[0].values
@@ -173,7 +170,7 @@ def test_rows_without_a_duplicate_in_train_are_scored_separately(workspace: Path
 def test_an_accuracy_without_errors_has_a_standard_error_above_zero(workspace: Path) -> None:
     truth = read_truth()
     perfect = {split: 99 * np.eye(5)[truth.label_ids[split]] for split in HELD_OUT}
-    row = scoreboard.score(truth, {"tfidf": perfect}, GRID)[0]
+    row = scoreboard.score(truth, {"tfidf": perfect}, {})[0]
     assert row.values["test"]["accuracy"] == 1
     # (1 / (2 n)) / (1 + 1 / n) for n = 59 rows.
     assert row.errors["test"]["accuracy"] == pytest.approx(1 / 120, abs=1e-6)

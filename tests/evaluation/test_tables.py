@@ -30,7 +30,7 @@ def test_metrics_json_is_strict_and_has_every_row_split_and_metric(workspace: Pa
         raise AssertionError(constant)
 
     value = json.loads(Path("metrics.json").read_text(), parse_constant=refuse)
-    assert set(value) == {"majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted"}
+    assert set(value) == {"majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted", "ensemble-adjusted"}
     for splits in value.values():
         assert set(splits) == {"validation", "test"}
         for metrics in splits.values():

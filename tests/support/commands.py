@@ -72,7 +72,7 @@ def make_project(root: Path) -> Path:
     for file in [ROOT / "dvc.yaml", ROOT / "data/label_map.yaml", *(ROOT / "profiles").glob("*.yaml")]:
         (root / file.relative_to(ROOT)).write_text(file.read_text())
     text = (ROOT / "params.yaml").read_text()
-    first, last = text.index("  minilm:\n"), text.index("\n# Evaluation of the predictions.")
+    first, last = text.index("  minilm:\n"), text.index("\n# Decision rules: ")
     other = text[first:last].replace("  minilm:", "  other:").replace("pretrained/minilm", "pretrained/other")
     (root / "params.yaml").write_text(text[:last] + other + text[last:])
     (root / ".dvc").mkdir()

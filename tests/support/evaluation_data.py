@@ -15,18 +15,18 @@ from complaints.evaluation.page import write_report
 from complaints.evaluation.scoreboard import ScoreboardRow, Truth
 from complaints.labels.products import hierarchy
 from complaints.scoring.predictions import write_predictions
+from support.rules import write_rules
 
 # One label is long, matplotlib could parse one as a broken formula, and one needs escaping in CSV and HTML.
 LABELS = ["A fee of $5} or $10", 'Late, "very" <late>', "Other " + "problem " * 15, "Rare", "Zebra"]
 COUNTS = {"train": [60, 30, 20, 6, 4], "validation": [20, 10, 6, 3, 0], "test": [30, 14, 9, 4, 2]}
-GRID = [0.0, 0.5, 1.0]
 HISTORY = paths.HISTORIES / "net"
 STEPS = "step,epoch,loss,learning_rate\n1,1,1.6,0.1\n2,1,1.2,0.05\n"
 EPOCHS = "epoch,step,validation_loss,validation_accuracy,validation_macro_f1\n0,0,1.5,0.3,0.1\n1,2,1.1,0.5,0.2\n"
 
 
 def write_inputs() -> None:
-    """Write the inputs into the working directory: predictions of majority, tfidf and a better `net`."""
+    """Write the inputs into the working directory: predictions of majority, tfidf and a better `net`, and rules."""
     generator = np.random.default_rng(0)
     write_json(paths.LABELS, LABELS)
     write_json(paths.HIERARCHY, hierarchy(LABELS, [{}] * 5, {}))
@@ -50,6 +50,7 @@ def write_inputs() -> None:
     HISTORY.mkdir(parents=True)
     (HISTORY / "steps.csv").write_text(STEPS)
     (HISTORY / "epochs.csv").write_text(EPOCHS)
+    write_rules(["net"])
 
 
 def read_truth() -> Truth:
@@ -59,7 +60,8 @@ def read_truth() -> Truth:
 
 def score(truth: Truth) -> list[ScoreboardRow]:
     """Return the scoreboard of the predictions in the working directory."""
-    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth), GRID)
+    rules = scoreboard.read_rules(paths.RULES, ["net"], paths.PREDICTIONS)
+    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth), rules)
 
 
 def report(folder: Path, truth: Truth) -> list[ScoreboardRow]:

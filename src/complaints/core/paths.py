@@ -24,7 +24,9 @@ FEATURES = Path("data/features")
 MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"
 TFIDF = MODELS / "tfidf"
+RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
+OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
 
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit"

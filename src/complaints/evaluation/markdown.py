@@ -8,7 +8,7 @@ from complaints.reporting.html_page import Cell
 from complaints.scoring import metrics
 
 SYNTHETIC = "SYNTHETIC DATA: a program made up these complaints. The scores say nothing about real complaints."
-HEADER = ("model", "accuracy", "macro-F1", "weighted F1", "zero-F1 classes", "rescued", "tau")
+HEADER = ("model", "accuracy", "macro-F1", "weighted F1", "zero-F1 classes", "rescued", "tau", "weights")
 PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 """A value and its error stay on one line of a narrow page."""
 
@@ -19,8 +19,11 @@ EXPLANATION = (
     "Macro-F1 is the mean F1 over the classes that have rows in the split or are predicted there. ± is one standard "
     "error: for accuracy, half the width of the Wilson score interval at z = 1; for macro-F1, a bootstrap over rows, "
     "which is 0 if no row is wrong. Zero-F1 classes: with rows in the split, F1 = 0. Rescued: F1 = 0 under TF-IDF, "
-    "above 0 here. An adjusted row subtracts tau x log prior from the logits (Menon et al. 2021); tau is chosen by "
-    "macro-F1 on validation, so the adjusted validation scores are slightly too good."
+    "above 0 here. An adjusted row has the labels of its decision rule, which the stage decide fitted on validation, "
+    "and on out-of-fold predictions of train where there are any: log-probabilities are divided by a temperature, and "
+    "tau x log prior is subtracted (Menon et al. 2021); the ensemble weights the log-probabilities of several models "
+    "(column weights). So the validation scores of adjusted rows are slightly too good; models/rules/ has cross-fitted "
+    "ones."
 )
 
 
@@ -59,6 +62,7 @@ def cells(row: ScoreboardRow, subset: str) -> list[Cell]:
         value["zero_f1_classes"],
         value["rescued"],
         row.tau,
+        row.weights,
     ]
 
 

@@ -21,6 +21,7 @@ from complaints.evaluation.markdown import (
 from complaints.evaluation.products import product_scores
 from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow, Truth, by_frequency, tiers
 from complaints.evaluation.tables import CSV_FILES, confusions, write_tables
+from complaints.evaluation.tradeoff import tradeoff_section
 from complaints.reporting.html_page import Cell, Section, render
 from complaints.scoring import metrics
 
@@ -107,6 +108,7 @@ def _figures(
     text = "Training rows of each class, on a logarithmic scale."
     return [
         _macro_f1(folder / "macro_f1.png", rows),
+        *tradeoff_section(folder, rows),
         *([_learning_curves(folder / "learning_curves.png", histories)] if histories else []),
         *(_per_class_f1(folder / f"per_class_f1_{row.name}.png", classes, row) for row in models),
         *(_confusions(folder / f"confusions_{row.name}.png", truth, row, worst_pairs) for row in models),

@@ -1,7 +1,7 @@
 """The rows of the scoreboard, scored from predictions and splits."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import read_json
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
+from complaints.deciding.rule import ENSEMBLE, DecisionRule, apply, check_predictions, read_rule
 from complaints.scoring import metrics
-from complaints.scoring.class_prior import log_prior
-from complaints.scoring.logit_adjustment import adjust, choose_tau
+from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_predictions
 
 FLOOR = "majority"
@@ -64,12 +64,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class ScoreboardRow:
-    """The scores of a model, raw or adjusted, on both held-out splits."""
+    """The scores of a model, without or with a decision rule, on both held-out splits."""
 
     name: str
     model: str
-    tau: float | None
-    """Strength of the logit adjustment; None for raw logits."""
+    rule: DecisionRule | None
+    """None: the label has the highest logit."""
     predicted: dict[str, np.ndarray]
     """For each held-out split, the predicted class ids, int64 [rows]."""
     scores: dict[str, metrics.ClassScores]
@@ -78,6 +78,17 @@ class ScoreboardRow:
     """The metrics by name on each of Truth.subsets."""
     errors: dict[str, dict[str, float]]
     """The standard errors of accuracy and macro_f1 on each of Truth.subsets."""
+
+    @property
+    def tau(self) -> float | None:
+        """Return the strength of the logit adjustment; None without a rule."""
+        return None if self.rule is None else self.rule.tau
+
+    @property
+    def weights(self) -> str:
+        """Return the parts of an ensemble with their weights, as words; "" for one model."""
+        parts = {} if self.rule is None else self.rule.weights
+        return ", ".join(f"{weight:.2f} {part}" for part, weight in parts.items()) if len(parts) > 1 else ""
 
 
 def read_truth(splits: Path, labels: Path, hierarchy: Path, manifest: Path) -> Truth:
@@ -108,34 +119,9 @@ def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:
     """Return the logits of a predictions file, float32 [rows, classes] for each held-out split.
 
     Raises:
-        UserError: if its rows differ from those of the split or have another order, its number of classes is not that
-            of the vocabulary, or a logit is not finite.
+        UserError: if the file is missing or broken, or as `aligned` does.
     """
-    logits = {}
-    for split, (row_ids, values) in read_predictions(path).items():
-        problem = _mismatch(split, row_ids, truth.row_ids[split])
-        if not problem and values.shape[1] != len(truth.labels):
-            problem = f"has {values.shape[1]} classes, the vocabulary has {len(truth.labels)}"
-        if problem:
-            raise broken_output(path, problem)
-        finite = np.isfinite(values).all(axis=1)
-        if not finite.all():
-            raise UserError(
-                f"{path} has a logit that is not finite in {split} row {row_ids[int(np.argmin(finite))]!r}; the model "
-                "may have diverged: lower its learning rate in params.yaml"
-            )
-        logits[split] = values
-    return logits
-
-
-def _mismatch(split: str, row_ids: Sequence[str], expected: Sequence[str]) -> str:
-    """Return the first difference between the rows of a predictions file and those of a split, "" for none."""
-    for index, (found, wanted) in enumerate(zip(row_ids, expected, strict=False), 1):
-        if found != wanted:
-            return f"has row {found!r} where the {split} split has {wanted!r} (row {index})"
-    if len(row_ids) != len(expected):
-        return f"has {len(row_ids)} {split} rows, the split has {len(expected)}"
-    return ""
+    return aligned(path, read_predictions(path), {split: truth.row_ids[split] for split in HELD_OUT}, len(truth.labels))
 
 
 def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[str, dict[str, np.ndarray]]:
@@ -153,12 +139,26 @@ def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[s
     return {name: read_logits(folder / f"{name}.parquet", truth) for name in names}
 
 
-def score(truth: Truth, logits: Mapping[str, Mapping[str, np.ndarray]], grid: Sequence[float]) -> list[ScoreboardRow]:
-    """Return the rows of the scoreboard: each model of `logits`, followed by the same model with adjusted logits.
+def read_rules(folder: Path, models: Iterable[str], predictions: Path) -> dict[str, DecisionRule]:
+    """Return the rules of TF-IDF, of `models` and of the ensemble.
 
-    The floor has no adjusted row. The strength of the adjustment is chosen from `grid` on validation rows only.
+    Raises:
+        UserError: if a rule is missing or broken, or was fitted on predictions that are no longer there.
     """
-    prior = log_prior(truth.label_ids["train"], len(truth.labels))
+    rules = {}
+    for name in [REFERENCE, *models, ENSEMBLE]:
+        rules[name] = read_rule(folder, name)
+        check_predictions(folder, name, rules[name], predictions)
+    return rules
+
+
+def score(
+    truth: Truth, logits: Mapping[str, Mapping[str, np.ndarray]], rules: Mapping[str, DecisionRule]
+) -> list[ScoreboardRow]:
+    """Return the rows of the scoreboard: each model of `logits`, followed by the same model with its decision rule.
+
+    Rules of other names come last. The floor has no rule.
+    """
     reference = {
         subset: metrics.class_scores(
             truth.label_ids[split][indices], logits[REFERENCE][split][indices].argmax(axis=1), len(truth.labels)
@@ -166,25 +166,28 @@ def score(truth: Truth, logits: Mapping[str, Mapping[str, np.ndarray]], grid: Se
         for subset, (split, indices) in truth.subsets.items()
     }
     rows = []
-    for model, values in logits.items():
-        rows.append(_row(truth, model, None, values, reference))
-        if model != FLOOR:
-            tau = choose_tau(values["validation"], truth.label_ids["validation"], prior, grid)
-            adjusted = {split: adjust(values[split], prior, tau) for split in HELD_OUT}
-            rows.append(_row(truth, model, tau, adjusted, reference))
+    for name in dict.fromkeys([*logits, *rules]):
+        if name in logits:
+            rows.append(_row(truth, name, None, logits[name], reference))
+        if name in rules:
+            decided = {
+                split: apply(rules[name], {part: logits[part][split] for part in rules[name].weights}).scores
+                for split in HELD_OUT
+            }
+            rows.append(_row(truth, name, rules[name], decided, reference))
     return rows
 
 
 def _row(
     truth: Truth,
     model: str,
-    tau: float | None,
+    rule: DecisionRule | None,
     logits: Mapping[str, np.ndarray],
     reference: Mapping[str, metrics.ClassScores],
 ) -> ScoreboardRow:
     classes = len(truth.labels)
-    name = model if tau is None else f"{model}-adjusted"
-    row = ScoreboardRow(name, model, tau, predicted={}, scores={}, values={}, errors={})
+    name = model if rule is None else f"{model}-adjusted"
+    row = ScoreboardRow(name, model, rule, predicted={}, scores={}, values={}, errors={})
     for split in HELD_OUT:
         row.predicted[split] = logits[split].argmax(axis=1)
     for subset, (split, indices) in truth.subsets.items():

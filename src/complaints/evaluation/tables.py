@@ -36,6 +36,7 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow]) -> N
     scoreboard, per_class, confused = (folder / name for name in CSV_FILES)
     header = ["model", "split", "tau"]
     header += ["accuracy", "accuracy_error", "macro_f1", "macro_f1_error", "weighted_f1", "zero_f1_classes", "rescued"]
+    header += ["temperature", "weights"]
     write_csv(scoreboard, header, (_scoreboard_line(row, subset) for row in rows for subset in truth.subsets))
 
     support, tier = truth.train_support, tiers(truth.train_support)
@@ -66,4 +67,5 @@ def write_tables(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow]) -> N
 def _scoreboard_line(row: ScoreboardRow, subset: str) -> list[object]:
     value, error = row.values[subset], row.errors[subset]
     scores = [value["accuracy"], error["accuracy"], value["macro_f1"], error["macro_f1"], value["weighted_f1"]]
-    return [row.name, subset, row.tau, *scores, value["zero_f1_classes"], value["rescued"]]
+    decided = [None if row.rule is None else row.rule.temperature, row.weights]
+    return [row.name, subset, row.tau, *scores, value["zero_f1_classes"], value["rescued"], *decided]

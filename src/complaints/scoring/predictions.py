@@ -1,5 +1,6 @@
 """Predictions on disk: columns `row_id, split, logits`, rows in the order of the split files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import broken_output
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import HELD_OUT
+
+TRAIN = "train"
 
 CHECKPOINT_KEY = "checkpoint_md5"
 """Key of the file's metadata: DVC's md5 of the folder of the checkpoint that made the predictions."""
@@ -30,7 +33,29 @@ def write_predictions(
     Raises:
         ValueError: if logits and row ids of a split differ in number.
     """
-    classes = logits[HELD_OUT[0]].shape[1]
+    metadata = {} if checkpoint is None else {CHECKPOINT_KEY: str(hash_path(Path("."), checkpoint.as_posix()))}
+    _write(path, {split: (row_ids[split], logits[split]) for split in HELD_OUT}, metadata)
+
+
+def write_out_of_fold(path: str | Path, row_ids: list[str], logits: np.ndarray) -> None:
+    """Write logits of the training rows, each by a model that was trained on other folds.
+
+    Args:
+        path: The Parquet file to write or replace.
+        row_ids: Row ids of the training split, in the order of its file; none if there are no folds.
+        logits: float32 [rows, classes].
+
+    Raises:
+        ValueError: if logits and row ids differ in number.
+    """
+    _write(path, {TRAIN: (row_ids, logits)})
+
+
+def _write(
+    path: str | Path, parts: Mapping[str, tuple[list[str], np.ndarray]], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write row ids and logits, float32 [rows, classes], of each split."""
+    classes = next(iter(parts.values()))[1].shape[1]
     schema = pa.schema(
         [
             pa.field("row_id", pa.string(), nullable=False),
@@ -40,18 +65,18 @@ def write_predictions(
     )
 
     def table(split: str) -> pa.Table:
-        values = np.ascontiguousarray(logits[split], dtype=np.float32)
-        if values.shape != (len(row_ids[split]), classes):
-            raise ValueError(f"{split}: logits of shape {values.shape} for {len(row_ids[split])} rows")
+        row_ids, logits = parts[split]
+        values = np.ascontiguousarray(logits, dtype=np.float32)
+        if values.shape != (len(row_ids), classes):
+            raise ValueError(f"{split}: logits of shape {values.shape} for {len(row_ids)} rows")
         columns = [
-            pa.array(row_ids[split], pa.string()),
-            pa.array([split] * len(row_ids[split]), pa.string()),
+            pa.array(row_ids, pa.string()),
+            pa.array([split] * len(row_ids), pa.string()),
             pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), pa.float32()), classes),
         ]
         return pa.Table.from_arrays(columns, schema=schema)
 
-    metadata = {} if checkpoint is None else {CHECKPOINT_KEY: str(hash_path(Path("."), checkpoint.as_posix()))}
-    write_parquet(path, schema, (table(split) for split in HELD_OUT), metadata)
+    write_parquet(path, schema, (table(split) for split in parts), metadata)
 
 
 def read_checkpoint_md5(path: str | Path) -> str | None:
@@ -70,14 +95,33 @@ def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]
     Raises:
         UserError: if the file is missing, broken or empty, or its rows differ in their number of logits.
     """
+    rows = _read(path)
+    if not rows:
+        raise broken_output(path, "has no rows")
+    none: tuple[list[str], np.ndarray] = [], next(iter(rows.values()))[1][:0]
+    return {split: rows.get(split, none) for split in HELD_OUT}
+
+
+def read_out_of_fold(path: str | Path) -> tuple[list[str], np.ndarray] | None:
+    """Return the row ids and the out-of-fold logits, float32 [rows, classes], of the training rows; None without folds.
+
+    Raises:
+        UserError: if the file is missing or broken, or its rows differ in their number of logits.
+    """
+    return _read(path).get(TRAIN)
+
+
+def _read(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]]:
+    """Return the row ids and the logits, float32 [rows, classes], of each split with rows."""
     table = read_parquet(path)
     column = table["logits"].combine_chunks()
     # Parquet has no fixed-size lists, so the number of logits is checked here.
     sizes = pc.unique(pc.list_value_length(column)).to_pylist()
-    if len(sizes) != 1:
+    if len(sizes) > 1:
         raise broken_output(path, f"has rows of {sizes} logits instead of one number")
-    classes = sizes[0]
-    logits = column.flatten().to_numpy().reshape(-1, classes)
+    if not sizes:
+        return {}
+    logits = column.flatten().to_numpy().reshape(-1, sizes[0])
     splits = np.asarray(table["split"].to_pylist())
     row_ids = np.asarray(table["row_id"].to_pylist(), dtype=object)
-    return {split: (row_ids[splits == split].tolist(), logits[splits == split]) for split in HELD_OUT}
+    return {split: (row_ids[splits == split].tolist(), logits[splits == split]) for split in np.unique(splits).tolist()}
