@@ -15,11 +15,18 @@ CompareJson = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
-    "sides", [("first:net", "same:net"), ("net", "net"), ("same:net-adjusted", "net-adjusted"), ("first", "same")]
+    "sides",
+    [
+        ("first:net", "same:net"),
+        ("net", "net"),
+        ("same:net-adjusted", "net-adjusted"),
+        ("first", "same"),
+        ("same:ensemble-adjusted", "ensemble-adjusted"),
+    ],
 )
 def test_sides_with_the_same_predictions_never_differ(compare_json: CompareJson, sides: tuple[str, str]) -> None:
     found = compare_json(*sides)
-    assert len(found["pairs"]) == (6 if sides == ("first", "same") else 1)
+    assert len(found["pairs"]) == (7 if sides == ("first", "same") else 1)
     for pair in found["pairs"]:
         for metric in (*pair["metrics"].values(), *pair["classes"]):
             assert (metric["value"], metric["low"], metric["high"], metric["p"]) == (0, 0, 0, 1)
@@ -82,7 +89,15 @@ def test_several_seeds_are_one_side_with_mean_and_spread(compare_json: CompareJs
 def test_pairs_that_differ_are_a_family_for_holm(compare_json: CompareJson) -> None:
     found = compare_json("same", "slower")
     p_values = {pair["a"][0]["row"]: pair["metrics"]["top3_accuracy"]["p"] for pair in found["pairs"]}
-    assert list(p_values) == ["tfidf", "tfidf-adjusted", "net", "net-adjusted", "twin", "twin-adjusted"]
+    assert list(p_values) == [
+        "tfidf",
+        "tfidf-adjusted",
+        "net",
+        "net-adjusted",
+        "twin",
+        "twin-adjusted",
+        "ensemble-adjusted",
+    ]
     (alone,) = compare_json("same:net", "slower:net")["pairs"]
     assert p_values["net"] == pytest.approx(2 * alone["metrics"]["top3_accuracy"]["p"], abs=1e-5)
     assert p_values["tfidf"] == 1

@@ -33,6 +33,11 @@ stages:
       deps: [data/splits, stages/work.py, src/complaints/finetuning/loop.py, requirements.txt]
       params: ["models.${{key}}"]
       outs: ["models/${{key}}", "predictions/${{key}}.parquet"]
+  decide:
+    cmd: {python} stages/work.py decide
+    deps: [predictions, data/splits/train.parquet, data/splits/validation.parquet, stages/work.py, requirements.txt]
+    params: [decide, models]
+    outs: [models/rules]
 """
 
 PARAMS = """\
@@ -41,7 +46,13 @@ baseline: {strength: 1.0}
 models:
   net: {strength: 1.5, seed: 1}
   twin: {strength: 1.5, seed: 2}
-evaluate: {adjustment_grid: [0.0, 0.5]}
+decide:
+  ensemble:
+  objective: macro_f1
+  tau_grid: [0.0, 0.5]
+  max_accuracy_loss: 0.01
+  wanted_accuracies: [0.8]
+  folds: 2
 """
 
 WORK = """\
@@ -88,6 +99,16 @@ if what == "split":
 elif what == "baseline":
     predict("majority", 0.0, 0)
     predict("tfidf", params["baseline"]["strength"], 77)
+elif what == "decide":
+    from complaints.core import paths
+    from complaints.deciding.inputs import fit_rules, read_rows
+    from complaints.deciding.params import DecideParams
+    from complaints.deciding.rule import write_rule
+    settings = DecideParams(**params["decide"])
+    rules = fit_rules(read_rows(paths.SPLITS, classes), paths.PREDICTIONS, paths.OUT_OF_FOLD,
+                      ["tfidf", *params["models"]], settings)
+    for rule_name, rule in rules.items():
+        write_rule(paths.RULES, rule_name, rule)
 else:
     entry = params["models"][name]
     predict(name, entry["strength"], entry["seed"])

@@ -1,5 +1,6 @@
 """Changes between two sides in what made them: parameters, code, data and environment, read from dvc.lock."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,15 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.evaluation.scoreboard import Truth
 from complaints.lineage.chain import Chain, chain_of
-from complaints.lineage.lock import flatten
+from complaints.lineage.lock import flatten, is_code
 from complaints.lineage.trace import computed
 
 KINDS = ("parameters", "code", "data", "environment")
+STAGES = "stages"
+"""Name of the change that is another list of stages."""
+DECIDE = "decide"
+"""The stage that fits decision rules."""
+FINETUNE = "finetune"
 REQUIREMENTS = "requirements.txt"
 DIGITS = 12
 """Hexadecimal digits of a hash that are shown."""
@@ -27,6 +33,8 @@ class Record:
     """Facts about what made a system: kind -> (stage, name) -> value; the stage is "" where the name alone counts."""
 
     facts: Mapping[str, Mapping[tuple[str, str], Any]]
+    model: str
+    """The model; several are joined by `+`."""
     stages: tuple[str, ...]
     """The stages that made it, without the names of entries."""
     notes: list[str] = field(default_factory=list)
@@ -64,11 +72,10 @@ def record_of(snapshot: Snapshot, row: str, truth: Truth) -> Record:
     facts: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in KINDS}
     facts["data"] |= {("", f"rows of {split}"): len(ids) for split, ids in truth.row_ids.items()}
     facts["data"] |= {("", f"source: {key}"): value for key, value in _manifest(snapshot).items()}
-    if row.endswith(ADJUSTED):
-        facts["parameters"]["", "evaluate.adjustment_grid"] = _get(snapshot.params, "evaluate", "adjustment_grid")
     stages: dict[str, None] = {}
     notes = []
-    for model in models_of(row):
+    models = models_of(snapshot, row, truth)
+    for model in models:
         path = (paths.PREDICTIONS / f"{model}.parquet").as_posix()
         try:
             chain = chain_of(snapshot.lock, path)
@@ -90,18 +97,24 @@ def record_of(snapshot: Snapshot, row: str, truth: Truth) -> Record:
         facts["data"] |= {("", path): md5 for path, md5 in _splits(chain).items()}
         facts["environment"] |= _computed(snapshot, chain, model)
         notes += _stale(snapshot, path, chain)
-    return Record(facts, tuple(stages), notes)
+    if row.endswith(ADJUSTED) and (decide := _lock(snapshot).get(DECIDE)) is not None:
+        stages[DECIDE] = None
+        own = _parameters(DECIDE, decide).items()
+        facts["parameters"] |= {name: value for name, value in own if not name[1].startswith("models.")}
+        facts["code"] |= {(DECIDE, dep.path): dep.md5[:DIGITS] for dep in decide.deps if is_code(dep.path)}
+        facts["code"].pop((DECIDE, REQUIREMENTS), None)
+    return Record(facts, "+".join(models), tuple(stages), notes)
 
 
-def changes_between(a: Sequence[tuple[str, Record]], b: Sequence[tuple[str, Record]]) -> Changes:
-    """Return what differs between two sides, each a sequence of (model, record).
+def changes_between(a: Sequence[Record], b: Sequence[Record]) -> Changes:
+    """Return what differs between two sides.
 
-    Names of entries of `models:` become `*` where the sides are of different models. Facts of stages that only one side
-    has went through are left out, and the stages are named instead.
+    Names of entries of `models:` become `*` where the sides are of different models. Facts of stages that not
+    all systems went through are left out, and the stages are named instead.
     """
-    models = {model for model, _ in (*a, *b)}
-    shared = set.intersection(*(set(record.stages) for _, record in (*a, *b))) | {""}
-    sides = [[_comparable(model, record, shared, len(models) > 1) for model, record in side] for side in (a, b)]
+    models = {record.model for record in (*a, *b)}
+    shared = set.intersection(*(set(record.stages) for record in (*a, *b))) | {""}
+    sides = [[_comparable(record, shared, len(models) > 1) for record in side] for side in (a, b)]
     by_kind: dict[str, list[Change]] = {}
     for kind in KINDS:
         names = dict.fromkeys(name for side in sides for facts in side for name in facts[kind])
@@ -110,14 +123,14 @@ def changes_between(a: Sequence[tuple[str, Record]], b: Sequence[tuple[str, Reco
             for name in names
         ]
         by_kind[kind] = sorted((one for one in changes if one.a != one.b), key=lambda change: change.name)
-    stages = [_values([" ".join(record.stages) for _, record in side]) for side in (a, b)]
+    stages = [_values([" ".join(record.stages) for record in side]) for side in (a, b)]
     if stages[0] != stages[1]:
-        by_kind["code"].insert(0, Change("stages", *stages))
-    notes = dict.fromkeys(note for _, record in (*a, *b) for note in record.notes)
+        by_kind["code"].insert(0, Change(STAGES, *stages))
+    notes = dict.fromkeys(note for record in (*a, *b) for note in record.notes)
     return Changes(by_kind, [*notes, *_not_seeds("a", a), *_not_seeds("b", b)])
 
 
-def _not_seeds(name: str, side: Sequence[tuple[str, Record]]) -> list[str]:
+def _not_seeds(name: str, side: Sequence[Record]) -> list[str]:
     """Return a note if the systems of a side differ in more than their seeds."""
     for other in side[1:]:
         changes = changes_between(side[:1], [other])
@@ -131,11 +144,13 @@ def _is_seed(name: str) -> bool:
     return name.startswith("models.") and name.endswith(".seed")
 
 
-def _comparable(model: str, record: Record, shared: set[str], rename: bool) -> dict[str, dict[str, Any]]:
+def _comparable(record: Record, shared: set[str], rename: bool) -> dict[str, dict[str, Any]]:
     """Return kind -> name -> value of the facts of shared stages."""
 
     def renamed(name: str) -> str:
-        return name.replace(f"models.{model}.", "models.*.").replace(f"/{model}", "/*") if rename else name
+        return (
+            name.replace(f"models.{record.model}.", "models.*.").replace(f"/{record.model}", "/*") if rename else name
+        )
 
     return {
         kind: {renamed(name): value for (stage, name), value in facts.items() if stage in shared}
@@ -177,8 +192,9 @@ def _computed(snapshot: Snapshot, chain: Chain, model: str) -> dict[tuple[str, s
     folder = paths.MODELS / model
     if not any(out.path == folder.as_posix() for out in chain.steps[-1].stage.outs):
         return {}
-    snapshot.bring_part(folder, "training.json")
-    return {("", f"training: {key}"): value for key, value in (computed(chain, snapshot.root) or {}).items()}
+    with contextlib.suppress(UserError):  # not every checkpoint has a record, and no verdict depends on it
+        snapshot.bring(folder / "training.json")
+    return {(FINETUNE, f"training: {key}"): value for key, value in (computed(chain, snapshot.root) or {}).items()}
 
 
 def _stale(snapshot: Snapshot, path: str, chain: Chain) -> list[str]:
@@ -189,7 +205,9 @@ def _stale(snapshot: Snapshot, path: str, chain: Chain) -> list[str]:
     return [f"{path} in the workspace is not what dvc.lock records; run `dvc repro`, or the changes below may mislead"]
 
 
-def _get(tree: Any, *keys: str) -> Any:
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
+def _lock(snapshot: Snapshot) -> Mapping[str, Stage]:
+    """Return the stages of dvc.lock, none if it cannot be read."""
+    try:
+        return snapshot.lock
+    except UserError:
+        return {}

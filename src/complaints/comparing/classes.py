@@ -24,7 +24,7 @@ class ClassChange:
 
 
 def class_changes(rows: Rows, a: Sequence[System], b: Sequence[System], resamples: int, seed: int) -> list[ClassChange]:
-    """Return the change of each class with test rows, the largest gain first and the largest loss last.
+    """Return the change of each class with test rows, the surest gain first and the surest loss last.
 
     The bootstrap's error of a class with few rows is too small where all of them changed at once. So the p-value of a
     class is the larger one of the bootstrap's and an exact sign test's (`_sign_tests`), with Holm's correction over all
@@ -49,9 +49,15 @@ def class_changes(rows: Rows, a: Sequence[System], b: Sequence[System], resample
     changes = []
     for label, p in zip(listed.tolist(), holm(p_values).tolist(), strict=True):
         one = found[str(label)]
-        difference = replace(one, metric="f1", p=p, better=judge("f1", one.value, p))
+        low, high = max(one.low, -1.0), min(one.high, 1.0)
+        difference = replace(one, metric="f1", low=low, high=high, p=p, better=judge("f1", one.value, p))
         changes.append(ClassChange(label, int(support[label]), difference, p < LEVEL))
-    return sorted(changes, key=lambda change: (-change.difference.value, change.class_id))
+    return sorted(changes, key=lambda change: (-_certainty(change.difference), change.class_id))
+
+
+def _certainty(one: Difference) -> float:
+    """Return the difference in standard errors."""
+    return one.value / one.error if one.error else 0.0
 
 
 def _f1_distributions(

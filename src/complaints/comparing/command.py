@@ -3,13 +3,13 @@
 import argparse
 
 from complaints.comparing.blocks import as_markdown, as_text
+from complaints.comparing.compared_rows import split_of
 from complaints.comparing.comparison import Comparison, Options, make_comparison
 from complaints.comparing.document import document
 from complaints.comparing.fixes import texts_of, write_ids
 from complaints.comparing.json_form import as_json
 from complaints.comparing.sides import pairs, parse_side
 from complaints.comparing.snapshots import WORKSPACE, Snapshots
-from complaints.comparing.testset import split_of
 from complaints.comparing.verdicts import check_metrics, failures, parse_limit
 from complaints.core import paths
 from complaints.core.errors import UserError, say_error

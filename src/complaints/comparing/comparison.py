@@ -7,11 +7,11 @@ import numpy as np
 
 from complaints.comparing.changes import Changes, changes_between, record_of
 from complaints.comparing.classes import ClassChange, class_changes
+from complaints.comparing.compared_rows import ComparedRows, make_compared_rows, split_of
 from complaints.comparing.fixes import Flips, flips
-from complaints.comparing.rows import answers_of, models_of, truth_of
+from complaints.comparing.rows import answers_of, truth_of
 from complaints.comparing.sides import Pair, SystemName
 from complaints.comparing.snapshots import Snapshot, Snapshots
-from complaints.comparing.testset import TestSet, make_test_set, split_of
 from complaints.comparing.verdicts import McNemar, mcnemar_of, system_of
 from complaints.core.errors import UserError
 from complaints.evaluation.scoreboard import Truth
@@ -52,7 +52,7 @@ class Comparison:
     """All pairs of a comparison, on one test set."""
 
     options: Options
-    test: TestSet
+    test: ComparedRows
     results: Sequence[PairResult]
     commits: Mapping[str, str | None]
     """Snapshot -> its commit, None for the workspace."""
@@ -67,13 +67,15 @@ def make_comparison(pairs: Sequence[Pair], snapshots: Snapshots, options: Option
     names = dict.fromkeys(system.revision for pair in pairs for system in (*pair.a, *pair.b))
     opened = {name: snapshots.get(name) for name in names}
     truths = {name: (snapshot, truth_of(snapshot)) for name, snapshot in opened.items()}
-    test = make_test_set(truths, options.subset, options.common_rows)
+    test = make_compared_rows(truths, options.subset, options.common_rows)
     results = [_compare(pair, truths, test, options) for pair in pairs]
     results = [_without_claims(result) for result in _corrected(results)]
     return Comparison(options, test, results, {name: snapshot.commit for name, snapshot in opened.items()})
 
 
-def _compare(pair: Pair, truths: Mapping[str, tuple[Snapshot, Truth]], test: TestSet, options: Options) -> PairResult:
+def _compare(
+    pair: Pair, truths: Mapping[str, tuple[Snapshot, Truth]], test: ComparedRows, options: Options
+) -> PairResult:
     """Return what is found for one pair, without a correction for others."""
 
     def system(name: SystemName) -> System:
@@ -85,10 +87,7 @@ def _compare(pair: Pair, truths: Mapping[str, tuple[Snapshot, Truth]], test: Tes
     for names, side in ((pair.a, a), (pair.b, b)):
         _check_seeds(names, side)
     records = [
-        [
-            ("+".join(models_of(name.row)), record_of(truths[name.revision][0], name.row, truths[name.revision][1]))
-            for name in side
-        ]
+        [record_of(truths[name.revision][0], name.row, truths[name.revision][1]) for name in side]
         for side in (pair.a, pair.b)
     ]
     return PairResult(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from complaints.comparing.blocks import Block, Folded, Heading, Paragraph, Table
-from complaints.comparing.changes import KINDS, Change
+from complaints.comparing.changes import KINDS, STAGES, Change
 from complaints.comparing.classes import ClassChange
 from complaints.comparing.comparison import Comparison, PairResult
 from complaints.comparing.fixes import Flip
@@ -117,7 +117,8 @@ def _changes(result: PairResult) -> list[Block]:
                 inner.append(Paragraph(f"The lines: {command}"))
             blocks.append(Folded(f"Changed {kind}: {len(by_kind[kind])}", inner))
     if silent:
-        blocks.append(Paragraph(f"Unchanged: {', '.join(silent)}."))
+        where = " in the stages that both have" if by_kind["code"] and by_kind["code"][0].name == STAGES else ""
+        blocks.append(Paragraph(f"Unchanged{where}: {', '.join(silent)}."))
     return blocks
 
 
@@ -155,7 +156,7 @@ def _classes(comparison: Comparison, changes: Sequence[ClassChange]) -> list[Blo
         return [Paragraph(summary)]
     header = ["class", "rows", "F1 a", "F1 b", "b - a", "95 % interval", "p", "beyond noise"]
     table = Table(header, lines, [False, *[True] * 6, False])
-    return [Paragraph(summary), Folded("Classes with the largest differences", [table])]
+    return [Paragraph(summary), Folded("Classes with the surest differences", [table])]
 
 
 def _class_line(label: str, change: ClassChange) -> list[str]:

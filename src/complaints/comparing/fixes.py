@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from complaints.comparing.testset import TestSet
+from complaints.comparing.compared_rows import ComparedRows
 from complaints.core.csv_files import write_csv
 from complaints.core.parquet import read_parquet
 from complaints.uncertainty.resampling import System
@@ -32,7 +32,7 @@ class Flips:
     broken: list[Flip]
 
 
-def flips(test: TestSet, a: Sequence[System], b: Sequence[System]) -> Flips:
+def flips(test: ComparedRows, a: Sequence[System], b: Sequence[System]) -> Flips:
     """Return the rows on which one side is right and the other is wrong."""
     left, right = (_majority([system.predicted for system in side], test.rows.classes) for side in (a, b))
     true = test.rows.true

@@ -1,44 +1,36 @@
 """Rows of the scoreboard at a snapshot: their names, and their answers on the test set from predictions on disk."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 
 from complaints.comparing.snapshots import Snapshot
 from complaints.core import paths
-from complaints.core.config import PARAMS_FILE
+from complaints.core.csv_files import read_csv
 from complaints.core.errors import UserError
+from complaints.deciding.rule import (
+    ENSEMBLE,
+    DecisionRule,
+    Decisions,
+    apply,
+    check_predictions,
+    log_softmax,
+    read_rule,
+    rule_file,
+)
 from complaints.evaluation.scoreboard import FLOOR, REFERENCE, Truth, read_logits, read_truth
-from complaints.scoring.class_prior import log_prior
-from complaints.scoring.logit_adjustment import adjust, choose_tau
 
 ADJUSTED = "-adjusted"
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The answers of a row of the scoreboard on the rows of a held-out split."""
-
-    predicted: np.ndarray
-    """Predicted class ids, int64 [rows]."""
-    log_probabilities: np.ndarray
-    """Log-probabilities of the classes, float64 [rows, classes]."""
+SCOREBOARD = paths.EVALUATION / "scoreboard.csv"
 
 
 def rows_of(snapshot: Snapshot) -> list[str]:
     """Return the names of the rows of the scoreboard of a snapshot.
 
     Raises:
-        UserError: if its params.yaml cannot be read.
+        UserError: if its params.yaml or dvc.lock cannot be read.
     """
     models = [REFERENCE, *map(str, snapshot.params["models"])]
-    return [FLOOR, *(row for model in models for row in (model, model + ADJUSTED))]
-
-
-def models_of(row: str) -> list[str]:
-    """Return the models whose predictions a row of the scoreboard is made from."""
-    return [row.removesuffix(ADJUSTED)]
+    ensemble = [ENSEMBLE + ADJUSTED] if snapshot.has(rule_file(paths.RULES, ENSEMBLE)) else []
+    return [FLOOR, *(row for model in models for row in (model, model + ADJUSTED)), *ensemble]
 
 
 def truth_of(snapshot: Snapshot) -> Truth:
@@ -53,44 +45,65 @@ def truth_of(snapshot: Snapshot) -> Truth:
         return read_truth(snapshot.root / paths.SPLITS, *(snapshot.root / file for file in files))
 
 
-def answers_of(snapshot: Snapshot, row: str, truth: Truth, split: str) -> Answers:
-    """Return the answers of a row of the scoreboard on a held-out split of a snapshot.
+def models_of(snapshot: Snapshot, row: str, truth: Truth) -> list[str]:
+    """Return the models whose predictions a row of the scoreboard is made from.
 
     Raises:
-        UserError: if the predictions cannot be had, are broken, or are those of other rows than the splits have.
+        UserError: if its decision rule cannot be had.
     """
-    logits = {model: _logits(snapshot, model, truth) for model in models_of(row)}
-    return _decide(snapshot, row, logits, truth, split)
+    rule = _rule(snapshot, row, truth)
+    return [row] if rule is None else [part for part, weight in rule.weights.items() if weight]
 
 
-def _logits(snapshot: Snapshot, model: str, truth: Truth) -> dict[str, np.ndarray]:
-    file = paths.PREDICTIONS / f"{model}.parquet"
+def answers_of(snapshot: Snapshot, row: str, truth: Truth, split: str) -> Decisions:
+    """Return the labels and probabilities of a row of the scoreboard on a held-out split of a snapshot.
+
+    Raises:
+        UserError: if predictions or decision rule cannot be had, are broken, or belong to other rows than the splits.
+    """
+    rule = _rule(snapshot, row, truth)
+    models = models_of(snapshot, row, truth)
+    files = [paths.PREDICTIONS / f"{model}.parquet" for model in models]
+    snapshot.bring(*files)
+    with snapshot.naming():
+        logits = [read_logits(snapshot.root / file, truth)[split] for file in files]
+        if rule is None:
+            log_probabilities = log_softmax(logits[0])
+            return Decisions(log_probabilities, log_probabilities)
+        if rule.fit is not None and len(rule.fit.parts) == len(models):
+            name = row.removesuffix(ADJUSTED)
+            check_predictions(snapshot.root / paths.RULES, name, rule, snapshot.root / paths.PREDICTIONS)
+    return apply(rule, dict(zip(models, logits, strict=True)))
+
+
+def _rule(snapshot: Snapshot, row: str, truth: Truth) -> DecisionRule | None:
+    """Return the decision rule of a row, None if it takes the highest logit."""
+    if not row.endswith(ADJUSTED):
+        return None
+    name = row.removesuffix(ADJUSTED)
+    file = rule_file(paths.RULES, name)
+    if not snapshot.has(file):
+        return _rule_before_decide(snapshot, row, truth)
     snapshot.bring(file)
     with snapshot.naming():
-        return read_logits(snapshot.root / file, truth)
+        return read_rule(snapshot.root / paths.RULES, name)
 
 
-def _decide(
-    snapshot: Snapshot, row: str, logits: Mapping[str, Mapping[str, np.ndarray]], truth: Truth, split: str
-) -> Answers:
-    """Return the answers that the decision rule of a row makes of the logits of its models, as the scoreboard does."""
-    (values,) = logits.values()
-    scores = values[split].astype(np.float64)
-    if row.endswith(ADJUSTED):
-        prior = log_prior(truth.label_ids["train"], len(truth.labels))
-        tau = choose_tau(values["validation"], truth.label_ids["validation"], prior, _grid(snapshot))
-        return Answers(adjust(values[split], prior, tau).argmax(axis=1), _log_softmax(scores))
-    return Answers(values[split].argmax(axis=1), _log_softmax(scores))
+def _rule_before_decide(snapshot: Snapshot, row: str, truth: Truth) -> DecisionRule:
+    """Return the rule of a row at a revision without the stage decide: evaluate chose tau, and its scoreboard has it.
 
-
-def _grid(snapshot: Snapshot) -> list[float]:
-    """Return the candidates for the strength of the adjustment in params.yaml."""
-    try:
-        return [float(tau) for tau in snapshot.params["evaluate"]["adjustment_grid"]]
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{snapshot.name}:{PARAMS_FILE} has no list of numbers evaluate.adjustment_grid") from None
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    Raises:
+        UserError: if the snapshot has no scoreboard with this row.
+    """
+    model = row.removesuffix(ADJUSTED)
+    if not snapshot.has(SCOREBOARD):
+        file = rule_file(paths.RULES, model)
+        raise UserError(f"{snapshot.name} has no {file}, the decision rule of {row}; run `dvc repro` to make it")
+    snapshot.bring(SCOREBOARD)
+    with snapshot.naming():
+        lines = read_csv(snapshot.root / SCOREBOARD, {"model", "tau"})
+    taus = [line["tau"] for line in lines if line["model"] == row]
+    if not taus:
+        raise UserError(f"{SCOREBOARD} of {snapshot.name} has no row {row}; run `dvc repro`")
+    train_rows = np.bincount(truth.label_ids["train"], minlength=len(truth.labels)).tolist()
+    return DecisionRule(weights={model: 1.0}, temperature=1.0, tau=float(taus[0]), train_rows=train_rows)

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,9 @@ class Snapshot:
     def bring(self, *files: Path) -> None:
         """Make files readable under `root`."""
 
-    def bring_part(self, folder: Path, name: str) -> None:
-        """Make one file of a folder readable under `root`, if that is possible."""
+    def has(self, file: Path) -> bool:
+        """Return whether the snapshot has a file, or can have it in one of its folders."""
+        return (self.root / file).is_file()
 
     @property
     def params(self) -> dict[str, Any]:
@@ -91,40 +92,60 @@ class PastSnapshot(Snapshot):
         Raises:
             UserError: if the revision has no such file, or neither the cache nor the remote has it.
         """
-        objects = {}
         for file in files:
             target = self.root / file
             if target.exists():
                 continue
-            if (content := git_output("cat-file", "blob", f"{self.commit}:./{file.as_posix()}")) is not None:
+            content = git_output("cat-file", "blob", f"{self.commit}:./{file.as_posix()}")
+            if content is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            else:
-                objects[file] = self._md5(file)
-        for md5 in self._cache.bring(list(objects.values())):
-            file = next(file for file, wanted in objects.items() if wanted == md5)
-            raise UserError(self._absent(file, md5))
+        left = [file for file in files if not (self.root / file).exists()]
+        self._fetch({folder: md5 for folder, md5 in map(self._folder, left) if md5.endswith(".dir")})
+        objects = {file: self._md5(file) for file in left}
+        self._fetch(objects)
         for file, md5 in objects.items():
-            self._link(file, md5)
+            target = self.root / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(self._cache.checked(md5))
 
-    def bring_part(self, folder: Path, name: str) -> None:
-        """Make one file of a folder readable under `root`, if the revision has it in the cache or the remote."""
-        md5 = next((out.md5 for stage in self.lock.values() for out in stage.outs if Path(out.path) == folder), None)
-        if md5 is None or (self.root / folder / name).exists() or self._cache.bring([md5]):
-            return
-        entries = json.loads(self._cache.path(md5).read_bytes())
-        part = next((entry["md5"] for entry in entries if entry["relpath"] == name), None)
-        if part is not None and not self._cache.bring([part]):
-            self._link(folder / name, part)
+    def has(self, file: Path) -> bool:
+        """Return whether an output in dvc.lock is the file, or a folder that may have it."""
+        return any(file.is_relative_to(out) for out in self._outs())
 
-    def _md5(self, file: Path) -> str:
-        """Return the md5 of an output in dvc.lock."""
+    def _outs(self) -> dict[Path, str]:
+        """Return output -> md5 of all stages in dvc.lock."""
+        return {Path(out.path): out.md5 for stage in self.lock.values() for out in stage.outs}
+
+    def _folder(self, file: Path) -> tuple[Path, str]:
+        """Return the output in dvc.lock that is a file or has it, and its md5."""
         if file in (LOCK_FILE, PARAMS_FILE):
             raise UserError(f"{self.name} has no {file}; name a revision of this project after its first `dvc repro`")
-        outs = {Path(out.path): out.md5 for stage in self.lock.values() for out in stage.outs}
-        if file not in outs:
-            raise UserError(f"dvc.lock of {self.name} has no {file}: no stage had made it; name another revision")
-        return outs[file]
+        for out, md5 in self._outs().items():
+            if file.is_relative_to(out):
+                return out, md5
+        raise UserError(f"dvc.lock of {self.name} has no {file}: no stage had made it; name another revision")
+
+    def _md5(self, file: Path) -> str:
+        """Return the md5 of a file that is an output or in a folder of outputs, whose listing is in the cache."""
+        out, md5 = self._folder(file)
+        if out == file:
+            return md5
+        name = file.relative_to(out).as_posix()
+        for entry in json.loads(self._cache.path(md5).read_bytes()):
+            if entry["relpath"] == name:
+                return str(entry["md5"])
+        raise UserError(f"{self.name}:{out} has no {name}; name another revision")
+
+    def _fetch(self, objects: Mapping[Path, str]) -> None:
+        """Fetch objects that the cache lacks.
+
+        Raises:
+            UserError: if one is neither in the cache nor on the remote.
+        """
+        for absent in self._cache.bring(list(objects.values())):
+            file = next(file for file, md5 in objects.items() if md5 == absent)
+            raise UserError(self._absent(file, absent))
 
     def _absent(self, file: Path, md5: str) -> str:
         """Return the message for an output that only another machine can have."""
@@ -135,11 +156,6 @@ class PastSnapshot(Snapshot):
             f"{self.name}:{file} (md5 {md5}) is not in DVC's cache, and {self._cache.remote}; run `{push}` on the "
             f"machine that made it, or make it again: `git worktree add ../again {self.commit}` and `dvc repro` there"
         )
-
-    def _link(self, file: Path, md5: str) -> None:
-        target = self.root / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(self._cache.checked(md5))
 
 
 class Snapshots:

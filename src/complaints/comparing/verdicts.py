@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from complaints.comparing.rows import Answers
 from complaints.core.errors import UserError
+from complaints.deciding.rule import Decisions
 from complaints.uncertainty.paired import LEVEL, LOWER_IS_BETTER, Difference, mcnemar
 from complaints.uncertainty.resampling import Rows, System
 
 LARGEST = 10_000_000
 """A larger number of test rows is not named: it only says that no test set will do."""
 TOP = (3, 5)
+DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -86,26 +87,22 @@ def _rounded(rows: int) -> int:
     return -(-rows // 10**digits) * 10**digits
 
 
-def system_of(answers: Answers, rows: Rows) -> System:
-    """Return the predictions of a system and the values that its probabilities have on each row.
+def system_of(answers: Decisions, rows: Rows) -> System:
+    """Return the labels of a system and the values that its probabilities have on each row.
 
-    Values: `top3_accuracy` and `top5_accuracy` (whether fewer than 3 or 5 classes are at least as probable as the true
-    one), `nll` (negative log-likelihood of the true class, in nats; probabilities below 1e-15 count as 1e-15) and
-    `brier` (sum over classes of the squared error of the probability; Brier 1950, from 0 to 2).
+    Values: `top3_accuracy` and `top5_accuracy` (whether the true class is among the first 3 or 5 by the scores that
+    decide the label, equal ones by their ids), `nll` (negative log-likelihood of the true class, in nats) and `brier`
+    (sum over classes of the squared error of the probability; Brier 1950, from 0 to 2).
     """
-    values = answers.log_probabilities
-    of_true = values[np.arange(len(rows.true)), rows.true]
-    rank = (values >= of_true[:, None]).sum(axis=1) - 1
-    probabilities = np.exp(values)
-    squares = (probabilities**2).sum(axis=1) - 2 * np.exp(of_true) + 1
-    return System(
-        predicted=answers.predicted,
-        row_values={
-            **{f"top{top}_accuracy": (rank < top).astype(np.float64) for top in TOP if top < values.shape[1]},
-            "nll": -np.maximum(of_true, np.log(1e-15)),
-            "brier": squares,
-        },
-    )
+    places, ids = np.arange(len(rows.true)), np.arange(rows.classes)
+    own, of_true = answers.scores[places, rows.true][:, None], answers.log_probabilities[places, rows.true]
+    before = (answers.scores > own) | ((answers.scores == own) & (ids < rows.true[:, None]))
+    rank = before.sum(axis=1)
+    squares = np.exp(2 * answers.log_probabilities).sum(axis=1) - 2 * np.exp(of_true) + 1
+    tops = {f"top{top}_accuracy": (rank < top).astype(np.float64) for top in TOP}
+    # Probabilities that are equal but for rounding are no difference.
+    values = {"nll": np.round(-of_true, DECIMALS), "brier": np.round(squares, DECIMALS)}
+    return System(answers.predicted, {**tops, **values})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The test set of a comparison: the rows and classes on which all systems are scored, the same for each."""
+"""Rows of a comparison: the held-out rows and classes on which all of its systems are scored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from complaints.comparing.rows import Answers
 from complaints.comparing.snapshots import Snapshot
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
+from complaints.deciding.rule import Decisions
 from complaints.evaluation.scoreboard import NEVER_SEEN, Truth, tiers
 from complaints.uncertainty.resampling import Rows
 
@@ -24,8 +24,8 @@ def split_of(subset: str) -> str:
 
 
 @dataclass(frozen=True)
-class TestSet:
-    """The n rows and the vocabulary of a comparison, and their places in each snapshot."""
+class ComparedRows:
+    """The n held-out rows and the vocabulary of a comparison, and their places in each snapshot."""
 
     rows: Rows
     row_ids: list[str]
@@ -38,19 +38,23 @@ class TestSet:
     notes: Sequence[str]
     """Sentences on what was left out and on what differs between the snapshots."""
 
-    def answers(self, snapshot: str, answers: Answers) -> Answers:
+    def answers(self, snapshot: str, answers: Decisions) -> Decisions:
         """Return the answers of a system for these rows, with the class ids of this vocabulary.
 
         A class that the system does not know has probability 0.
         """
         chosen, ids = self.indices[snapshot], self.class_ids[snapshot]
-        log_probabilities = np.full((len(chosen), len(self.labels)), -np.inf)
-        log_probabilities[:, ids] = answers.log_probabilities[chosen]
-        return Answers(ids[answers.predicted[chosen]], log_probabilities)
+
+        def here(values: np.ndarray) -> np.ndarray:
+            spread = np.full((len(chosen), len(self.labels)), -np.inf)
+            spread[:, ids] = values[chosen]
+            return spread
+
+        return Decisions(here(answers.log_probabilities), here(answers.scores))
 
 
-def make_test_set(truths: Mapping[str, tuple[Snapshot, Truth]], subset: str, common: bool) -> TestSet:
-    """Return the test set that all snapshots have.
+def make_compared_rows(truths: Mapping[str, tuple[Snapshot, Truth]], subset: str, common: bool) -> ComparedRows:
+    """Return the rows that all snapshots have.
 
     Args:
         truths: Snapshots by name, with their truths.
@@ -88,7 +92,7 @@ def make_test_set(truths: Mapping[str, tuple[Snapshot, Truth]], subset: str, com
         classes=len(labels),
         tiers=[known.get(label, "tail") for label in range(len(labels))],
     )
-    return TestSet(rows, kept, labels, indices, class_ids, notes)
+    return ComparedRows(rows, kept, labels, indices, class_ids, notes)
 
 
 def _places(truths: Mapping[str, tuple[Snapshot, Truth]], split: str) -> dict[str, dict[str, int]]:
