@@ -39,7 +39,7 @@ class Population:
 
 
 def population(
-    classes: int = 113, exponent: float = 1.3, more_clusters: float = 1.0, shared: float = 0.9
+    classes: int = 113, exponent: float = 1.6, more_clusters: float = 1.0, shared: float = 0.9
 ) -> Population:
     """Return a population whose classes have shares 1 / (rank + 5)^exponent.
 
@@ -116,7 +116,7 @@ def answer(draw: Draw, tables: Sequence[np.ndarray], agreement: float, generator
     common = generator.random(clusters)
     systems = []
     for table in tables:
-        own = np.where(generator.random(clusters) < agreement, common, generator.random(clusters))
+        own = np.where(generator.random(clusters) < agreement**0.5, common, generator.random(clusters))
         chance = np.where(draw.shares, own[draw.of_cluster], generator.random(rows))
         systems.append(System(_answers(table, draw.rows.true, chance)))
     return systems
