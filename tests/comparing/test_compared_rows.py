@@ -58,6 +58,13 @@ def test_the_same_rows_in_another_order_are_matched(tmp_path: Path) -> None:
     assert test.notes == []
 
 
+def test_the_same_labels_in_another_order_are_matched(tmp_path: Path) -> None:
+    truths = {"main": make(tmp_path / "a", LABELS, ROWS), "exp": make(tmp_path / "b", LABELS[::-1], ROWS)}
+    test = make_compared_rows(truths, "test", common=False)
+    assert test.row_ids == list(ROWS)
+    assert test.class_ids["exp"].tolist() == [2, 1, 0]
+
+
 def test_another_number_of_rows(tmp_path: Path) -> None:
     message, test = refusal(tmp_path, LABELS, {"a1": "Fee", "d3": "Loan", "e4": "Loan"})
     assert "the test rows differ: 4 in main, 3 in exp, 2 common" in message

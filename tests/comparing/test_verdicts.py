@@ -104,6 +104,8 @@ def test_mcnemar_counts_rows_and_is_left_out_with_seeds() -> None:
         (["models.net.seed"], True),
         (["models.*.seed"], True),
         (["models.net.seed", "models.net.strength"], False),
+        (["models.net.seed", "training: threads"], True),
+        (["training: threads"], False),
         (["split.seed"], False),
         ([], False),
     ],

@@ -22,6 +22,8 @@ STAGES = "stages"
 DECIDE = "decide"
 """The stage that fits decision rules."""
 FINETUNE = "finetune"
+TRAINING = "training: "
+"""Beginning of the names of facts about how a training was computed."""
 REQUIREMENTS = "requirements.txt"
 DIGITS = 12
 """Hexadecimal digits of a hash that are shown."""
@@ -59,9 +61,10 @@ class Changes:
 
     @property
     def only_seeds(self) -> bool:
-        """Whether the sides are seeds of one recipe: nothing differs but seeds of models."""
+        """Whether the sides are seeds of one recipe: nothing differs but seeds of models, and where they were trained."""
         names = [change.name for changes in self.by_kind.values() for change in changes]
-        return bool(names) and all(map(_is_seed, names))
+        recipe = [name for name in names if not name.startswith(TRAINING)]
+        return bool(recipe) and all(map(_is_seed, recipe))
 
 
 def record_of(snapshot: Snapshot, row: str, truth: Truth) -> Record:
@@ -134,7 +137,12 @@ def _not_seeds(name: str, side: Sequence[Record]) -> list[str]:
     """Return a note if the systems of a side differ in more than their seeds."""
     for other in side[1:]:
         changes = changes_between(side[:1], [other])
-        names = [change.name for kind in KINDS for change in changes.by_kind[kind] if not _is_seed(change.name)]
+        names = [
+            change.name
+            for kind in KINDS
+            for change in changes.by_kind[kind]
+            if not (_is_seed(change.name) or change.name.startswith(TRAINING))
+        ]
         if names:
             return [f"the systems of side {name} are no seeds of one recipe: they differ in {names[0]}"]
     return []
@@ -194,7 +202,7 @@ def _computed(snapshot: Snapshot, chain: Chain, model: str) -> dict[tuple[str, s
         return {}
     with contextlib.suppress(UserError):  # not every checkpoint has a record, and no verdict depends on it
         snapshot.bring(folder / "training.json")
-    return {(FINETUNE, f"training: {key}"): value for key, value in (computed(chain, snapshot.root) or {}).items()}
+    return {(FINETUNE, TRAINING + key): value for key, value in (computed(chain, snapshot.root) or {}).items()}
 
 
 def _stale(snapshot: Snapshot, path: str, chain: Chain) -> list[str]:

@@ -127,21 +127,21 @@ def _common_rows(truths: Mapping[str, Truth], class_ids: Mapping[str, np.ndarray
 
 def _difference(split: str, first: str, a: Truth, other: str, b: Truth) -> str:
     """Return the first difference in the labels or rows of two snapshots, "" if there is none."""
-    if a.labels != b.labels:
-        only_a, only_b = sorted(set(a.labels) - set(b.labels)), sorted(set(b.labels) - set(a.labels))
-        example = f", such as {(only_a + only_b)[0]!r} of {first if only_a else other}" if only_a + only_b else ""
-        counts = (
-            f"{len(a.labels)} classes in {first}, {len(b.labels)} in {other}, {len(only_a) + len(only_b)} not common"
-        )
-        return f"the labels differ: {counts}{example}"
-    ids_a = dict(zip(a.row_ids[split], a.label_ids[split].tolist(), strict=True))
-    ids_b = dict(zip(b.row_ids[split], b.label_ids[split].tolist(), strict=True))
+    only_a, only_b = sorted(set(a.labels) - set(b.labels)), sorted(set(b.labels) - set(a.labels))
+    if only_a or only_b:
+        example = f"{(only_a + only_b)[0]!r} of {first if only_a else other}"
+        counts = f"{len(a.labels)} classes in {first}, {len(b.labels)} in {other}"
+        return f"the labels differ: {counts}, {len(only_a) + len(only_b)} not common, such as {example}"
+    ids_a, ids_b = (
+        dict(zip(truth.row_ids[split], [truth.labels[label] for label in truth.label_ids[split]], strict=True))
+        for truth in (a, b)
+    )
     if ids_a.keys() != ids_b.keys():
         shared = len(ids_a.keys() & ids_b.keys())
         return f"the {split} rows differ: {len(ids_a):,} in {first}, {len(ids_b):,} in {other}, {shared:,} common"
     if changed := [row_id for row_id in ids_a if ids_a[row_id] != ids_b[row_id]]:
-        label_a, label_b = a.labels[ids_a[changed[0]]], b.labels[ids_b[changed[0]]]
-        example = f"row {changed[0]} is {label_a!r} in {first} and {label_b!r} in {other}"
+        row_id = changed[0]
+        example = f"row {row_id} is {ids_a[row_id]!r} in {first} and {ids_b[row_id]!r} in {other}"
         return f"the labels of {len(changed):,} {split} rows differ: {example}"
     return ""
 
