@@ -61,7 +61,7 @@ class Changes:
 
     @property
     def only_seeds(self) -> bool:
-        """Whether the sides are seeds of one recipe: nothing differs but seeds of models, and where they were trained."""
+        """Whether the sides are seeds of one recipe: only seeds of models differ, or also where they were trained."""
         names = [change.name for changes in self.by_kind.values() for change in changes]
         recipe = [name for name in names if not name.startswith(TRAINING)]
         return bool(recipe) and all(map(_is_seed, recipe))
