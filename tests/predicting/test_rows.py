@@ -19,7 +19,8 @@ from complaints.core.files import read_json, write_json
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT
 from complaints.engine import setup
-from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, read_truth, score
+from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, score
+from complaints.evaluation.truth import read_truth
 from complaints.labels.products import hierarchy
 from complaints.modeling import classifier
 from complaints.predicting import checkpoint
