@@ -11,7 +11,7 @@ from complaints.core import paths
 from complaints.core.dvc_lock import Stage, hash_path
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
-from complaints.evaluation.scoreboard import Truth
+from complaints.evaluation.truth import Truth
 from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.lock import flatten, is_code
 from complaints.lineage.trace import computed

@@ -3,15 +3,13 @@
 import argparse
 
 from complaints.comparing.blocks import as_markdown, as_text
-from complaints.comparing.compared_rows import split_of
-from complaints.comparing.comparison import Comparison, Options, make_comparison
+from complaints.comparing.comparison import Options, make_comparison
 from complaints.comparing.document import document
-from complaints.comparing.fixes import texts_of, write_ids
+from complaints.comparing.fixes import write_ids
 from complaints.comparing.json_form import as_json
 from complaints.comparing.sides import pairs, parse_side
 from complaints.comparing.snapshots import WORKSPACE, Snapshots
 from complaints.comparing.verdicts import check_metrics, failures, parse_limit
-from complaints.core import paths
 from complaints.core.errors import UserError, say_error
 
 FEWEST_RESAMPLES = 100
@@ -37,32 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
         a, b = (parse_side(text, workspace) for text in (arguments.a, arguments.b))
         comparison = make_comparison(pairs(a, b, arguments.model, snapshots), snapshots, options)
         check_metrics(limits, list(comparison.results[0].metrics))
-        texts = _texts(comparison, snapshots, max(arguments.texts, 0))
     if arguments.ids is not None:
         write_ids(arguments.ids, [(*result.pair.titles, result.flips) for result in comparison.results])
     if arguments.format == "json":
         print(as_json(comparison))
     else:
-        blocks = document(comparison, texts, max(arguments.texts, 0))
+        blocks = document(comparison, max(arguments.texts, 0))
         print((as_text if arguments.format == "text" else as_markdown)(blocks))
     verdicts = {result.title: result.metrics for result in comparison.results}
     broken = failures(limits, arguments.strict, verdicts)
     if broken:
         say_error(f"failed: {'; '.join(broken)}")
     return 1 if broken else 0
-
-
-def _texts(comparison: Comparison, snapshots: Snapshots, most: int) -> dict[str, str]:
-    """Return row id -> text of the first rows fixed and broken of each pair."""
-    if not most:
-        return {}
-    wanted = [
-        flip.row_id
-        for result in comparison.results
-        for rows in (result.flips.fixed, result.flips.broken)
-        for flip in rows[:most]
-    ]
-    split = paths.SPLITS / f"{split_of(comparison.options.subset)}.parquet"
-    snapshot = snapshots.get(next(iter(comparison.commits)))
-    with snapshot.naming():
-        return texts_of(snapshot.root / split, wanted)

@@ -4,14 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.compute as pc
 
-from complaints.comparing.snapshots import Snapshot
-from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.parquet import read_parquet
 from complaints.deciding.rule import Decisions
-from complaints.evaluation.scoreboard import NEVER_SEEN, Truth, tiers
+from complaints.evaluation.truth import NEVER_SEEN, Truth, tiers
 from complaints.uncertainty.resampling import Rows
 
 SUBSETS = ("test", "validation", f"test{NEVER_SEEN}", f"validation{NEVER_SEEN}")
@@ -29,6 +25,7 @@ class ComparedRows:
 
     rows: Rows
     row_ids: list[str]
+    texts: list[str]
     labels: list[str]
     """Names of the classes; `rows.true` has positions in it."""
     indices: Mapping[str, np.ndarray]
@@ -53,11 +50,11 @@ class ComparedRows:
         return Decisions(here(answers.log_probabilities), here(answers.scores))
 
 
-def make_compared_rows(truths: Mapping[str, tuple[Snapshot, Truth]], subset: str, common: bool) -> ComparedRows:
+def make_compared_rows(truths: Mapping[str, Truth], subset: str, common: bool) -> ComparedRows:
     """Return the rows that all snapshots have.
 
     Args:
-        truths: Snapshots by name, with their truths.
+        truths: Snapshot -> its splits.
         subset: One of SUBSETS.
         common: Leave out rows and classes that a snapshot lacks, instead of refusing them.
 
@@ -66,40 +63,39 @@ def make_compared_rows(truths: Mapping[str, tuple[Snapshot, Truth]], subset: str
     """
     split = split_of(subset)
     first, *others = truths
-    reference = truths[first][1]
+    reference = truths[first]
     notes: list[str] = []
     for other in others:
-        difference = _difference(split, first, reference, other, truths[other][1])
+        difference = _difference(split, first, reference, other, truths[other])
         if difference and not common:
             raise UserError(f"{difference}; {COMMON} compares on what both have")
         notes += [difference] if difference else []
-    labels = list(dict.fromkeys(label for _, truth in truths.values() for label in truth.labels))
+    labels = list(dict.fromkeys(label for truth in truths.values() for label in truth.labels))
     position = {label: index for index, label in enumerate(labels)}
-    class_ids = {name: np.array([position[label] for label in truth.labels]) for name, (_, truth) in truths.items()}
-    kept = _common_rows({name: truth for name, (_, truth) in truths.items()}, class_ids, subset)
+    class_ids = {name: np.array([position[label] for label in truth.labels]) for name, truth in truths.items()}
+    kept = _common_rows(truths, class_ids, subset)
     if not kept:
         raise UserError(f"no row of {subset} has the same label in {', '.join(truths)}; there is nothing to compare")
     indices = {name: np.array([places[row_id] for row_id in kept]) for name, places in _places(truths, split).items()}
     if notes:
-        sizes = ", ".join(f"{len(truth.row_ids[split]):,} in {name}" for name, (_, truth) in truths.items())
+        sizes = ", ".join(f"{len(truth.row_ids[split]):,} in {name}" for name, truth in truths.items())
         classes = len({int(label) for label in class_ids[first][reference.label_ids[split][indices[first]]]})
         notes.append(f"compared on the {len(kept):,} common rows of {classes} classes ({sizes})")
-    clusters = _clusters(truths[first][0], split)[indices[first]]
     known = dict(zip(class_ids[first].tolist(), tiers(reference.train_support), strict=True))
     rows = Rows(
         true=class_ids[first][reference.label_ids[split][indices[first]]],
-        clusters=np.unique(clusters, return_inverse=True)[1].astype(np.int64),
+        clusters=reference.clusters[split][indices[first]],
         classes=len(labels),
         tiers=[known.get(label, "tail") for label in range(len(labels))],
     )
-    return ComparedRows(rows, kept, labels, indices, class_ids, notes)
+    texts = [reference.texts[split][index] for index in indices[first]]
+    return ComparedRows(rows, kept, texts, labels, indices, class_ids, notes)
 
 
-def _places(truths: Mapping[str, tuple[Snapshot, Truth]], split: str) -> dict[str, dict[str, int]]:
+def _places(truths: Mapping[str, Truth], split: str) -> dict[str, dict[str, int]]:
     """Return snapshot -> row id -> its index in the split."""
     return {
-        name: {row_id: index for index, row_id in enumerate(truth.row_ids[split])}
-        for name, (_, truth) in truths.items()
+        name: {row_id: index for index, row_id in enumerate(truth.row_ids[split])} for name, truth in truths.items()
     }
 
 
@@ -144,11 +140,3 @@ def _difference(split: str, first: str, a: Truth, other: str, b: Truth) -> str:
         example = f"row {row_id} is {ids_a[row_id]!r} in {first} and {ids_b[row_id]!r} in {other}"
         return f"the labels of {len(changed):,} {split} rows differ: {example}"
     return ""
-
-
-def _clusters(snapshot: Snapshot, split: str) -> np.ndarray:
-    """Return the id of the cluster of near duplicates of each row of a split, int64 [rows]."""
-    with snapshot.naming():
-        table = read_parquet(snapshot.root / paths.SPLITS / f"{split}.parquet", ["group"])
-    encoded = pc.dictionary_encode(table["group"].combine_chunks())
-    return encoded.indices.to_numpy().astype(np.int64)

@@ -14,7 +14,7 @@ from complaints.comparing.sides import Pair, SystemName
 from complaints.comparing.snapshots import Snapshot, Snapshots
 from complaints.comparing.verdicts import McNemar, mcnemar_of, system_of
 from complaints.core.errors import UserError
-from complaints.evaluation.scoreboard import Truth
+from complaints.evaluation.truth import Truth
 from complaints.uncertainty.paired import Difference, compare, corrected
 from complaints.uncertainty.resampling import RESAMPLES, SEED, System
 
@@ -67,7 +67,7 @@ def make_comparison(pairs: Sequence[Pair], snapshots: Snapshots, options: Option
     names = dict.fromkeys(system.revision for pair in pairs for system in (*pair.a, *pair.b))
     opened = {name: snapshots.get(name) for name in names}
     truths = {name: (snapshot, truth_of(snapshot)) for name, snapshot in opened.items()}
-    test = make_compared_rows(truths, options.subset, options.common_rows)
+    test = make_compared_rows({name: truth for name, (_, truth) in truths.items()}, options.subset, options.common_rows)
     results = [_compare(pair, truths, test, options) for pair in pairs]
     results = [_without_claims(result) for result in _corrected(results)]
     return Comparison(options, test, results, {name: snapshot.commit for name, snapshot in opened.items()})

@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,11 @@ VALUE_CHARACTERS = 60
 TEXT_CHARACTERS = 400
 
 
-def document(comparison: Comparison, texts: Mapping[str, str], most_texts: int) -> list[Block]:
+def document(comparison: Comparison, most_texts: int) -> list[Block]:
     """Return the report of a comparison.
 
     Args:
         comparison: The comparison.
-        texts: Row id -> text, of rows that are to be shown with their texts.
         most_texts: Number of rows each way that are shown with their texts, for each pair.
     """
     results = comparison.results
@@ -44,7 +43,7 @@ def document(comparison: Comparison, texts: Mapping[str, str], most_texts: int) 
             continue
         blocks += [Heading(result.title, 2 if len(results) > 1 else 1), *_pair(comparison, result)]
         if most_texts:
-            blocks += _texts(result, texts, most_texts)
+            blocks += _texts(result, most_texts)
     return [*blocks, Folded("How to read this", [Paragraph(text) for text in _explanations(comparison)])]
 
 
@@ -174,16 +173,16 @@ def _complaints(result: PairResult) -> list[Block]:
     return [Paragraph(f"Complaints {'; '.join(parts)}.")]
 
 
-def _texts(result: PairResult, texts: Mapping[str, str], most: int) -> list[Block]:
+def _texts(result: PairResult, most: int) -> list[Block]:
     blocks: list[Block] = []
     for name, rows in (("Fixed", result.flips.fixed), ("Broken", result.flips.broken)):
         if rows:
-            blocks.append(Folded(f"{name} complaints", [Paragraph(_with_text(flip, texts)) for flip in rows[:most]]))
+            blocks.append(Folded(f"{name} complaints", [Paragraph(_with_text(flip)) for flip in rows[:most]]))
     return blocks
 
 
-def _with_text(flip: Flip, texts: Mapping[str, str]) -> str:
-    text = shortened(texts.get(flip.row_id, ""), TEXT_CHARACTERS)
+def _with_text(flip: Flip) -> str:
+    text = shortened(flip.text, TEXT_CHARACTERS)
     return f"{flip.row_id}: {flip.true!r} was labelled {flip.a!r} by a, {flip.b!r} by b: {text}"
 
 

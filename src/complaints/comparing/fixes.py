@@ -8,7 +8,6 @@ import numpy as np
 
 from complaints.comparing.compared_rows import ComparedRows
 from complaints.core.csv_files import write_csv
-from complaints.core.parquet import read_parquet
 from complaints.uncertainty.resampling import System
 
 
@@ -17,6 +16,7 @@ class Flip:
     """A row that is right on one side only; a side of several systems answers as most of them do."""
 
     row_id: str
+    text: str
     true: str
     a: str
     """The predicted label of side a."""
@@ -39,7 +39,10 @@ def flips(test: ComparedRows, a: Sequence[System], b: Sequence[System]) -> Flips
 
     def listed(chosen: np.ndarray) -> list[Flip]:
         names = test.labels
-        return [Flip(test.row_ids[i], names[true[i]], names[left[i]], names[right[i]]) for i in np.flatnonzero(chosen)]
+        return [
+            Flip(test.row_ids[i], test.texts[i], names[true[i]], names[left[i]], names[right[i]])
+            for i in np.flatnonzero(chosen)
+        ]
 
     return Flips(listed((left != true) & (right == true)), listed((left == true) & (right != true)))
 
@@ -66,11 +69,3 @@ def write_ids(path: Path, pairs: Sequence[tuple[str, str, Flips]]) -> None:
             for flip in rows
         ),
     )
-
-
-def texts_of(split: Path, row_ids: Sequence[str]) -> dict[str, str]:
-    """Return row id -> text of some rows of a split's file."""
-    table = read_parquet(split, ["row_id", "text"])
-    wanted = set(row_ids)
-    pairs = zip(table["row_id"].to_pylist(), table["text"].to_pylist(), strict=True)
-    return {row_id: text for row_id, text in pairs if row_id in wanted}

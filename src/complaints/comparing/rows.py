@@ -16,7 +16,8 @@ from complaints.deciding.rule import (
     read_rule,
     rule_file,
 )
-from complaints.evaluation.scoreboard import FLOOR, REFERENCE, Truth, read_logits, read_truth
+from complaints.evaluation.scoreboard import FLOOR, REFERENCE, read_logits
+from complaints.evaluation.truth import Truth, read_truth
 
 ADJUSTED = "-adjusted"
 SCOREBOARD = paths.EVALUATION / "scoreboard.csv"

@@ -7,12 +7,12 @@ import numpy as np
 
 from complaints.core.errors import UserError
 from complaints.deciding.rule import Decisions
+from complaints.evaluation.row_values import probability_values, top_values
 from complaints.uncertainty.paired import LEVEL, LOWER_IS_BETTER, Difference, mcnemar
 from complaints.uncertainty.resampling import Rows, System
 
 LARGEST = 10_000_000
 """A larger number of test rows is not named: it only says that no test set will do."""
-TOP = (3, 5)
 DECIMALS = 9
 
 
@@ -88,21 +88,11 @@ def _rounded(rows: int) -> int:
 
 
 def system_of(answers: Decisions, rows: Rows) -> System:
-    """Return the labels of a system and the values that its probabilities have on each row.
-
-    Values: `top3_accuracy` and `top5_accuracy` (whether the true class is among the first 3 or 5 by the scores that
-    decide the label, equal ones by their ids), `nll` (negative log-likelihood of the true class, in nats) and `brier`
-    (sum over classes of the squared error of the probability; Brier 1950, from 0 to 2).
-    """
-    places, ids = np.arange(len(rows.true)), np.arange(rows.classes)
-    own, of_true = answers.scores[places, rows.true][:, None], answers.log_probabilities[places, rows.true]
-    before = (answers.scores > own) | ((answers.scores == own) & (ids < rows.true[:, None]))
-    rank = before.sum(axis=1)
-    squares = np.exp(2 * answers.log_probabilities).sum(axis=1) - 2 * np.exp(of_true) + 1
-    tops = {f"top{top}_accuracy": (rank < top).astype(np.float64) for top in TOP}
+    """Return the labels of a system, and its top-k accuracies, negative log-likelihood and Brier score of each row."""
+    top = top_values(answers.scores, answers.predicted, rows.true)
+    probabilities = probability_values(answers.log_probabilities, rows.true)
     # Probabilities that are equal but for rounding are no difference.
-    values = {"nll": np.round(-of_true, DECIMALS), "brier": np.round(squares, DECIMALS)}
-    return System(answers.predicted, {**tops, **values})
+    return System(answers.predicted, top | {name: np.round(values, DECIMALS) for name, values in probabilities.items()})
 
 
 @dataclass(frozen=True)
