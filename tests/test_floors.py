@@ -10,7 +10,8 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"console", "entries", "own_data", "predicting", "profiles"},
+    {"comparing", "entries", "own_data", "predicting", "profiles"},
+    {"console"},
     {"params_document"},
     {"params"},
     {"finetuning"},

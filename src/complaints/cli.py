@@ -1,4 +1,4 @@
-"""Command line `complaints`: init, predict, trace, track, profile, check, model, show and ui."""
+"""Command line `complaints`: init, predict, compare, trace, track, profile, check, model, show and ui."""
 
 import argparse
 import importlib.util
@@ -9,22 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from complaints import console
+from complaints.comparing import arguments as compare_arguments
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
+from complaints.own_data import arguments as init_arguments
 
 Commands = Any
 """The action of argparse that adds subcommands."""
-
-INIT_COLUMNS = {
-    "text": "the texts",
-    "label": "the labels",
-    "id": "unique ids",
-    "date": "dates",
-    "product": "products, for the hierarchy of classes",
-    "split": "the source's own split",
-}
-"""Roles of the columns of a user's file -> words for the help of `init`."""
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -79,18 +71,6 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _init(arguments: argparse.Namespace) -> int:
-    from complaints.own_data.form import FormOptions
-    from complaints.own_data.init import Options, init
-
-    columns = {role: vars(arguments)[role] for role in INIT_COLUMNS if vars(arguments)[role] is not None}
-    form = FormOptions(arguments.format, arguments.encoding, arguments.delimiter, arguments.quotes)
-    options = Options(Path(os.path.abspath(arguments.file)), form, columns, frozenset(arguments.without))
-    for line in init(options, arguments.dry_run):
-        print(line)
-    return 0
-
-
 def _model_add(arguments: argparse.Namespace) -> int:
     from complaints import entries
 
@@ -118,6 +98,7 @@ def _show(arguments: argparse.Namespace) -> int:
     print("  make ui                         curves and metrics of every run, in MLflow")
     print("  complaints trace models/NAME    data, code and parameters that made a checkpoint")
     print("  dvc metrics diff                effect of your last change on the scores")
+    print("  complaints compare HEAD         the same with intervals: is the difference more than noise?")
     return 0
 
 
@@ -223,21 +204,6 @@ def _add_check(commands: Commands) -> None:
     check.set_defaults(run=_check)
 
 
-def _add_init(commands: Commands) -> None:
-    init = commands.add_parser("init", help="look at a file of yours and write the parameters for it to params.yaml")
-    init.add_argument("file", type=console.user_path, help="CSV, TSV, Parquet or JSON-lines file")
-    for role, words in INIT_COLUMNS.items():
-        init.add_argument(f"--{role}", metavar="COLUMN", help=f"column of {words}")
-    roles = list(INIT_COLUMNS)[2:]
-    init.add_argument("--without", action="append", default=[], choices=roles, help="role that no column has")
-    init.add_argument("--format", choices=("csv", "parquet", "jsonl"), help="format, if the name does not tell it")
-    init.add_argument("--encoding", help="encoding of a CSV or JSON-lines file, such as cp1252")
-    init.add_argument("--delimiter", choices=("comma", "tab", "semicolon", "pipe"), help="separator of a CSV file")
-    init.add_argument("--quotes", action=argparse.BooleanOptionalAction, help="whether double quotes enclose fields")
-    init.add_argument("--dry-run", action="store_true", help="show what was found, and write nothing")
-    init.set_defaults(run=_init)
-
-
 def _add_model(commands: Commands) -> None:
     model = commands.add_parser("model", help="add or remove an entry of `models:` in params.yaml")
     actions = model.add_subparsers(required=True, metavar="ACTION")
@@ -275,11 +241,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_predict,
+        compare_arguments.add,
         _add_trace,
         _add_track,
         _add_profile,
         _add_check,
-        _add_init,
+        init_arguments.add,
         _add_model,
         _add_show,
         _add_ui,
