@@ -16,7 +16,7 @@ FLOORS = [
     {"finetuning"},
     {"features", "pretraining"},
     {"modeling"},
-    {"engine", "tracking"},
+    {"engine", "error_analysis", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"backbones", "labels", "scoring"},
     {"dedup", "reporting", "text"},

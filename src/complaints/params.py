@@ -134,6 +134,7 @@ def check_paths(params: Params) -> None:
     banks = params.fetch.source == "sample"
     named = {
         ("fetch", "path"): (params.fetch.path, banks, "the folder of the phrase banks" if banks else "a file"),
+        ("merge_labels", "corrections"): (params.merge_labels.corrections, False, "a file"),
         ("merge_labels", "map"): (params.merge_labels.map, False, "a file"),
     }
     for key, (path, is_folder, kind) in named.items():

@@ -7,9 +7,12 @@ from pathlib import Path
 
 NO_MAP = Path("data/no_map.yaml")
 """The label map without entries, for data whose raw labels are the classes."""
+NO_CORRECTIONS = Path("data/no_corrections.yaml")
+"""The list of corrected labels without entries."""
 
 RAW = Path("data/raw")
 COMPLAINTS = RAW / "complaints.parquet"
+TRUTH = RAW / "truth.json"
 MANIFEST = RAW / "source.json"
 
 LABELED = Path("data/interim/labeled.parquet")
@@ -25,6 +28,8 @@ MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"
 TFIDF = MODELS / "tfidf"
 PREDICTIONS = Path("predictions")
+OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
+"""Logits of training rows, by models that were not fitted to them."""
 
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit"

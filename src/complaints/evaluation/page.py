@@ -34,8 +34,9 @@ def write_report(
     rows: Sequence[ScoreboardRow],
     histories: Mapping[str, History],
     worst_pairs: int,
+    more_sections: Sequence[Section] = (),
 ) -> None:
-    """Write the tables, scoreboard.md, the figures and index.html.
+    """Write the tables, scoreboard.md, the figures and index.html, which links to every CSV file in the folder.
 
     Args:
         folder: An existing folder.
@@ -43,6 +44,7 @@ def write_report(
         rows: The rows of the scoreboard.
         histories: The learning curves of each fine-tuned model, by its name.
         worst_pairs: The number of confusions that a figure shows.
+        more_sections: Sections for the end of the page.
     """
     write_tables(folder, truth, rows)
     (folder / MARKDOWN_FILE).write_text(markdown(truth, rows), encoding="utf-8", newline="\n")
@@ -56,8 +58,10 @@ def write_report(
         _tier_table(truth, rows),
         *_product_table(truth, rows),
         *_figures(folder, truth, rows, histories, worst_pairs),
+        *more_sections,
     ]
-    page = render("Evaluation", lead, sections, SYNTHETIC if truth.synthetic else "", CSV_FILES)
+    linked = sorted(path.name for path in folder.glob("*.csv"))
+    page = render("Evaluation", lead, sections, SYNTHETIC if truth.synthetic else "", linked)
     (folder / PAGE_FILE).write_text(page, encoding="utf-8", newline="\n")
 
 
