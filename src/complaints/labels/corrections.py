@@ -164,7 +164,7 @@ def check_corrections(
             raise corrections.refused(index, problem)
         if own == right:
             raise corrections.refused(
-                index, f"row {entry.row_id!r} is of the class {right!r} already; remove the entry"
+                index, f"row {entry.row_id!r} is of the class {right!r} already; remove the correction"
             )
         if entry.label not in known:
             close = difflib.get_close_matches(entry.label, sorted(known), n=1)
