@@ -17,7 +17,7 @@ FLOORS = [
     {"finetuning"},
     {"features", "pretraining"},
     {"modeling"},
-    {"engine", "report", "tracking"},
+    {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"deciding", "uncertainty"},
     {"backbones", "labels", "scoring"},

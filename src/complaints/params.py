@@ -130,8 +130,8 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
         raise UserError(f"{path}: move evaluate.adjustment_grid to decide.tau_grid, with the other keys of decide")
     baseline = tree.get("baseline") if isinstance(tree, dict) else None
     if isinstance(baseline, dict) and (flat := [key for key in NgramParams.model_fields if key in baseline]):
-        moves = ", ".join(f"{key} to words.{key}" for key in flat)
-        raise UserError(f"{path}: baseline has keys for words and for characters now; move {moves}")
+        moved = ", ".join(f"{key} to words.{key}" for key in flat)
+        raise UserError(f"{path}: baseline has keys for words and for characters now; move {moved}")
     return config.check(Params, tree, path)
 
 
@@ -153,6 +153,7 @@ def check_paths(params: Params) -> None:
     banks = params.fetch.source == "sample"
     named = {
         ("fetch", "path"): (params.fetch.path, banks, "the folder of the phrase banks" if banks else "a file"),
+        ("merge_labels", "corrections"): (params.merge_labels.corrections, False, "a file"),
         ("merge_labels", "map"): (params.merge_labels.map, False, "a file"),
     }
     for key, (path, is_folder, kind) in named.items():

@@ -7,9 +7,12 @@ from pathlib import Path
 
 NO_MAP = Path("data/no_map.yaml")
 """The label map without entries, for data whose raw labels are the classes."""
+NO_CORRECTIONS = Path("data/no_corrections.yaml")
+"""The list of corrected labels without entries."""
 
 RAW = Path("data/raw")
 COMPLAINTS = RAW / "complaints.parquet"
+TRUTH = RAW / "truth.json"
 MANIFEST = RAW / "source.json"
 
 LABELED = Path("data/interim/labeled.parquet")
@@ -27,6 +30,7 @@ TFIDF = MODELS / "tfidf"
 RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
 OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
+"""Logits of training rows, by models that were not fitted to them."""
 LEARNING_CURVES = PREDICTIONS / "learning_curve"
 
 REPORTS = Path("reports")

@@ -37,8 +37,9 @@ def write_report(
     rows: Sequence[ScoreboardRow],
     histories: Mapping[str, History],
     p: EvaluateParams,
+    more_sections: Sequence[Section] = (),
 ) -> None:
-    """Write the tables, scoreboard.md, the figures and index.html.
+    """Write the tables, scoreboard.md, the figures and index.html, which links to every CSV file in the folder.
 
     Args:
         folder: An existing folder.
@@ -46,6 +47,7 @@ def write_report(
         rows: The rows of the scoreboard.
         histories: The learning curves of each fine-tuned model, by its name.
         p: The parameters of the stage.
+        more_sections: Sections for the end of the page.
     """
     write_tables(folder, truth, rows)
     write_analyses(folder, truth, rows, p.resamples)
@@ -63,8 +65,10 @@ def write_report(
         *_product_table(rows),
         *_given_product_table(rows),
         *_figures(folder, truth, rows, histories, p.worst_pairs),
+        *more_sections,
     ]
-    page = render("Evaluation", lead, sections, SYNTHETIC if truth.synthetic else "", files)
+    linked = sorted(path.name for path in folder.glob("*.csv"))
+    page = render("Evaluation", lead, sections, SYNTHETIC if truth.synthetic else "", linked)
     (folder / PAGE_FILE).write_text(page, encoding="utf-8", newline="\n")
 
 
