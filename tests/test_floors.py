@@ -10,7 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"console", "entries", "own_data", "predicting", "profiles"},
+    {"console", "entries", "own_data", "predicting", "profiles", "sweeping"},
     {"params_document"},
     {"params"},
     {"finetuning"},

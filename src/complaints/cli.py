@@ -1,4 +1,4 @@
-"""Command line `complaints`: init, predict, trace, track, profile, check, model, show and ui."""
+"""Command line `complaints`: init, predict, trace, track, profile, check, model, sweep, show and ui."""
 
 import argparse
 import importlib.util
@@ -245,6 +245,12 @@ def _add_model(commands: Commands) -> None:
     remove.set_defaults(run=_model_remove)
 
 
+def _add_sweep(commands: Commands) -> None:
+    from complaints.sweeping import command
+
+    command.add_to(commands, console.user_path)
+
+
 def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)
@@ -275,6 +281,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_check,
         _add_init,
         _add_model,
+        _add_sweep,
         _add_show,
         _add_ui,
     ):
