@@ -27,8 +27,10 @@ import json, math, os, random, sys, time
 from pathlib import Path
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
 from ruamel.yaml import YAML
+from complaints.core.orphans import die_with_dvc
 from complaints.scoring.predictions import write_predictions
 
+die_with_dvc()
 CLASSES, ROWS = 4, 200
 true = [i % 3 if i % 5 else 3 for i in range(ROWS)]
 ids = [f"r{i}" for i in range(ROWS)]

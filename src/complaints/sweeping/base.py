@@ -62,18 +62,26 @@ def read_base(root: Path, swept: Iterable[str], read: list[str]) -> Base:
         read: Result of `sources`.
 
     Raises:
-        UserError: if a tracked file has uncommitted changes: an experiment is made of a commit.
+        UserError: if a file has uncommitted changes: an experiment is made of a commit.
     """
-    listing = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!sweeps").splitlines()
-    if listing:
-        names = ", ".join(line[3:] for line in listing[:3]) + (", ..." if len(listing) > 3 else "")
-        raise UserError(f"{names} differs from the last commit, of which experiments are made; commit or restore first")
+    if listing := _uncommitted(root, read):
+        names = ", ".join(listing[:3]) + (", ..." if len(listing) > 3 else "")
+        raise UserError(f"{names}: not as in the last commit, of which experiments are made; commit or restore first")
     values = {
         key: value
         for key, value in flatten(read_yaml(root / PARAMS_FILE)).items()
         if key not in set(swept) and not key.startswith(NO_EFFECT)
     }
     return Base(params=digest(values), dependencies={path: hash_path(root, path) for path in read})
+
+
+def _uncommitted(root: Path, read: list[str]) -> list[str]:
+    """Return tracked files that changed, and new files inside of sources: a source that is not tracked is linked."""
+    status = git(root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", ".", ":!sweeps")
+    files = [(line[:2], line[3:]) for line in status.split("\0") if line]
+    whole = [source for source in read if not git(root, "ls-files", "--", source)]
+    inside = [source for source in read if source not in whole]
+    return [path for mark, path in files if mark != "??" or any(is_inside(path, source) for source in inside)]
 
 
 def digest(value: Any) -> str:

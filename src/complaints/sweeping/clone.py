@@ -34,33 +34,32 @@ class Clone:
             sources: Inputs of the pipeline; those that git does not track are linked.
         """
         self._root, self._cache, self._sources = root.resolve(), cache, sources
-        self._folder, self._path = folder, folder.resolve() / "clone"
+        self._path = folder.resolve() / "clone"
         self._ready = False
 
     def _make(self) -> None:
-        """Make the clone anew, but keep the checkpoints from which a killed training resumes."""
-        kept = self._folder / "kept"
-        if (self._path / SCRATCH).exists():
-            shutil.rmtree(kept, ignore_errors=True)
-            (self._path / SCRATCH).rename(kept)
-        shutil.rmtree(self._path, ignore_errors=True)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Make the clone anew; checkpoints from which a killed training resumes are outside of it."""
+        # A stage of a killed sweep may still write for a moment: a renamed folder is out of the way at once.
+        old = self._path.with_name("old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self._path.exists():
+            self._path.rename(old)
         git(self._root, "clone", "--quiet", "--no-checkout", str(self._root), str(self._path))
         for key in ("user.name", "user.email"):
-            value = git(self._root, "config", "--default", "", "--get", key).strip()
-            if value:
+            if value := git(self._root, "config", "--default", "", "--get", key).strip():
                 git(self._path, "config", key, value)
         git(self._path, "checkout", "--quiet", "--detach", git(self._root, "rev-parse", "HEAD").strip())
         (self._path / ".dvc/config.local").write_text(f"[cache]\n    dir = {self._cache}\n", encoding="utf-8")
-        if kept.exists():
-            kept.rename(self._path / SCRATCH)
-        for source in self._sources:
-            here, there = self._root / source, self._path / source
-            if here.exists() and not there.exists():
-                there.parent.mkdir(parents=True, exist_ok=True)
-                there.symlink_to(here)
+        links = {source: self._root / source for source in self._sources}
+        links[SCRATCH.as_posix()] = self._path.with_name("checkpoints")
+        links[SCRATCH.as_posix()].mkdir(exist_ok=True)
+        for link, target in links.items():
+            if target.exists() and not (self._path / link).exists():
+                (self._path / link).parent.mkdir(parents=True, exist_ok=True)
+                (self._path / link).symlink_to(target)
+        shutil.rmtree(old, ignore_errors=True)
         # Outputs that the cache lacks are made by the first experiment.
-        self._dvc(["checkout", "--quiet", "--allow-missing"], self._folder / "checkout.log")
+        self._dvc(["checkout", "--quiet", "--allow-missing"], self._path.with_name("checkout.log"))
         self._ready = True
 
     def run(self, name: str, values: dict[str, str]) -> str | None:
@@ -79,9 +78,11 @@ class Clone:
         if not self._ready:
             self._make()
         git(self._path, "reset", "--quiet", "--hard")
-        log = self._folder / f"{name}.log"
+        if earlier := find_experiment(self._path, name):
+            git(self._path, "update-ref", "-d", earlier)  # `dvc exp run --force` would run every stage again
+        log = self._path.with_name(f"{name}.log")
         settings = [argument for key, value in values.items() for argument in ("-S", f"{key}={value}")]
-        status = self._dvc(["exp", "run", "--force", "--name", name, *settings], log)
+        status = self._dvc(["exp", "run", "--name", name, *settings], log)
         reference = find_experiment(self._path, name)
         if status == 0 and reference is not None:
             git(self._root, "fetch", "--quiet", "--no-write-fetch-head", str(self._path), f"+{reference}:{reference}")
@@ -112,8 +113,9 @@ class Clone:
                     process.wait()
 
     def remove(self) -> None:
-        """Remove the clone with all that it holds."""
-        shutil.rmtree(self._path, ignore_errors=True)
+        """Remove the clone with its outputs, and the checkpoints; logs stay."""
+        for folder in ("clone", "old", "checkpoints"):
+            shutil.rmtree(self._path.with_name(folder), ignore_errors=True)
 
 
 def _die_with_parent() -> Any:

@@ -92,13 +92,19 @@ class Sweep:
         values = []
         for seed in self.study.seeds:
             run = self.record.runs(point).get(seed)
-            if run is None or (run.error is not None and self._options.retry):
+            if run is None or self._is_again(run):
                 run = self._run(point, seed)
                 self.record.add(point, run)
             if run.error is not None:
                 return None
             values.append(run.scores[self.study.objective])
         return sum(values) / len(values)
+
+    def _is_again(self, run: Run) -> bool:
+        """Return whether a run on record is to be run again: it failed, if asked to, or its predictions are lost."""
+        if run.error is not None:
+            return self._options.retry
+        return not all(self.cache.path(md5).is_file() for md5 in (run.predictions or "", *self.record.rows.values()))
 
     def planned(self) -> list[str]:
         """Return a line for each experiment that is not on record; of `tpe`, as far as it can be foretold."""
