@@ -39,7 +39,7 @@ class Population:
 
 
 def population(
-    classes: int = 113, exponent: float = 1.3, more_clusters: float = 1.0, shared: float = 0.9
+    classes: int = 113, exponent: float = 1.6, more_clusters: float = 1.0, shared: float = 0.9
 ) -> Population:
     """Return a population whose classes have shares 1 / (rank + 5)^exponent.
 

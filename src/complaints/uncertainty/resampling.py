@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
-from complaints.uncertainty.count_metrics import ClassList, Counts, count_metrics
+from complaints.uncertainty.count_metrics import ClassList, Counts, count_metrics, deviation_scale
 
 RESAMPLES = 10_000
 SEED = 13
@@ -111,7 +111,6 @@ class _Sums:
         self.clusters = len(names)
         support = np.bincount(rows.true, minlength=rows.classes)
         listed = np.flatnonzero(support)
-        self._classes = ClassList(support[listed], [rows.tiers[label] for label in listed.tolist()])
         self._systems = systems
         everywhere = np.ones(len(rows))
         counts, values = [(rows.true, everywhere)], [everywhere]
@@ -124,19 +123,29 @@ class _Sums:
         blocks += [_sums(zeros, cluster, of_rows, (1, self.clusters)) for of_rows in values]
         self._matrix = sparse.vstack(blocks, format="csr")
         self._counts = len(counts)
+        scale = deviation_scale(support[listed], (blocks[0] ** 2).sum(axis=1))
+        self._classes = ClassList(support[listed], scale, [rows.tiers[label] for label in listed.tolist()])
+        self._all_rows, _ = self._split(np.ones((self.clusters, 1)))
 
     def metrics(self, weights: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         """Return (system, metric) -> float64 [draws], for weights of clusters, float64 [clusters, draws]."""
+        counts, means = self._split(weights)
+        metrics, of_values = count_metrics(self._classes), iter(means)
+        result: dict[tuple[str, str], np.ndarray] = {}
+        for (name, system), own, of_all_rows in zip(self._systems.items(), counts, self._all_rows, strict=True):
+            result |= {(name, metric): function(own, of_all_rows) for metric, function in metrics.items()}
+            result |= {(name, metric): next(of_values) for metric in system.row_values}
+        return result
+
+    def _split(self, weights: np.ndarray) -> tuple[list[Counts], np.ndarray]:
+        """Return the counts of each system, and the means of all row values, [values, draws]."""
         sums, listed = self._matrix @ weights, len(self._classes.support)
         counts = sums[: self._counts * listed].reshape(self._counts, listed, -1).transpose(0, 2, 1)
-        drawn_rows, *values = sums[self._counts * listed :]
-        metrics, of_values = count_metrics(self._classes), iter(values)
-        result: dict[tuple[str, str], np.ndarray] = {}
-        for index, (name, system) in enumerate(self._systems.items()):
-            own = Counts(right=counts[1 + 2 * index], support=counts[0], predicted=counts[2 + 2 * index])
-            result |= {(name, metric): function(own) for metric, function in metrics.items()}
-            result |= {(name, metric): next(of_values) / drawn_rows for metric in system.row_values}
-        return result
+        rows, values = sums[self._counts * listed], sums[self._counts * listed + 1 :]
+        return [
+            Counts(right=right, support=counts[0], predicted=predicted)
+            for right, predicted in zip(counts[1::2], counts[2::2], strict=True)
+        ], values / rows
 
 
 def _sums(ids: np.ndarray, cluster: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
