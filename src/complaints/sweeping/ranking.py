@@ -21,7 +21,7 @@ class Ranked:
     point: PointRecord
     score: float
     low: float
-    """Lower end of the score's 95 % interval, over near-duplicate clusters and seeds."""
+    """Lower end of the score's 95 % interval, over near-duplicate clusters and seeds; objectives are in [0, 1]."""
     high: float
     spread: float | None
     """Standard deviation over seeds; None for a single one."""
@@ -76,8 +76,8 @@ def rank(
             Ranked(
                 point=points[index][0],
                 score=float(values[index]),
-                low=float(values[index]) - half,
-                high=float(values[index]) + half,
+                low=max(0.0, float(values[index]) - half),
+                high=min(1.0, float(values[index]) + half),
                 spread=float(np.std(own, ddof=1)) if len(own) > 1 else None,
                 behind=float(values.max() - values[index]),
                 p=float(p_values[index]),
