@@ -116,7 +116,7 @@ def answer(draw: Draw, tables: Sequence[np.ndarray], agreement: float, generator
     common = generator.random(clusters)
     systems = []
     for table in tables:
-        own = np.where(generator.random(clusters) < agreement, common, generator.random(clusters))
+        own = np.where(generator.random(clusters) < agreement**0.5, common, generator.random(clusters))
         chance = np.where(draw.shares, own[draw.of_cluster], generator.random(rows))
         systems.append(System(_answers(table, draw.rows.true, chance)))
     return systems
