@@ -107,6 +107,13 @@ def _model_remove(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(arguments: argparse.Namespace) -> int:
+    from complaints import params
+    from complaints.sweeping import command
+
+    return command.run(arguments, params.load())
+
+
 def _show(arguments: argparse.Namespace) -> int:
     check_regular(paths.SCOREBOARD)
     if not paths.SCOREBOARD.exists():
@@ -248,7 +255,7 @@ def _add_model(commands: Commands) -> None:
 def _add_sweep(commands: Commands) -> None:
     from complaints.sweeping import command
 
-    command.add_to(commands, console.user_path)
+    command.add_to(commands, console.user_path).set_defaults(run=_sweep)
 
 
 def _add_show(commands: Commands) -> None:

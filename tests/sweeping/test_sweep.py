@@ -16,6 +16,8 @@ from support.mini_pipeline import environment
 from support.paths import SRC
 from support.sweep_project import git
 
+pytestmark = pytest.mark.slow
+
 RATE = "models.minilm.finetune.optimizer.learning_rate"
 GRID = ("--name", "lr", "-S", f"{RATE}=choice(5e-5, 2e-4)", "--seeds", "13", "14")
 PYTHONPATH = os.pathsep.join([str(SRC), os.environ.get("PYTHONPATH", "")])
@@ -141,7 +143,6 @@ def test_predictions_that_the_cache_lost_are_made_again(done: Path, tmp_path: Pa
     assert (repo / "sweeps/lr.json").read_bytes() == (done / "sweeps/lr.json").read_bytes()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", ["kill", "interrupt"])
 def test_a_sweep_that_ends_at_a_training_goes_on_there_and_gives_the_same_bytes(
     repo: Path, done: Path, end: str
@@ -166,7 +167,6 @@ def test_a_sweep_that_ends_at_a_training_goes_on_there_and_gives_the_same_bytes(
         assert (repo / "sweeps" / file).read_bytes() == (done / "sweeps" / file).read_bytes()
 
 
-@pytest.mark.slow
 def test_a_failed_experiment_is_on_record_and_the_others_run(repo: Path) -> None:
     arguments = ("--name", "lr", "-S", f"{RATE}=choice(5e-5, 0.9, 2e-4)", "--seeds", "13", "14")
     out, err = sweep(repo, *arguments, status=1)
@@ -181,7 +181,6 @@ def test_a_failed_experiment_is_on_record_and_the_others_run(repo: Path) -> None
     assert trained(repo)[5:] == ["0.9 13"]
 
 
-@pytest.mark.slow
 def test_edits_during_a_sweep_reach_no_experiment(repo: Path, done: Path) -> None:
     process = start(repo, *GRID, TOY_SECONDS="0.5")
     wait_for_trainings(repo, 1)
@@ -219,7 +218,6 @@ def test_a_study_runs_once_at_a_time(repo: Path) -> None:
     process.communicate()
 
 
-@pytest.mark.slow
 def test_a_tpe_study_is_replayed_from_its_record(repo: Path, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     other = Path(shutil.copytree(repo, tmp_path / "other", symlinks=True))

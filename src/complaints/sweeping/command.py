@@ -13,8 +13,8 @@ FIELDS = ("model", "method", "objective", "seeds", "trials", "sampler_seed")
 """Options that are fields of `Study`."""
 
 
-def add_to(commands: Any, path: Callable[[str], Path]) -> None:
-    """Add the command to a parser.
+def add_to(commands: Any, path: Callable[[str], Path]) -> argparse.ArgumentParser:
+    """Add the command to a parser, and return its own.
 
     Args:
         commands: The action of argparse that adds subcommands.
@@ -40,7 +40,7 @@ def add_to(commands: Any, path: Callable[[str], Path]) -> None:
     sweep.add_argument("--sampler-seed", type=int, help="seed of --method tpe (default: 13)")
     sweep.add_argument("--retry-failed", action="store_true", help="run experiments again that failed")
     sweep.add_argument("--dry-run", action="store_true", help="check the study, list its experiments, and run nothing")
-    sweep.set_defaults(run=run)
+    return sweep
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -57,15 +57,18 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     return given | ({"space": space} if space else {})
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, base: params.Params) -> int:
     """Run the command; the status is 1 if an experiment failed.
+
+    Args:
+        arguments: Those of the parser.
+        base: params.yaml, which the points change.
 
     Raises:
         UserError: for anything wrong with the study, before an experiment runs.
     """
     from complaints.sweeping.study import read_study, study_name
 
-    base = params.load()
     study = read_study(arguments.study, _options(arguments), base)
     name = study_name(arguments.name, arguments.study, study)
 
