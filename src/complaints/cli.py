@@ -1,4 +1,4 @@
-"""Command line `complaints`: init, predict, compare, trace, track, profile, check, model, show and ui."""
+"""Command line `complaints`: init, predict, compare, trace, track, profile, check, model, sweep, show and ui."""
 
 import argparse
 import importlib.util
@@ -85,6 +85,13 @@ def _model_remove(arguments: argparse.Namespace) -> int:
     removed = entries.remove(arguments.name)
     print(f"removed models.{arguments.name}; deleted: {', '.join(map(str, removed)) or 'nothing'}")
     return 0
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from complaints import params
+    from complaints.sweeping import command
+
+    return command.run(arguments, params.load())
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -217,6 +224,12 @@ def _add_model(commands: Commands) -> None:
     remove.set_defaults(run=_model_remove)
 
 
+def _add_sweep(commands: Commands) -> None:
+    from complaints.sweeping import command
+
+    command.add_to(commands, console.user_path).set_defaults(run=_sweep)
+
+
 def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)
@@ -248,6 +261,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_check,
         init_arguments.add,
         _add_model,
+        _add_sweep,
         _add_show,
         _add_ui,
     ):

@@ -42,6 +42,7 @@ def test_the_report_is_complete_and_reproducible(workspace: Path) -> None:
     names = sorted(path.name for path in (workspace / "first").iterdir())
     assert names == [
         *("calibration.csv", "confusions.csv", "confusions_net.png", "confusions_tfidf.png", "coverage.csv"),
+        "differences.csv",
         *("given_product.csv", "index.html", "label_distribution.png", "learning_curves.png", "macro_f1.png"),
         *("per_class.csv", "per_class_f1_net.png", "per_class_f1_tfidf.png", "reliability.csv", "scoreboard.csv"),
         *("scoreboard.md", "slices.csv", "thresholds.csv", "tradeoff.png"),
