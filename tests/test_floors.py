@@ -10,6 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
+    {"costs"},
     {"console", "entries", "own_data", "predicting", "profiles"},
     {"params_document"},
     {"params"},
