@@ -26,8 +26,8 @@ class Predictor:
 
         Args:
             folder: Folder of the checkpoint.
-            precision: `fp32`, `bf16`, `fp16` or `auto`: half precision if the checkpoint was scored in it and this
-                machine is fast in it, else fp32.
+            precision: `fp32`, `bf16`, `fp16`, `auto`: half precision if the checkpoint was scored in it and this
+                machine is fast in it, else fp32; or `fastest`: half precision if this machine is fast in it.
 
         Raises:
             UserError: if the folder is not a checkpoint, or the precision does not fit the hardware.
@@ -35,6 +35,8 @@ class Predictor:
         loaded = classifier.load(folder)
         if precision == "auto" and loaded.precision == "fp32":
             precision = "fp32"
+        elif precision == "fastest":
+            precision = "auto"  # of the parameter precision: this machine's fastest
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.labels, self.max_length = loaded.labels, loaded.max_length
         self.accelerator, self.precision = open_device("fast", precision)

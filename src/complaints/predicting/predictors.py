@@ -58,7 +58,7 @@ def load(choice: ModelChoice, precision: str) -> Labeller:
 
     Args:
         choice: The model.
-        precision: `auto`, `fp32`, `bf16` or `fp16`; TF-IDF has one precision.
+        precision: `auto`, `fastest`, `fp32`, `bf16` or `fp16`; TF-IDF has one precision.
 
     Raises:
         UserError: if a file of the model is broken, or does not belong to the project's classes.
