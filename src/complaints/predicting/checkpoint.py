@@ -11,6 +11,7 @@ from complaints.engine.device import one_line_device_errors
 from complaints.engine.inference import INFERENCE_ROWS, infer_batches
 from complaints.engine.setup import open_device
 from complaints.modeling import classifier
+from complaints.modeling.attention import prepare_attention
 from complaints.predicting.predictors import Done, ignore
 
 CPU_BATCH_TOKENS = 2048
@@ -41,6 +42,8 @@ class Predictor:
         self.labels, self.max_length = loaded.labels, loaded.max_length
         self.accelerator, self.precision = open_device("fast", precision)
         self.model.to(self.accelerator.device)
+        # In bf16 on a processor, the attention of training and its validation; else nothing.
+        prepare_attention(self.model.encoder, "never", False, self.precision)
 
     def logits(self, texts: list[str], done: Done = ignore) -> np.ndarray:
         """Return logits, float32 [texts, classes]; blank texts are allowed.
