@@ -1,4 +1,4 @@
-"""Command line `complaints`: init, predict, compare, trace, track, profile, check, model, sweep, show and ui."""
+"""Command line `complaints`: predict, compare, cost, trace, track, profile, check, init, model, sweep, show and ui."""
 
 import argparse
 import importlib.util
@@ -18,6 +18,9 @@ from complaints.own_data import arguments as init_arguments
 Commands = Any
 """The action of argparse that adds subcommands."""
 
+PRECISIONS = ("auto", "fastest", "fp32", "bf16", "fp16")
+"""Precisions of a checkpoint's computation in predictions."""
+
 
 def _predict(arguments: argparse.Namespace) -> int:
     from complaints.core import config
@@ -26,6 +29,12 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
         arguments.text_column = config.load("fetch", FetchParams).file.columns.text
+    return command.run(arguments)
+
+
+def _cost(arguments: argparse.Namespace) -> int:
+    from complaints.costs import command
+
     return command.run(arguments)
 
 
@@ -170,10 +179,10 @@ def _add_predict(commands: Commands) -> None:
     predict.add_argument("--encoding", help="encoding of a CSV or JSON-lines file (default: utf-8)")
     predict.add_argument(
         "--precision",
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=PRECISIONS,
         default="auto",
         help="precision of a checkpoint's computation (default: half precision if it was scored so and this machine is "
-        "fast in it, else fp32)",
+        "fast in it, else fp32; fastest: half precision if this machine is fast in it)",
     )
     predict.add_argument(
         "--abstain-below",
@@ -183,6 +192,21 @@ def _add_predict(commands: Commands) -> None:
     )
     predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
     predict.set_defaults(run=_predict, anywhere=True)
+
+
+def _add_cost(commands: Commands) -> None:
+    cost = commands.add_parser("cost", help="measure time, memory and size of models on this machine")
+    cost.add_argument(
+        "models", nargs="*", metavar="MODEL", help="tfidf or an entry of `models:` (default: all that were trained)"
+    )
+    cost.add_argument(
+        "--texts", type=_count, default=1000, help="texts of the test split to label at once (default: %(default)s)"
+    )
+    cost.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="precision of checkpoints, as for `complaints predict`"
+    )
+    cost.add_argument("--json", action="store_true", help="print JSON")
+    cost.set_defaults(run=_cost)
 
 
 def _add_trace(commands: Commands) -> None:
@@ -241,6 +265,12 @@ def _port(argument: str) -> int:
     return int(argument)
 
 
+def _count(argument: str) -> int:
+    if not (argument.isdecimal() and int(argument[:9]) > 0):
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a number of texts; take one from 1")
+    return int(argument[:9])
+
+
 def _add_ui(commands: Commands) -> None:
     ui = commands.add_parser("ui", help="serve MLflow's page of the logged runs")
     ui.add_argument("--port", type=_port, default=5000, help="port on this machine (default: %(default)s)")
@@ -255,6 +285,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _add_predict,
         compare_arguments.add,
+        _add_cost,
         _add_trace,
         _add_track,
         _add_profile,

@@ -197,7 +197,13 @@ def test_a_texts_logits_depend_on_its_batch_by_rounding_only(workspace: Path, ba
 
 @pytest.mark.parametrize(
     ("scored", "option", "expected"),
-    [("bf16", "auto", "auto"), ("fp32", "auto", "fp32"), ("bf16", "fp32", "fp32"), ("fp32", "bf16", "bf16")],
+    [
+        ("bf16", "auto", "auto"),
+        ("fp32", "auto", "fp32"),
+        ("bf16", "fp32", "fp32"),
+        ("fp32", "bf16", "bf16"),
+        ("fp32", "fastest", "auto"),
+    ],
 )
 def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
     workspace: Path, backbone: Backbone, scored: str, option: str, expected: str, monkeypatch: pytest.MonkeyPatch

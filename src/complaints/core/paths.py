@@ -41,9 +41,12 @@ HISTORIES = REPORTS / "training"
 LABELS_REPORT = REPORTS / "labels.json"
 SPLIT_REPORT = REPORTS / "split.json"
 METRICS = REPORTS / "metrics.json"
+COSTS = REPORTS / "costs"
+"""One file per model, measured by `complaints cost` on one machine; neither git nor DVC keeps them."""
 REPORT = REPORTS / "index.html"
 MEMO = REPORTS / "memo.md"
 
 SCRATCH = Path("scratch")
 """Working files that are not outputs (locks, downloads, checkpoints to resume from); git and DVC ignore the folder."""
 DOWNLOADS = SCRATCH / "downloads"
+TRAINING_TIMES = SCRATCH / "training_times"

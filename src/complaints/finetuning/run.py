@@ -172,7 +172,7 @@ def _training_rows(tokens: Path, labels: np.ndarray, params: ModelParams) -> np.
 )
 def finetune(
     params: ModelParams, inputs: Inputs, outputs: Outputs, scratch: Path, on_epoch: Callable[[Progress], None]
-) -> dict[str, Any]:
+) -> Trained:
     """Train one model and write its checkpoint, predictions and history.
 
     Of distributed processes rank 0 writes and reports.
@@ -185,7 +185,7 @@ def finetune(
         on_epoch: Called on rank 0 after each epoch.
 
     Returns:
-        The record in training.json.
+        The classifier with the record in training.json and the progress at the end.
 
     Raises:
         UserError: if the backbone cannot be loaded, the tokens come from another tokenizer, training diverges, or
@@ -237,8 +237,8 @@ def finetune(
         "parameters": parameters,
         "params": config["params"],
     }
+    trained = Trained(model, tokenizer, adapter, record, progress)
     if first:
-        row_ids = {split: splits[split].row_ids for split in HELD_OUT}
-        Trained(model, tokenizer, adapter, record, progress).write(outputs, row_ids, logits)
+        trained.write(outputs, {split: splits[split].row_ids for split in HELD_OUT}, logits)
         checkpoints.discard()
-    return record
+    return trained

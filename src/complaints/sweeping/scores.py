@@ -10,7 +10,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.core.parquet import read_parquet
-from complaints.evaluation.scoreboard import tiers
+from complaints.evaluation.truth import tiers
 from complaints.scoring.predictions import read_predictions
 from complaints.uncertainty.resampling import Rows, System, bootstrap
 
