@@ -38,11 +38,11 @@ def test_intervals_contain_the_truth_and_differences_are_found_where_they_are() 
         assert null[metric]["found"] <= 0.08, metric
         assert null[metric]["found by rows"] > null[metric]["found"] + 0.03, metric
         assert 0.91 <= planted[metric]["covered"] <= 0.99, metric
-        assert planted[metric]["found"] > 0.6, metric
+        assert planted[metric]["found"] > 3 * null[metric]["found"], metric
+    assert planted["macro_f1"]["found"] > 0.6
     assert null["accuracy"]["found by McNemar"] > 0.08
 
 
-@pytest.mark.slow
 def test_recipes_differ_only_where_a_difference_is_planted() -> None:
     setting = Setting(population(40), 1000, resamples=200)
     for spread in (0, 0.12):
