@@ -27,7 +27,7 @@ SHOWN_SPLITS = tuple(reversed(HELD_OUT))
 
 EXPLANATION = (
     "Below each score is its 95 % interval, by a bootstrap over clusters of near duplicates. Overlapping intervals "
-    "do not mean that two rows are equal: `complaints compare` tests a difference. Macro-F1 is the mean F1 over the "
+    "do not mean that two rows are equal: `complaints compare A B` tests one. Macro-F1 is the mean F1 over the "
     "classes that have rows; ≥ 10: over those with at least 10. Balanced accuracy is the mean recall over the "
     "classes that have rows. Top-3: the true class is among the first three. Zero-F1: classes with rows and F1 = 0. "
     "Rescued: F1 = 0 under TF-IDF, above 0 here. An adjusted row has the labels of its decision rule, which the "
