@@ -94,10 +94,10 @@ def test_a_model_that_is_not_there_is_one_line(
 
 
 def test_a_broken_model_is_one_line_from_its_process(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (trained / "models/tfidf/tfidf.skops").write_bytes(b"no zip")
+    (trained / "models/tfidf/words.skops").write_bytes(b"no zip")
     ran, _ = run(capsys, "cost", "tfidf")
     assert ran.status == 1
-    assert "models/tfidf/tfidf.skops" in ran.err.splitlines()[-1]
+    assert "models/tfidf/words.skops" in ran.err.splitlines()[-1]
     assert "Traceback" not in ran.err
 
 

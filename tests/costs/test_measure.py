@@ -17,6 +17,7 @@ from complaints.core.parquet import write_parquet
 from complaints.core.schema import SPLIT_SCHEMA
 from complaints.costs import measure, training_time
 from complaints.costs.hardware import cores, peak_memory
+from complaints.predicting.predictors import Decider
 
 
 def clock_of(seconds: list[float]) -> Callable[[], float]:
@@ -44,7 +45,7 @@ def write_texts(texts: list[str]) -> None:
 def test_latency_is_that_of_single_texts_after_the_warm_up() -> None:
     durations = [100.0] * measure.WARM_UP + [(i + 1) / 1000 for i in range(measure.SINGLES)]
     model = WordModel()
-    found = measure.latency(model, ["a card", "a fee", "a loan"], clock_of(durations))
+    found = measure.latency(Decider({"words": model}), ["a card", "a fee", "a loan"], clock_of(durations))
     assert found == {
         "p50_ms": pytest.approx(np.percentile(np.arange(1, measure.SINGLES + 1), 50)),
         "p95_ms": pytest.approx(np.percentile(np.arange(1, measure.SINGLES + 1), 95)),
@@ -55,7 +56,7 @@ def test_latency_is_that_of_single_texts_after_the_warm_up() -> None:
 
 
 def test_throughput_is_the_median_round() -> None:
-    found = measure.throughput(WordModel(), ["a card"] * 300, clock_of([3.0, 1.0, 2.0]))
+    found = measure.throughput(Decider({"words": WordModel()}), ["a card"] * 300, clock_of([3.0, 1.0, 2.0]))
     assert (found["slowest"], found["texts_per_second"], found["fastest"]) == (100.0, 150.0, 300.0)
     assert found["minutes_for_64000"] == pytest.approx(64_000 / 150 / 60, abs=1e-3)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.project import Project
 
-SWEEP = ("sweep", "--model", "tfidf", "-S", "baseline.c=choice(1, 20)", "--seeds", "13", "14")
+SWEEP = ("sweep", "--model", "tfidf", "-S", "baseline.words.c=choice(1, 20)", "--seeds", "13", "14")
 
 
 @pytest.mark.slow

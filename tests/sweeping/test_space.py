@@ -76,7 +76,7 @@ def test_a_study_has_defaults_from_params(base: params.Params) -> None:
     made = study(base)
     assert (made.model, made.method, made.objective, made.seeds) == ("minilm", "grid", "macro_f1", (13,))
     assert made.seed_key == "models.minilm.seed"
-    assert study(base, model="tfidf", space={"baseline.c": "choice(5, 20)"}).seed_key == "baseline.seed"
+    assert study(base, model="tfidf", space={"baseline.words.c": "choice(5, 20)"}).seed_key == "baseline.seed"
     assert study_name(None, None, made) == "learning_rate"
 
 
@@ -93,7 +93,7 @@ def test_a_study_has_defaults_from_params(base: params.Params) -> None:
         ({"space": {}}, "space"),
         ({"space": {"models.minilm.seed": "choice(1, 2)"}}, "list its values with --seeds"),
         ({"space": {"split.seed": "choice(1, 2)"}}, r"cannot be swept \(all points must have the same rows\)"),
-        ({"space": {"baseline.c": "choice(1, 2)"}}, r"cannot be swept \(no effect\); take keys of models"),
+        ({"space": {"baseline.words.c": "choice(1, 2)"}}, r"cannot be swept \(no effect\); take keys of models"),
         ({"model": "minlm"}, "there is no model minlm; take minilm, tfidf"),
         ({"method": "tpe"}, "trials is missing"),
         ({"trials": 3}, "trials is 3, but a grid tries all of its points"),

@@ -64,9 +64,10 @@ def measure_apart(request: Request) -> dict[str, Any]:
 
 def _training(name: str, choice: ModelChoice) -> dict[str, Any]:
     """Return how a model was trained: numerics, precision, and the time if this machine has it."""
-    settings = {} if choice.is_tfidf else read_json(choice.folder / "training.json")
+    (part,) = choice.parts.values()
+    settings = {} if part.is_tfidf else read_json(part.folder / "training.json")
     known = {key: settings.get(key) for key in ("numerics", "precision", "device", "threads", "processes")}
-    return {**known, "time": training_time.read(name, hash_path(Path("."), choice.folder.as_posix()))}
+    return {**known, "time": training_time.read(name, hash_path(Path("."), part.folder.as_posix()))}
 
 
 def run(arguments: argparse.Namespace) -> int:

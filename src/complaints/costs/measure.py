@@ -13,9 +13,9 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.core.parquet import read_parquet
 from complaints.costs.hardware import describe_machine, peak_memory
-from complaints.predicting.choice import ModelChoice
+from complaints.predicting.choice import ModelChoice, Part
 from complaints.predicting.labels import label_columns
-from complaints.predicting.predictors import Labeller, load
+from complaints.predicting.predictors import Decider, load
 
 WARM_UP = 20
 """Single texts before the first that counts: the first calls allocate memory and choose kernels."""
@@ -54,12 +54,12 @@ def held_out_texts(count: int) -> list[str]:
     return [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, min(count, len(texts))).astype(int))]
 
 
-def label(model: Labeller, texts: list[str]) -> None:
+def label(model: Decider, texts: list[str]) -> None:
     """Do what `complaints predict` does with texts: tokens, logits, labels and probabilities."""
-    label_columns(model.labels, model.logits(texts), np.zeros(len(texts), bool))
+    label_columns(model.labels, model.decide(texts), np.zeros(len(texts), bool))
 
 
-def latency(model: Labeller, texts: list[str], clock: Clock = time.perf_counter) -> dict[str, Any]:
+def latency(model: Decider, texts: list[str], clock: Clock = time.perf_counter) -> dict[str, Any]:
     """Return the percentiles of the time from a single text to its labels, in milliseconds.
 
     Args:
@@ -76,7 +76,7 @@ def latency(model: Labeller, texts: list[str], clock: Clock = time.perf_counter)
     return {"p50_ms": round(float(p50), 3), "p95_ms": round(float(p95), 3), "texts": SINGLES}
 
 
-def throughput(model: Labeller, texts: list[str], clock: Clock = time.perf_counter) -> dict[str, Any]:
+def throughput(model: Decider, texts: list[str], clock: Clock = time.perf_counter) -> dict[str, Any]:
     """Return texts per second when all are given at once: the median of ROUNDS rounds, and the slowest and fastest."""
     rates = []
     for _ in range(ROUNDS):
@@ -111,13 +111,13 @@ def _compute(model: Any, is_tfidf: bool) -> dict[str, Any]:
     }
 
 
-def _parameters(model: Any, choice: ModelChoice) -> dict[str, int]:
+def _parameters(model: Any, part: Part) -> dict[str, int]:
     """Return the number of parameters, and of those that were trained."""
-    if choice.is_tfidf:
-        fitted = model.model.pipeline[-1]
-        total = int(fitted.coef_.size + fitted.intercept_.size)
+    if part.is_tfidf:
+        legs = [pipeline[-1] for pipeline in model.model.pipelines.values()]
+        total = sum(int(leg.coef_.size + leg.intercept_.size) for leg in legs)
         return {"total": total, "trained": total}
-    counted = read_json(choice.folder / "training.json")["parameters"]
+    counted = read_json(part.folder / "training.json")["parameters"]
     return {"total": counted["total"], "trained": counted["trainable"]}
 
 
@@ -138,19 +138,20 @@ def measure(request: Request) -> dict[str, Any]:
     """
     texts = held_out_texts(request.texts)
     start = time.perf_counter()
-    model = load(request.choice, request.precision)
+    decider = load(request.choice, request.precision)
     loaded = time.perf_counter() - start
-    compute = _compute(model, request.choice.is_tfidf)
+    (part,), (model,) = request.choice.parts.values(), decider.parts.values()
+    compute = _compute(model, part.is_tfidf)
     measured = {
         "load_seconds": round(loaded, 3),
-        "latency": latency(model, texts),
-        "throughput": throughput(model, texts),
+        "latency": latency(decider, texts),
+        "throughput": throughput(decider, texts),
     }
     return {
         **measured,
         "characters_per_text": round(sum(map(len, texts)) / len(texts), 1),
-        "parameters": _parameters(model, request.choice),
-        "disk_bytes": sum(file.stat().st_size for file in request.choice.folder.rglob("*") if file.is_file()),
+        "parameters": _parameters(model, part),
+        "disk_bytes": sum(file.stat().st_size for file in part.folder.rglob("*") if file.is_file()),
         "peak_memory_bytes": peak_memory(),
         "peak_gpu_memory_bytes": _gpu_memory(compute["device"]),
         "compute": compute,

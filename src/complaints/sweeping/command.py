@@ -50,10 +50,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     for assignment in arguments.set:
         key, equals, value = assignment.partition("=")
         if not equals or not key or not value.strip():
-            raise UserError(f"{assignment!r}: write KEY=VALUES, e.g. 'baseline.c=choice(5, 20)'")
+            raise UserError(f"{assignment!r}: write KEY=VALUES, e.g. 'baseline.words.c=choice(5, 20)'")
         space[key] = value if "(" in value else parse_yaml(value, key)
     if arguments.study is None and not space:
-        raise UserError("sweep: give a study's YAML file, or keys with -S, e.g. -S 'baseline.c=choice(5, 20)'")
+        raise UserError("sweep: give a study's YAML file, or keys with -S, e.g. -S 'baseline.words.c=choice(5, 20)'")
     return given | ({"space": space} if space else {})
 
 
