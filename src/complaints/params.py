@@ -115,8 +115,8 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
             )
     baseline = tree.get("baseline") if isinstance(tree, dict) else None
     if isinstance(baseline, dict) and (flat := [key for key in NgramParams.model_fields if key in baseline]):
-        moves = ", ".join(f"{key} to words.{key}" for key in flat)
-        raise UserError(f"{path}: baseline has keys for words and for characters now; move {moves}")
+        listed = ", ".join(f"{key} to words.{key}" for key in flat)
+        raise UserError(f"{path}: baseline has keys for words and for characters now; move {listed}")
     return config.check(Params, tree, path)
 
 
