@@ -1,6 +1,6 @@
 """Table of a learning curve: measured scores, and what its power law expects of more training rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,11 @@ MULTIPLES = (2, 4, 8)
 """Multiples of the training rows for which a score is expected: three doublings."""
 LEAST_POINTS = 3
 """A power law has three numbers."""
-LEVEL = 0.95
 HEADER = ("metric", "kind", "train_rows", "value", "low", "high")
+
+
+Interval = Callable[[float, np.ndarray], tuple[float, float]]
+"""Function of a value and its bootstrap, float64 [resamples]: the interval's bounds."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class MeasuredCurve:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A score at a number of training rows, with its interval at LEVEL."""
+    """A score at a number of training rows, with its interval."""
 
     kind: str
     """`measured`, or `expected` by the power law."""
@@ -41,15 +44,14 @@ class Estimate:
     high: float
 
 
-def estimates(curve: MeasuredCurve) -> list[Estimate]:
+def estimates(curve: MeasuredCurve, interval: Interval) -> list[Estimate]:
     """Return the measured points, then the scores that the power law of 1 - score expects for MULTIPLES of the rows.
 
-    Intervals are percentiles over the resamples, each with its own power law. They contain the chance of the held-out
-    rows, not that of the drawn fractions, nor whether the law holds so far out. With fewer than LEAST_POINTS points
-    nothing is expected.
+    Every resample has its own power law. So the intervals contain the chance of the held-out rows, but not that of the
+    drawn fractions, nor whether the law holds so far out. With fewer than LEAST_POINTS points nothing is expected.
     """
     found = [
-        _estimate("measured", rows, value, column)
+        Estimate("measured", rows, float(value), *interval(float(value), column))
         for rows, value, column in zip(curve.train_rows.tolist(), curve.values, curve.resampled.T, strict=True)
     ]
     if len(np.unique(curve.train_rows)) < LEAST_POINTS:
@@ -57,13 +59,9 @@ def estimates(curve: MeasuredCurve) -> list[Estimate]:
     law, laws = (fit_power_law(curve.train_rows, 1 - scores) for scores in (curve.values, curve.resampled))
     for multiple in MULTIPLES:
         rows = int(curve.train_rows[-1]) * multiple
-        found.append(_estimate("expected", rows, 1 - law.error(rows)[0], 1 - laws.error(rows)))
+        value = 1 - float(law.error(rows)[0])
+        found.append(Estimate("expected", rows, value, *interval(value, 1 - laws.error(rows))))
     return found
-
-
-def _estimate(kind: str, rows: int, value: float, resampled: np.ndarray) -> Estimate:
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(kind, rows, float(value), float(low), float(high))
 
 
 def write_learning_curve_table(path: Path, found: Mapping[str, Sequence[Estimate]]) -> None:
