@@ -49,6 +49,15 @@ def test_a_class_that_is_not_judged_is_neither_given_nor_true() -> None:
     assert likely_errors(EXAMPLE, GIVEN, joint, judged).tolist() == [2, 5]
 
 
+def test_a_row_that_the_model_assigns_to_its_given_label_is_not_listed() -> None:
+    given = np.array([0, 0, 1, 1])
+    probabilities = np.array([[1.0, 0.0], [0.6, 0.4], [0.9, 0.1], [0.3, 0.7]])
+    joint = confident_joint(probabilities, given, np.ones(2, bool))
+    # t_0 = 0.8 and t_1 = 0.4: the second row is confidently in class 1 alone, but more probably in its own.
+    assert joint.confident.tolist() == [0, 1, 0, 1]
+    assert likely_errors(probabilities, given, joint, np.ones(2, bool)).tolist() == [2]
+
+
 def test_an_absent_class_is_no_error_and_is_never_suggested() -> None:
     given = np.array([0] * 12 + [1] * 12)
     probabilities = np.tile([0.1, 0.1, 0.8], (24, 1))

@@ -36,9 +36,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_out_of_fold(row_ids: list[str], classes: int = len(LABELS)) -> np.ndarray:
     """Write logits that dispute the label of the first row, in an order other than that of the split."""
-    given = read_truth().label_ids["train"]
-    logits = 3 * np.eye(classes)[given].astype(np.float32)[:, :classes]
-    logits[0] = 6 * np.eye(classes)[(given[0] + 1) % 3]
+    given = read_truth().label_ids["train"][: len(row_ids)]
+    logits = 3 * np.eye(classes)[given].astype(np.float32)
+    logits[:1] = 6 * np.eye(classes)[(given[:1] + 1) % 3]
     order = np.arange(len(row_ids))[::-1]
     values = pa.FixedSizeListArray.from_arrays(pa.array(logits[order].reshape(-1)), classes)
     table = pa.table({"row_id": [row_ids[i] for i in order], "split": ["train"] * len(order), "logits": values})
@@ -105,7 +105,10 @@ def test_training_rows_are_judged_by_out_of_fold_logits_in_any_order(workspace: 
     assert "precision 1.00" in sections[2].text
 
 
-def test_without_out_of_fold_logits_a_sentence_says_so_and_validation_is_judged(workspace: Path) -> None:
+@pytest.mark.parametrize("file", ["missing", "empty"])
+def test_without_out_of_fold_logits_a_sentence_says_so_and_validation_is_judged(workspace: Path, file: str) -> None:
+    if file == "empty":
+        write_out_of_fold([])
     sections = analysed(workspace / "out")
     assert "there are no out-of-fold predictions" in sections[2].text
     assert "precision" not in sections[2].text

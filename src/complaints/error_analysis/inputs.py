@@ -59,7 +59,7 @@ class Sources:
         return {row_id: merges.get(name, name) for row_id, name in truth["wrong_labels"].items()}
 
     def out_of_fold_logits(self, row_ids: Sequence[str], classes: int) -> np.ndarray | None:
-        """Return out-of-fold logits of the training rows, float32 [rows, classes]; None if there is no such file.
+        """Return out-of-fold logits of the training rows, float32 [rows, classes]; None without a file or rows in it.
 
         Raises:
             UserError: if the file is broken, or its rows or classes are not those of the training split.
@@ -67,6 +67,8 @@ class Sources:
         if not self.out_of_fold.exists():
             return None
         table = read_parquet(self.out_of_fold, columns=["row_id", "logits"])
+        if table.num_rows == 0:
+            return None
         positions = pc.index_in(pa.array(row_ids, pa.string()), value_set=table["row_id"].combine_chunks())
         sizes = pc.unique(pc.list_value_length(table["logits"])).to_pylist()
         if positions.null_count or table.num_rows != len(row_ids):
