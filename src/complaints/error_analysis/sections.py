@@ -48,9 +48,9 @@ def _pairs(labels: Sequence[str], analysis: Analysis) -> Section:
     counted = pair_numbers(analysis, labels, pairs)
     text = (
         f"The strongest pairs of {analysis.best}, the row with the best validation macro-F1. Shares are of all rows of "
-        f"the class that is confused; the tier is that of the rarer class. {counted['by_the_map']} of the "
-        f"{counted['pairs']} strongest pairs are probably the label map's fault and not the model's: two names of one "
-        f"label. They make {counted['share_of_errors_by_the_map']:.1%} of all errors. {PAIRS_FILE} has the pairs of "
+        "the class that is confused; the tier is that of the rarer class. Probably the label map's fault and not the "
+        f"model's (two names of one label): {counted['by_the_map']} of the {counted['pairs']} strongest pairs, with "
+        f"{counted['share_of_errors_by_the_map']:.1%} of all errors. {PAIRS_FILE} has the pairs of "
         "every row, by tier, with the evidence."
     )
     header = ("class", "confused with", "tier", "rows", "share", "back", "share back", "fault of the map")
