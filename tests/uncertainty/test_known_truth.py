@@ -33,12 +33,13 @@ def test_intervals_contain_the_truth_and_differences_are_found_where_they_are() 
     setting = Setting(population(40, more_clusters=5), 1500, resamples=300)
     null, planted = (measure_pairs(setting, 300, gain, METRICS) for gain in (0, 0.15))
     for metric in METRICS:
-        assert 0.91 <= null[metric]["interval"] <= 0.99, metric
+        assert 0.88 <= null[metric]["interval"] <= 0.99, metric
         assert null[metric]["interval by rows"] < null[metric]["interval"], metric
         assert null[metric]["found"] <= 0.08, metric
         assert null[metric]["found by rows"] > null[metric]["found"] + 0.03, metric
         assert 0.91 <= planted[metric]["covered"] <= 0.99, metric
         assert planted[metric]["found"] > 3 * null[metric]["found"], metric
+    assert null["macro_f1"]["percentiles"] < null["macro_f1"]["interval"] - 0.05
     assert planted["macro_f1"]["found"] > 0.6
     assert null["accuracy"]["found by McNemar"] > 0.08
 
