@@ -102,8 +102,9 @@ SLICES: dict[str, Callable[[HeldOutRows], list[Part]]] = {
 
 
 def parts_of(rows: HeldOutRows) -> list[tuple[str, Part]]:
-    """Return (slice, part) of all slices; parts without rows are left out."""
-    return [(name, part) for name, divide in SLICES.items() for part in divide(rows) if part.rows.any()]
+    """Return (slice, part) of all slices; parts without rows, and those that all rows are in, are left out."""
+    parts = [(name, part) for name, divide in SLICES.items() for part in divide(rows)]
+    return [(name, part) for name, part in parts if part.rows.any() and not part.rows.all()]
 
 
 def _yes_no(values: Sequence[bool] | np.ndarray) -> list[Part]:
