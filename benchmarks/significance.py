@@ -9,12 +9,11 @@ has. --write writes the tables to benchmarks/significance.md.
 
 import argparse
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 
 from harness.known_truth import population
-from harness.trials import Setting, coverage, found_differences, found_recipes
+from harness.trials import Setting, Shares, measure_pairs, measure_recipes
 
 from complaints.core.files import write_text
 
@@ -26,79 +25,73 @@ SETTINGS = {
     "21,432 rows of 113 classes": Setting(population(113), 21_432),
 }
 LARGE = "21,432 rows of 113 classes"
-GAIN = 0.08
+GAIN = 0.05
 """Planted improvement of recall of the classes of ranks 20 to 59."""
 SEEDS = 3
 SPREADS = {"none": 0.0, "small": 0.03, "large": 0.12}
 """Deviation of seeds in log-odds of recall, with a name."""
 
 
-def share(value: float) -> str:
-    """Return a share in per cent."""
-    return f"{100 * value:.1f} %"
+RECIPES = next(iter(SETTINGS.values()))
 
 
-def table(header: str, lines: Iterable[str]) -> str:
-    """Return a Markdown table; all columns but two are numbers."""
-    columns = header.count("|") - 1
-    return "\n".join([header, "|---|---|" + "--:|" * (columns - 2), *lines])
+def cell(name: str, value: float) -> str:
+    """Return a share in per cent, or a score."""
+    if math.isnan(value):
+        return ""
+    return f"{value:.4f}" if name in ("mde", "truth") else f"{100 * value:.1f} %"
 
 
-def count_of(name: str, count: int) -> int:
-    """Return the number of test sets of a setting: fewer large ones."""
-    return count // 4 if name == LARGE else count
+def table(first: str, columns: Mapping[str, str], measured: Mapping[str, Shares]) -> str:
+    """Return a Markdown table.
+
+    Args:
+        first: Title of the first column.
+        columns: Title of each further column -> what it shows.
+        measured: Content of the first column -> results.
+    """
+    lines = [" | ".join([f"| {first}", "metric", *columns]) + " |", "|---|---|" + "--:|" * len(columns)]
+    for name, of_metrics in measured.items():
+        for metric, values in of_metrics.items():
+            lines.append(
+                " | ".join([f"| {name}", metric, *(cell(key, values[key]) for key in columns.values())]) + " |"
+            )
+    return "\n".join(lines)
 
 
-def intervals(count: int) -> str:
-    """Return the table of intervals of single systems."""
-    return table(
-        "| test set | metric | interval | percentiles | resampled by rows |",
-        (
-            f"| {name} | {metric} | " + " | ".join(share(value) for value in ways.values()) + " |"
-            for name, setting in SETTINGS.items()
-            for metric, ways in coverage(setting, count_of(name, count), METRICS).items()
-        ),
-    )
-
-
-def pairs(gain: float, count: int) -> str:
-    """Return the table of pairs of systems, of which one has a planted improvement."""
-    return table(
-        "| test set | metric | true difference | MDE | found | found by rows | by McNemar | interval is right |",
-        (
-            f"| {name} | {metric} | {_cells_of_pairs(ways)} |"
-            for name, setting in SETTINGS.items()
-            for metric, ways in found_differences(setting, count_of(name, count), gain, METRICS).items()
-        ),
-    )
-
-
-def _cells_of_pairs(ways: Mapping[str, float]) -> str:
-    exact = "" if math.isnan(ways["mcnemar"]) else share(ways["mcnemar"])
-    shares = [share(ways["clusters"]), share(ways["rows"]), exact, share(ways["covered"])]
-    return " | ".join([f"{ways['truth']:.4f}", f"{ways['mde']:.4f}", *shares])
-
-
-def recipes(gain: float, count: int) -> str:
-    """Return the table of pairs of recipes with SEEDS seeds each, of which one has a planted improvement."""
-    setting = next(iter(SETTINGS.values()))
-    return table(
-        "| deviation of seeds | metric | found | by drawing seeds | by one seed each |",
-        (
-            f"| {name} | {metric} | " + " | ".join(share(value) for value in ways.values()) + " |"
+def page(count: int) -> str:
+    """Return the tables of `count` test sets, of an eighth of them where they are large."""
+    with ProcessPoolExecutor() as pool:
+        pairs = {
+            (name, gain): pool.submit(measure_pairs, setting, count // 8 if name == LARGE else count, gain, METRICS)
+            for name, setting in reversed(SETTINGS.items())
+            for gain in (0.0, GAIN)
+        }
+        recipes = {
+            (name, gain): pool.submit(measure_recipes, RECIPES, count, gain, SEEDS, spread, METRICS)
             for name, spread in SPREADS.items()
-            for metric, ways in found_recipes(setting, count, gain, SEEDS, spread, METRICS).items()
-        ),
-    )
-
-
-TABLES: dict[str, Callable[[int], str]] = {
-    "95 % intervals that contain the truth": intervals,
-    "Differences found where there is none (5 % is promised)": partial(pairs, 0.0),
-    "Differences found where one is planted": partial(pairs, GAIN),
-    f"Recipes of {SEEDS} seeds: differences found where there is none": partial(recipes, 0.0),
-    f"Recipes of {SEEDS} seeds: differences found where one is planted": partial(recipes, GAIN),
-}
+            for gain in (0.0, GAIN)
+        }
+        null, planted = ({name: pairs[name, gain].result() for name in SETTINGS} for gain in (0.0, GAIN))
+        null_recipes, planted_recipes = (
+            {name: recipes[name, gain].result() for name in SPREADS} for gain in (0.0, GAIN)
+        )
+    of_pairs = {"true difference": "truth", "MDE": "mde", "found": "found", "found by rows": "found by rows"}
+    of_pairs |= {"by McNemar": "found by McNemar", "interval is right": "covered"}
+    of_intervals = {"interval": "interval", "percentiles": "percentiles", "resampled by rows": "interval by rows"}
+    of_recipes = {
+        "found": "found",
+        "by drawing seeds": "found by drawing seeds",
+        "by one seed": "found by one seed each",
+    }
+    parts = {
+        "95 % intervals that contain the truth": table("test set", of_intervals, null),
+        "Differences found where there is none (5 % is promised)": table("test set", of_pairs, null),
+        "Differences found where one is planted": table("test set", of_pairs, planted),
+        f"Recipes of {SEEDS} seeds: found where there is none": table("seeds differ", of_recipes, null_recipes),
+        f"Recipes of {SEEDS} seeds: found where one is planted": table("seeds differ", of_recipes, planted_recipes),
+    }
+    return "".join(f"\n## {title}\n\n{text}\n" for title, text in parts.items())
 
 
 def main() -> None:
@@ -109,12 +102,9 @@ def main() -> None:
     arguments = parser.parse_args()
     count = arguments.test_sets
     command = f"`python benchmarks/significance.py --test-sets {count} --write`"
-    text = "# Intervals and tests on test sets with a known truth\n\n"
-    text += f"{command}; {count // 4} test sets of the largest size.\n"
-    with ProcessPoolExecutor() as pool:
-        results = [pool.submit(table, count) for table in TABLES.values()]
-        for title, result in zip(TABLES, results, strict=True):
-            text += f"\n## {title}\n\n{result.result()}\n"
+    text = f"# Intervals and tests on test sets with a known truth\n\n{command}; {count // 8} test sets of the largest "
+    text += f"size. Two standard errors of a share of 5 % are {200 * math.sqrt(0.05 * 0.95 / count):.1f} points.\n"
+    text += page(count)
     print(text)
     if arguments.write:
         write_text("benchmarks/significance.md", text)

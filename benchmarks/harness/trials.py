@@ -1,6 +1,7 @@
 """Trials of intervals and tests on test sets with a known truth: how often they are right."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +24,7 @@ class Setting:
 
     source: Population
     rows: int
-    resamples: int = 1000
+    resamples: int = 500
 
     @property
     def recall(self) -> np.ndarray:
@@ -98,70 +99,81 @@ def percentile(score: Distribution) -> Interval:
     return float(low), float(high)
 
 
-def coverage(setting: Setting, count: int, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return metric -> way -> share of 95 % intervals of single systems that contain the truth."""
-    ways: dict[str, Callable[[Trial, str], Interval]] = {
-        "interval": lambda trial, metric: trial.scores["a0"][metric].interval(),
-        "percentile": lambda trial, metric: percentile(trial.scores["a0"][metric]),
-        "rows": lambda trial, metric: trial.naive["a0"][metric].interval(),
+Shares = dict[str, dict[str, float]]
+"""Metric -> what is measured -> its mean over trials; True counts as 1."""
+
+
+def mean_of(measured: Iterable[Shares]) -> Shares:
+    """Return the mean over trials of all that is measured."""
+    first, *others = list(measured)
+    return {
+        metric: {
+            key: float(np.mean([value, *(other[metric][key] for other in others)])) for key, value in of_metric.items()
+        }
+        for metric, of_metric in first.items()
     }
-    found: dict[str, dict[str, list[bool]]] = {metric: {way: [] for way in ways} for metric in metrics}
-    for trial in trials(setting, count):
-        truth = setting.truth(setting.recall, np.bincount(trial.rows.true, minlength=trial.rows.classes))
-        for metric in metrics:
-            for way, interval in ways.items():
-                low, high = interval(trial, metric)
-                found[metric][way].append(low <= truth[metric] <= high)
-    return {metric: {way: float(np.mean(hits)) for way, hits in of_ways.items()} for metric, of_ways in found.items()}
 
 
-def found_differences(setting: Setting, count: int, gain: float, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return metric -> share of the pairs of single systems in which a difference is found, by way; and more.
+def measure_pairs(setting: Setting, count: int, gain: float, metrics: Sequence[str]) -> Shares:
+    """Return what holds for pairs of single systems.
 
-    `covered` is the share of intervals that contain the true difference, `mde` the mean minimal detectable effect, and
-    `truth` the mean true difference.
+    Of the first system: `interval`, `percentiles` and `interval by rows` contain its true score. Of the difference: it
+    is `found` by clusters, `found by rows`, `found by McNemar`; its interval contains the truth (`covered`); its
+    minimal detectable effect (`mde`), and its `truth`.
     """
-    found: dict[str, dict[str, list[float]]] = {metric: {} for metric in metrics}
-    for trial in trials(setting, count, gain):
-        support = np.bincount(trial.rows.true, minlength=trial.rows.classes)
-        true_a, true_b = (setting.truth(recall, support) for recall in (setting.recall, setting.improved(gain)))
-        by_clusters = differences(len(trial.rows), trial.side("a"), trial.side("b"))
-        by_rows = differences(len(trial.rows), trial.side("a", True), trial.side("b", True))
-        exact = mcnemar(trial.rows.true, trial.a[0].predicted, trial.b[0].predicted)
-        for metric in metrics:
-            one, truth = by_clusters[metric], true_b[metric] - true_a[metric]
-            values = {
-                "clusters": one.p < LEVEL,
-                "rows": by_rows[metric].p < LEVEL,
-                "mcnemar": exact < LEVEL if metric == "accuracy" else np.nan,
-                "covered": one.low <= truth <= one.high,
-                "mde": one.mde,
-                "truth": truth,
-            }
-            for way, value in values.items():
-                found[metric].setdefault(way, []).append(float(value))
-    return {metric: {way: float(np.mean(hits)) for way, hits in of_ways.items()} for metric, of_ways in found.items()}
+    return mean_of(_measured_pair(setting, trial, gain, metrics) for trial in trials(setting, count, gain))
 
 
-def found_recipes(
+def _measured_pair(setting: Setting, trial: Trial, gain: float, metrics: Sequence[str]) -> Shares:
+    support = np.bincount(trial.rows.true, minlength=trial.rows.classes)
+    true_a, true_b = (setting.truth(recall, support) for recall in (setting.recall, setting.improved(gain)))
+    by_clusters = differences(len(trial.rows), trial.side("a"), trial.side("b"))
+    by_rows = differences(len(trial.rows), trial.side("a", True), trial.side("b", True))
+    exact = mcnemar(trial.rows.true, trial.a[0].predicted, trial.b[0].predicted)
+    result = {}
+    for metric in metrics:
+        one, truth, score = by_clusters[metric], true_b[metric] - true_a[metric], trial.scores["a0"][metric]
+        intervals = {
+            "interval": score.interval(),
+            "percentiles": percentile(score),
+            "interval by rows": trial.naive["a0"][metric].interval(),
+        }
+        result[metric] = {way: float(low <= true_a[metric] <= high) for way, (low, high) in intervals.items()} | {
+            "found": float(one.p < LEVEL),
+            "found by rows": float(by_rows[metric].p < LEVEL),
+            "found by McNemar": float(exact < LEVEL) if metric == "accuracy" else math.nan,
+            "covered": float(one.low <= truth <= one.high),
+            "mde": one.mde,
+            "truth": truth,
+        }
+    return result
+
+
+def measure_recipes(
     setting: Setting, count: int, gain: float, seeds: int, spread: float, metrics: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Return metric -> share of the pairs of recipes in which a difference is found, by way.
+) -> Shares:
+    """Return how often a difference is found between recipes of several seeds.
 
-    The ways are `ours`; `multi-bootstrap`, which draws clusters and seeds (Sellam et al. 2022); and `one seed`, the
-    first of each side compared as if it was the recipe.
+    It is `found` as in the package; `found by drawing seeds`, the multi-bootstrap (Sellam et al. 2022); and `found by
+    one seed each`, compared as if they were the recipes.
     """
-    found: dict[str, dict[str, list[bool]]] = {metric: {} for metric in metrics}
-    for trial in trials(setting, count, gain, seeds, spread, naive=False):
-        a, b = trial.side("a"), trial.side("b")
-        ours, first = differences(len(trial.rows), a, b), differences(len(trial.rows), a[:1], b[:1])
-        for metric in metrics:
-            low, high = multi_bootstrap([one[metric] for one in a], [one[metric] for one in b], trial.number)
-            ways = {"ours": ours[metric].p < LEVEL, "multi-bootstrap": not low <= 0 <= high}
-            ways["one seed"] = first[metric].p < LEVEL
-            for way, value in ways.items():
-                found[metric].setdefault(way, []).append(value)
-    return {metric: {way: float(np.mean(hits)) for way, hits in of_ways.items()} for metric, of_ways in found.items()}
+    return mean_of(
+        _measured_recipes(trial, metrics) for trial in trials(setting, count, gain, seeds, spread, naive=False)
+    )
+
+
+def _measured_recipes(trial: Trial, metrics: Sequence[str]) -> Shares:
+    a, b = trial.side("a"), trial.side("b")
+    ours, first = differences(len(trial.rows), a, b), differences(len(trial.rows), a[:1], b[:1])
+    result = {}
+    for metric in metrics:
+        low, high = multi_bootstrap([one[metric] for one in a], [one[metric] for one in b], trial.number)
+        result[metric] = {
+            "found": float(ours[metric].p < LEVEL),
+            "found by drawing seeds": float(not low <= 0 <= high),
+            "found by one seed each": float(first[metric].p < LEVEL),
+        }
+    return result
 
 
 def multi_bootstrap(a: Sequence[Distribution], b: Sequence[Distribution], seed: int) -> Interval:

@@ -121,6 +121,17 @@ def test_variance_over_seeds_is_added_to_that_over_rows() -> None:
     assert found.better == "better"
 
 
+def test_needed_rows_reduce_the_variance_over_rows_alone() -> None:
+    """With that many rows, the value is the minimal detectable effect."""
+    rows, still = np.random.default_rng(9).normal(size=5000) * 0.05, np.zeros((2, 5000))
+    a = additive(rows, np.array([0.30, 0.32]), still)
+    found = differences(1000, a, additive(-rows, np.array([0.5, 0.52]), still))["accuracy"]
+    assert found.needed_rows is not None
+    of_seeds = 2 * np.var([0.30, 0.32], ddof=1) / 2
+    error = np.sqrt((found.error**2 - of_seeds) * 1000 / found.needed_rows + of_seeds)
+    assert found.mde / found.error * error == pytest.approx(found.value, rel=1e-3)
+
+
 def test_seeds_that_differ_by_the_chance_of_their_rows_alone_add_nothing() -> None:
     generator = np.random.default_rng(6)
     noise = [generator.normal(size=(3, 5000)) * 0.01 for _ in range(2)]

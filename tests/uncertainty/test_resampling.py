@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from complaints.uncertainty import resampling
-from complaints.uncertainty.resampling import Rows, System, bootstrap
+from complaints.uncertainty.resampling import Distribution, Rows, System, bootstrap
 
 CLASSES = 7
 TIERS = ["head", "head", "mid", "mid", "tail", "tail", "tail"]
@@ -119,6 +119,27 @@ def test_standard_error_of_accuracy_is_that_of_a_ratio_with_clusters() -> None:
     residuals = right - score.value * np.bincount(rows.clusters)
     assert score.error() == pytest.approx(np.sqrt(np.sum(residuals**2)) / len(rows), rel=0.04)
     assert score.error() > 2 * np.sqrt(score.value * (1 - score.value) / len(rows))
+
+
+def test_interval_is_normal_without_bias_and_allows_for_up_to_twice_the_bias() -> None:
+    normal = np.random.default_rng(0).normal(size=20_000)
+    normal = (normal - normal.mean()) / normal.std(ddof=1)
+    exact = Distribution(0.4, 0.4 + 0.05 * normal)
+    assert exact.interval() == pytest.approx((0.4 - 1.96 * 0.05, 0.4 + 1.96 * 0.05), abs=1e-4)
+    assert exact.interval(0.8) == pytest.approx((0.4 - 1.2816 * 0.05, 0.4 + 1.2816 * 0.05), abs=1e-4)
+    low = Distribution(0.4, 0.37 + 0.05 * normal)
+    assert low.interval() == pytest.approx((0.4 - 1.96 * 0.05, 0.46 + 1.96 * 0.05), abs=1e-4)
+    high = Distribution(0.4, 0.43 + 0.05 * normal)
+    assert high.interval() == pytest.approx((0.34 - 1.96 * 0.05, 0.4 + 1.96 * 0.05), abs=1e-4)
+
+
+def test_interval_of_a_share_stays_between_0_and_1() -> None:
+    rows, _ = random_case(np.random.default_rng(0), 50, [1])
+    good = rows.true.copy()
+    good[0] = (good[0] + 1) % 3
+    low, high = bootstrap(rows, {"it": System(good)}, 500)["it"]["accuracy"].interval()
+    assert 0.9 < low < 0.98
+    assert high == 1
 
 
 def test_draws_are_shared_by_systems_and_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

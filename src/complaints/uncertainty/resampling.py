@@ -6,7 +6,6 @@ metrics depend on the rows through sums over clusters, which are computed once; 
 are whole numbers and their sums exact, so they are the same on every processor.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -74,15 +73,15 @@ class Distribution:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return an interval that contains the true score with a probability of `level`.
 
-        The mean of the resamples is off the value as the value is off the truth: F1 of a class with few rows is too low
-        on average. So the interval has the value less that bias in its middle (Efron & Tibshirani 1993, section 10.3),
-        and its half width is the normal quantile times the root of error^2 + bias^2, since a bias is estimated no
-        better than to its own size. Quantiles of the resamples would shift the interval by the bias in the wrong
-        direction; their coverage is in benchmarks/significance.md. Bounds of 0 or 1 that no resample leaves are kept.
+        The mean of the resamples is off the value about as the value is off the truth: F1 of a class with few rows is
+        too low on average (Efron & Tibshirani 1993, section 10.3). The estimate of that bias is rough, so the interval
+        is the union of the normal intervals for biases from 0 to twice the estimate. Quantiles of the resamples would
+        move the interval by the bias in the wrong direction; benchmarks/significance.md has the coverage of both.
+        Bounds of 0 and 1 that no resample leaves are kept.
         """
         bias = float(np.mean(self.resampled)) - self.value
-        half = float(stats.norm.ppf((1 + level) / 2)) * math.hypot(self.error(), bias)
-        low, high = self.value - bias - half, self.value - bias + half
+        half = float(stats.norm.ppf((1 + level) / 2)) * self.error()
+        low, high = self.value - max(2 * bias, 0.0) - half, self.value - min(2 * bias, 0.0) + half
         return (
             max(low, 0.0) if self.resampled.min() >= 0 else low,
             min(high, 1.0) if self.resampled.max() <= 1 else high,
