@@ -38,7 +38,7 @@ def test_each_objective_has_its_best_point_and_the_smallest_among_equals(
 ) -> None:
     table = [(0.0, 0.49, 0.1), (0.25, 0.5, 0.2), (0.5, 0.48, 0.3), (1.0, 0.4, 0.35), (1.25, 0.3, 0.35)]
     points = [Point(tau=tau, accuracy=accuracy, macro_f1=f1) for tau, accuracy, f1 in table]
-    assert choose(points, settings(objective=objective, max_accuracy_loss=loss)) == tau
+    assert points[choose(points, settings(objective=objective, max_accuracy_loss=loss))].tau == tau
 
 
 def test_a_threshold_is_the_lowest_confidence_with_the_wanted_accuracy() -> None:

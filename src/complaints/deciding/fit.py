@@ -9,14 +9,12 @@ import numpy as np
 from complaints.core.errors import UserError
 from complaints.deciding.objectives import choose, curve, macro_f1, thresholds
 from complaints.deciding.params import DecideParams
-from complaints.deciding.pooling import fit_weights, pool
+from complaints.deciding.pooling import fit_scale, pool
 from complaints.deciding.rule import DecisionRule, Fit, Source, log_softmax
+from complaints.deciding.selection import select_shares
 from complaints.scoring import metrics
 from complaints.scoring.class_prior import log_prior_of_counts
 from complaints.scoring.logit_adjustment import adjust
-
-TEMPERATURES = 0.05, 20.0
-"""The lowest and the highest temperature of a rule."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,9 @@ def fit_rule(
 ) -> DecisionRule:
     """Return the rule that is fitted on all rows of a sample, with its cross-fitted scores.
 
-    Weights and temperature minimise the negative log-likelihood; tau is the best point of the trade-off curve, whose
-    log-probabilities of a fold come from weights that were fitted on the other folds. The scores and thresholds are
-    those of decisions whose weights and tau were both chosen on the other folds.
+    Weights are selected for the objective, and the temperature minimises the negative log-likelihood. tau is the best
+    point of the trade-off curve, whose log-probabilities of a fold come from weights and a temperature that were fitted
+    on the other folds. The scores and thresholds are those of decisions whose tau was chosen there too.
 
     Args:
         sample: The rows.
@@ -73,13 +71,13 @@ def fit_rule(
     pooled, predicted = _cross_fit(log_p, sample.true, folds, prior, settings)
     points = curve(pooled, sample.true, prior, settings.tau_grid)
     rows = np.arange(len(folds))
-    weights, temperature = _normalise(fit_weights(log_p, sample.true))
+    shares, scale = _fit_pool(log_p, sample.true, prior, settings)
     within = settings.objective == "macro_f1_within"
     right = predicted == sample.true
     return DecisionRule(
-        weights=dict(zip(parts, weights, strict=True)),
-        temperature=temperature,
-        tau=choose(points, settings),
+        weights={part: round(float(share), 6) for part, share in zip(parts, shares, strict=True)},
+        temperature=round(1 / scale, 6),
+        tau=points[choose(points, settings)].tau,
         train_rows=train_rows.tolist(),
         fit=Fit(
             parts=dict(sources),
@@ -105,17 +103,16 @@ def _cross_fit(
     pooled, predicted = np.empty(log_p.shape[1:]), np.empty_like(true)
     for fold in range(folds.max() + 1):
         here, others = folds == fold, folds != fold
-        weights = fit_weights(log_p[:, others], true[others])
-        points = curve(pool(weights, log_p[:, others]), true[others], prior, settings.tau_grid)
-        pooled[here] = pool(weights, log_p[:, here])
-        predicted[here] = adjust(pooled[here], prior, choose(points, settings)).argmax(axis=1)
+        shares, scale = _fit_pool(log_p[:, others], true[others], prior, settings)
+        points = curve(pool(shares * scale, log_p[:, others]), true[others], prior, settings.tau_grid)
+        pooled[here] = pool(shares * scale, log_p[:, here])
+        predicted[here] = adjust(pooled[here], prior, points[choose(points, settings)].tau).argmax(axis=1)
     return pooled, predicted
 
 
-def _normalise(weights: np.ndarray) -> tuple[list[float], float]:
-    """Return weights that sum to 1 and the temperature, all to 6 digits."""
-    total = float(weights.sum())
-    shares = weights / total if total else np.full(len(weights), 1 / len(weights))
-    lowest, highest = TEMPERATURES
-    temperature = min(max(1 / total, lowest), highest) if total else highest
-    return [round(float(share), 6) for share in shares], round(temperature, 6)
+def _fit_pool(
+    log_p: np.ndarray, true: np.ndarray, prior: np.ndarray, settings: DecideParams
+) -> tuple[np.ndarray, float]:
+    """Return the share of each part, [parts], and the scale of their pool, the inverse of the temperature."""
+    shares = select_shares(log_p, true, prior, settings)
+    return shares, fit_scale(np.tensordot(shares, log_p, axes=1), true)

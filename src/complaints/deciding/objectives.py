@@ -36,18 +36,19 @@ def curve(log_probabilities: np.ndarray, true: np.ndarray, prior: np.ndarray, gr
     return points
 
 
-def choose(points: Sequence[Point], settings: DecideParams) -> float:
-    """Return the tau with the best objective, the smallest among equals.
+def choose(points: Sequence[Point], settings: DecideParams) -> int:
+    """Return the index of the point with the best objective, the first among equals.
 
     `macro_f1_within` takes the best macro-F1 among the points whose accuracy is at most `max_accuracy_loss` below the
-    best one on the curve.
+    best one.
     """
     if settings.objective == "accuracy":
-        return max(points, key=lambda point: point.accuracy).tau
+        return max(range(len(points)), key=lambda index: points[index].accuracy)
+    least = 0.0
     if settings.objective == "macro_f1_within":
-        least = max(point.accuracy for point in points) - settings.max_accuracy_loss
-        points = [point for point in points if point.accuracy >= least - 1e-9]
-    return max(points, key=lambda point: point.macro_f1).tau
+        least = max(point.accuracy for point in points) - settings.max_accuracy_loss - 1e-9
+    allowed = [index for index, point in enumerate(points) if point.accuracy >= least]
+    return max(allowed, key=lambda index: points[index].macro_f1)
 
 
 def thresholds(confidence: np.ndarray, right: np.ndarray, wanted: Sequence[float]) -> list[Threshold]:
