@@ -214,6 +214,9 @@ def test_given_the_product_classes_of_other_products_are_no_answers(workspace: P
             # The true class is never masked here, so nothing is lost.
             assert known.values["accuracy"] >= row.values[split]["accuracy"]
             assert known.values["top3_accuracy"] == 1
+            assert known.values["reachable"] == 1
+            cards = np.mean(truth.label_ids[split] < 2)
+            assert known.values["candidates"] == pytest.approx(2 * cards + 3 * (1 - cards), abs=1e-6)
             right = known.scores.predicted[:2].sum() == np.sum(truth.label_ids[split] < 2)
             assert right, row.name
     assert set(metrics_json(score(truth))["net"]) == {

@@ -51,18 +51,15 @@ def write_analyses(folder: Path, truth: Truth, rows: Sequence[ScoreboardRow], re
 
 
 def _write_slices(path: Path, truth: Truth, rows: Sequence[ScoreboardRow], resamples: int) -> None:
-    keys, subsets = [], []
+    subsets = {}
     for split in HELD_OUT:
         held_out = HeldOutRows(truth.texts[split], truth.label_ids[split], truth.in_train[split], truth.train_support)
         systems = answer_systems(truth, [row.answers for row in rows], split)
         for name, part in parts_of(held_out):
-            keys.append([split, name, part.value])
             chosen = {system: select(answers, part.rows) for system, answers in systems.items()}
-            subsets.append(Subset(select_rows(truth.rows(split), part.rows), chosen))
+            subsets[split, name, part.value] = Subset(select_rows(truth.rows(split), part.rows), chosen)
     found = score_subsets(subsets, REFERENCE, min(resamples, SLICE_RESAMPLES))
-    lines = [
-        ([system, *key], scores) for key, of_part in zip(keys, found, strict=True) for system, scores in of_part.items()
-    ]
+    lines = [([system, *key], scores) for key, of_part in found.items() for system, scores in of_part.items()]
     write_scores(path, ["model", "split", "slice", "value"], lines)
 
 

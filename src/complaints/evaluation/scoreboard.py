@@ -130,11 +130,14 @@ def score(
     systems = {split: answer_systems(truth, answers, split) for split in HELD_OUT}
     subsets = {name: _subset(truth, systems[split], split, indices) for name, (split, indices) in truth.subsets.items()}
     known = {split: _given_product(truth, answers, split) for split in HELD_OUT if any(truth.products[split])}
-    (*found,) = score_subsets([*subsets.values(), *known.values()], REFERENCE, resamples)
-    scored, given = dict(zip(subsets, found, strict=False)), dict(zip(known, found[len(subsets) :], strict=True))
+    scored, given = (score_subsets(named, REFERENCE, resamples) for named in (subsets, known))
     for subset, (split, indices) in truth.subsets.items():
         for a in answers:
             scored[subset][a.name].values.update(_answer_values(truth, a, split, indices))
+    for split, of_rows in given.items():
+        candidates = _candidate_values(truth, split)
+        for found in of_rows.values():
+            found.values.update(candidates)
     return [
         ScoreboardRow(
             answers=a,
@@ -180,6 +183,16 @@ def _given_product(truth: Truth, answers: Sequence[Answers], split: str) -> Subs
         predicted = scores.argmax(axis=1)
         systems[a.name] = System(predicted, top_values(scores, predicted, truth.label_ids[split]))
     return Subset(truth.rows(split), systems)
+
+
+def _candidate_values(truth: Truth, split: str) -> dict[str, float]:
+    """Return the mean number of candidates of a row, and the share of rows whose true class is among them."""
+    allowed = truth.candidates.of_rows(truth.products[split])
+    reachable = np.take_along_axis(allowed, truth.label_ids[split][:, None], axis=1)
+    return {
+        "candidates": round(float(allowed.sum(axis=1).mean()), DECIMALS),
+        "reachable": round(float(reachable.mean()), DECIMALS),
+    }
 
 
 def _answer_values(truth: Truth, answers: Answers, split: str, indices: np.ndarray) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Scores of several systems on one subset of the held-out rows, with intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from complaints.evaluation.calibration import calibration_error, equal_mass_bins
 from complaints.evaluation.selective import aurc
 from complaints.scoring import metrics
 from complaints.uncertainty.resampling import Rows, System, bootstrap
+
+K = TypeVar("K")
 
 THREADS = 2
 """Threads of the bootstrap, whose products of sparse matrices let others compute; results do not depend on it."""
@@ -46,16 +49,17 @@ def select_rows(rows: Rows, indices: np.ndarray) -> Rows:
     return Rows(rows.true[indices], rows.clusters[indices], rows.classes, rows.tiers)
 
 
-def score_subsets(subsets: Sequence[Subset], reference: str, resamples: int) -> list[dict[str, SubsetScores]]:
-    """Return system -> its scores, for each subset; two subsets are scored at a time.
+def score_subsets(subsets: Mapping[K, Subset], reference: str, resamples: int) -> dict[K, dict[str, SubsetScores]]:
+    """Return subset -> system -> its scores; THREADS subsets are scored at a time.
 
     Args:
-        subsets: The subsets with their systems.
+        subsets: The subsets with their systems, by any key.
         reference: The system against which classes are rescued, one of each subset's.
         resamples: Number of resamples of the intervals.
     """
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda subset: _score_subset(subset, reference, resamples), subsets))
+        found = pool.map(lambda subset: _score_subset(subset, reference, resamples), subsets.values())
+        return dict(zip(subsets, found, strict=True))
 
 
 def _score_subset(subset: Subset, reference: str, resamples: int) -> dict[str, SubsetScores]:
