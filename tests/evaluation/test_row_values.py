@@ -45,6 +45,12 @@ def test_ranks_put_the_answer_first_and_are_a_permutation_even_with_equal_scores
     np.testing.assert_array_equal(ranks.argmin(axis=1), predicted)
 
 
+def test_classes_with_equal_scores_follow_by_their_ids() -> None:
+    scores = np.array([[0.0, 0.0, 0.0]])
+    ranks = [int(true_ranks(scores, np.array([1]), np.array([label]))[0]) for label in range(3)]
+    assert ranks == [1, 0, 2]
+
+
 def test_a_sure_right_answer_has_no_loss_and_a_sure_wrong_one_the_largest_brier_score() -> None:
     sure = np.array([[0.0, -50.0]])
     right, wrong = (probability_values(sure, np.array([label])) for label in (0, 1))

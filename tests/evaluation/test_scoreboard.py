@@ -118,7 +118,14 @@ def test_an_adjusted_row_has_the_labels_of_its_rule(workspace: Path) -> None:
     for name, rule in rules.items():
         for split in HELD_OUT:
             decided = apply(rule, {part: logits[part][split] for part in rule.weights})
-            np.testing.assert_array_equal(rows[f"{name}-adjusted"].predicted[split], decided.predicted)
+            row, true = rows[f"{name}-adjusted"], truth.label_ids[split]
+            np.testing.assert_array_equal(row.predicted[split], decided.predicted)
+            np.testing.assert_array_equal(row.answers.confidence(split), decided.confidence)
+            assert row.tau == rule.tau
+            # The first three classes are those of the scores that decide the label.
+            first = np.argsort(-decided.scores, axis=1)[:, :3]
+            top = np.mean((first == true[:, None]).any(axis=1))
+            assert row.values[split]["top3_accuracy"] == pytest.approx(top, abs=1e-6)
 
 
 def test_rules_of_other_predictions_are_refused_by_name(workspace: Path) -> None:
