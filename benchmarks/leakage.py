@@ -20,6 +20,7 @@ from complaints.core.parquet import read_parquet
 from complaints.scoring import metrics
 from complaints.splits import methods
 from complaints.splits.params import SplitParams
+from complaints.subsets.draws import draw
 
 HEADER = (
     "| split | test rows | exact duplicate in train | exact or near duplicate | accuracy | macro-F1 "
@@ -29,7 +30,7 @@ HEADER = (
 
 def random_rows(rows: methods.LabeledRows, p: SplitParams) -> methods.Assignment:
     """Assign each row to test or train independently of all others, as most published splits do."""
-    drawn = methods.draw(rows.row_ids.to_pylist(), p.seed)
+    drawn = draw(rows.row_ids.to_pylist(), str(p.seed))
     return methods.Assignment(np.where(drawn < p.test_fraction, methods.TEST, methods.TRAIN).astype(np.int8))
 
 

@@ -6,9 +6,10 @@ Reads data/splits/ and data/interim/ (`dvc repro split` builds them), params.yam
 benchmarks/recipes.yaml: names, and their changes to the first entry of `models:`. Each recipe runs through the stages
 tokenize, pretrain, embed and finetune in its own folder under scratch/recipes/. Completed runs are reused as long as
 data, parameters and code are unchanged. Prints validation scores of raw and adjusted logits (tau chosen on validation).
---test adds scores of the test split, for recipes that have been chosen. The error after ± is one standard error as in
-the scoreboard, or with several --seeds the standard deviation between them. --short keeps complaints of at most 128
-tokens, for screening. The first two rows are TF-IDF: the usual recipe and that of the stage `baseline`.
+--test adds scores of the test split, for recipes that have been chosen. A score is followed by its 95 % interval as in
+the scoreboard; with several --seeds, their mean is followed by ± the standard deviation between them. --short keeps
+complaints of at most 128 tokens, for screening. The first two rows are TF-IDF: the usual recipe and that of the stage
+`baseline`.
 """
 
 import argparse
@@ -33,7 +34,8 @@ from complaints.deciding.fit import fit_rule
 from complaints.deciding.inputs import read_rows, sample_of
 from complaints.deciding.params import DecideParams
 from complaints.evaluation import scoreboard
-from complaints.evaluation.scoreboard import REFERENCE, Truth
+from complaints.evaluation.scoreboard import REFERENCE
+from complaints.evaluation.truth import Truth, read_truth
 from complaints.scoring.predictions import write_predictions
 
 METRICS = ("accuracy", "macro_f1")
@@ -77,7 +79,7 @@ def line(
         settings: Objective and candidates of the decision rules.
     """
     rows = read_rows(workspace.splits, len(truth.labels))
-    numbers, errors, rest = [], [], []
+    numbers, intervals, rest = [], [], []
     for entry in entries:
         folder = workspace.folder / entry
         logits = scoreboard.read_logits(folder / "predictions" / f"{entry}.parquet", truth)
@@ -87,11 +89,15 @@ def line(
         raw, adjusted = scoreboard.score(truth, {REFERENCE: logits}, {REFERENCE: rule})
         cells = [(row, split, metric) for split in shown for row in (raw, adjusted) for metric in METRICS]
         numbers.append([row.values[split][metric] for row, split, metric in cells])
-        errors.append([row.errors[split][metric] for row, split, metric in cells])
+        intervals.append([row.intervals[split][metric] for row, split, metric in cells])
         took = read_json(folder / "seconds.json")
         rest.append([adjusted.tau, (took.get("pretrain", 0) + took["finetune"]) / 60])
-    spread = np.std(numbers, axis=0, ddof=1) if len(entries) > 1 else np.array(errors[0])
-    figures = [f"{value:.3f} ± {error:.3f}" for value, error in zip(np.mean(numbers, axis=0), spread, strict=True)]
+    means = np.mean(numbers, axis=0)
+    if len(entries) > 1:
+        spread = [f"± {deviation:.3f}" for deviation in np.std(numbers, axis=0, ddof=1)]
+    else:
+        spread = [f"({low:.3f}–{high:.3f})" for low, high in intervals[0]]
+    figures = [f"{value:.3f} {of_value}" for value, of_value in zip(means, spread, strict=True)]
     tau, minutes = np.mean(np.array(rest, dtype=float), axis=0)
     return f"| {name} | {' | '.join(figures)} | {tau:.2f} | {minutes:.1f} |"
 
@@ -108,7 +114,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     for recipe in waiting:
         prepare(workspace, recipe)
     inputs = [ROOT / path for path in (paths.LABELS, paths.HIERARCHY, paths.MANIFEST)]
-    truth = scoreboard.read_truth(workspace.splits, *inputs)
+    truth = read_truth(workspace.splits, *inputs)
     settings = params.load().decide
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [

@@ -177,13 +177,13 @@ def draw(picture: Path = PICTURE) -> None:
     width = 1 + max(column for column, _ in positions.values())
     height = 1 + max(row for _, row in positions.values())
     matplotlib.rcParams["svg.hashsalt"] = "complaints"
-    figure, axes = plt.subplots(figsize=(1.55 * width, 1.2 * height + 1.2), facecolor="white")
+    figure, axes = plt.subplots(figsize=(1.55 * width, 1.2 * height + 1.4), facecolor="white")
     colors = {name: COLORS[index % len(COLORS)] for index, name in enumerate(stages)}
     for writer, reader in edges:
         _draw_edge(axes, positions[writer], positions[reader], colors[writer])
     for name, stage in stages.items():
         _draw_box(axes, positions[name], name, stage, colors[name])
-    axes.set(xlim=(-0.5, width - 0.4), ylim=(0.4 - height, 1.2))
+    axes.set(xlim=(-0.5, width - 0.4), ylim=(0.25 - height, 1.2))
     axes.axis("off")
     figure.subplots_adjust(0, 0, 1, 1)
     figure.savefig(picture, metadata={"Date": None, "Description": describe(stages)})

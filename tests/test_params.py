@@ -90,6 +90,11 @@ def put(tree: dict, key: str, value: object) -> None:
             "fetch.cfpb.date_from is '2021-02-29'; it must be a day, as 'YYYY-MM-DD'",
         ),
         ("fetch.cfpb.date_to", "20210228", "fetch.cfpb.date_to is '20210228'; it must be a day"),
+        ("baseline.folds", 1, "baseline.folds is 1, which leaves no rows for training; take 2 or more, or 0"),
+        ("baseline.characters.ngram_min", 6, "characters.ngram_min is 6, which is above ngram_max: 5"),
+        ("baseline.learning_curve", [0.1, 0.0], "baseline.learning_curve[1] is 0.0; it must be greater than 0"),
+        ("baseline.character_weight", 1.5, "baseline.character_weight is 1.5; it must be less than or equal to 1"),
+        ("baseline.c", 20.0, "baseline has keys for words and for characters now; move c to words.c"),
         ("fetch.cfpb.date_to", 2021, "fetch.cfpb.date_to is 2021; it must be a valid string"),
         ("fetch.cfpb.products", "Mortgage", "fetch.cfpb.products is 'Mortgage'; it must be a valid list"),
         ("audit", [], "audit must be a mapping"),
@@ -340,7 +345,7 @@ def test_an_error_names_the_line_of_the_key(
         params.load()
 
 
-@pytest.mark.parametrize("key", ["fetch.path", "merge_labels.map"])
+@pytest.mark.parametrize("key", ["fetch.path", "merge_labels.corrections", "merge_labels.map"])
 def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,12 +353,14 @@ def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
     monkeypatch.chdir(ROOT)
     params.check_paths(loaded)
     monkeypatch.chdir(tmp_path)
-    old = f"{key.rpartition('.')[2]}: {loaded.fetch.path if key == 'fetch.path' else loaded.merge_labels.map}"
+    section, _, name = key.partition(".")
+    old = f"{name}: {getattr(getattr(loaded, section), name)}"
     Path(loaded.fetch.path).mkdir(parents=True)
+    Path(loaded.merge_labels.corrections).write_text("")
     Path(loaded.merge_labels.map).write_text("")
-    text = (ROOT / "params.yaml").read_text().replace(old, f"{key.rpartition('.')[2]}: nothere")
+    text = (ROOT / "params.yaml").read_text().replace(old, f"{name}: nothere")
     (tmp_path / "params.yaml").write_text(text)
-    line = text.splitlines().index(f"  {key.rpartition('.')[2]}: nothere") + 1
+    line = text.splitlines().index(f"  {name}: nothere") + 1
     with pytest.raises(UserError, match=rf"^params\.yaml, line {line}: {key} is 'nothere', which does not exist$"):
         params.check_paths(params.load())
     Path("nothere").touch() if key == "fetch.path" else Path("nothere").mkdir()
@@ -364,7 +371,7 @@ def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
 def test_every_dependency_on_a_parameter_is_checked() -> None:
     """Initial weights must be an output of another entry, which `Params` checks."""
     templates = set(re.findall(r"- \$\{(.+)\}", (ROOT / "dvc.yaml").read_text()))
-    assert templates == {"fetch.path", "merge_labels.map", "item.weights"}
+    assert templates == {"fetch.path", "merge_labels.corrections", "merge_labels.map", "item.weights"}
 
 
 def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it() -> None:

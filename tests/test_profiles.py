@@ -73,7 +73,7 @@ def test_mapping_that_is_one_value_is_replaced_and_every_comment_stays() -> None
     profiles.apply("canonical")
     expected = {"train": 57_846, "validation": 6430, "test": 21_432, "classes": 113}
     assert params.load().split.expected == expected
-    assert "# TF-IDF and logistic regression." in Path("params.yaml").read_text()
+    assert "# TF-IDF and logistic regression: two models" in Path("params.yaml").read_text()
 
 
 def test_entry_like_another_copies_its_other_keys_and_comments() -> None:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
-from complaints.baseline.params import BaselineParams
+from complaints.baseline.params import BaselineParams, NgramParams
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE, Section, Text, rule
 from complaints.core.errors import UserError
@@ -112,7 +112,7 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
         path: The file that errors name and look up lines in.
 
     Raises:
-        UserError: as `core.config.check` does, or if a key of a model's entry is not in its group.
+        UserError: as `core.config.check` does, or if a key of a model's entry or of the baseline is not in its group.
     """
     models = tree.get("models") if isinstance(tree, dict) else None
     for name, entry in (models if isinstance(models, dict) else {}).items():
@@ -128,6 +128,10 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
     evaluate = tree.get("evaluate") if isinstance(tree, dict) else None
     if isinstance(evaluate, dict) and "adjustment_grid" in evaluate:
         raise UserError(f"{path}: move evaluate.adjustment_grid to decide.tau_grid, with the other keys of decide")
+    baseline = tree.get("baseline") if isinstance(tree, dict) else None
+    if isinstance(baseline, dict) and (flat := [key for key in NgramParams.model_fields if key in baseline]):
+        moved = ", ".join(f"{key} to words.{key}" for key in flat)
+        raise UserError(f"{path}: baseline has keys for words and for characters now; move {moved}")
     return config.check(Params, tree, path)
 
 
@@ -149,6 +153,7 @@ def check_paths(params: Params) -> None:
     banks = params.fetch.source == "sample"
     named = {
         ("fetch", "path"): (params.fetch.path, banks, "the folder of the phrase banks" if banks else "a file"),
+        ("merge_labels", "corrections"): (params.merge_labels.corrections, False, "a file"),
         ("merge_labels", "map"): (params.merge_labels.map, False, "a file"),
     }
     for key, (path, is_folder, kind) in named.items():

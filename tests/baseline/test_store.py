@@ -12,12 +12,14 @@ import pytest
 import skops.io
 from sklearn.preprocessing import StandardScaler
 from support.paths import ROOT, SRC
-from support.small_tfidf import NEW, PARAMS, fit, fitted
+from support.small_tfidf import CLASSES, NEW, PARAMS, corpus, fit, fitted
 
 from complaints.baseline import tfidf
-from complaints.baseline.store import MODEL_FILE, SETTINGS_FILE, load, save, schema_nodes
+from complaints.baseline.store import SETTINGS_FILE, load, model_file, save, schema_nodes
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, write_json
+
+MODEL_FILE = model_file(tfidf.WORDS)
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def replace_model(folder: Path, content: bytes) -> None:
     """Replace the stored model and its digest, as anyone with write access to the folder could."""
     (folder / MODEL_FILE).write_bytes(content)
     settings = read_json(folder / SETTINGS_FILE)
-    settings["sha256"] = file_digest(folder / MODEL_FILE)
+    settings["sha256"][tfidf.WORDS] = file_digest(folder / MODEL_FILE)
     write_json(folder / SETTINGS_FILE, settings)
 
 
@@ -41,8 +43,9 @@ def test_loaded_model_returns_equal_logits(saved: Path) -> None:
 
 
 def test_stored_pipeline_loads_with_skops_alone(saved: Path) -> None:
-    pipeline = skops.io.load(saved / MODEL_FILE, trusted=[])
-    assert np.array_equal(pipeline.decision_function(NEW), fitted().pipeline.decision_function(NEW))
+    for analyser, own in fitted().pipelines.items():
+        pipeline = skops.io.load(saved / model_file(analyser), trusted=[])
+        assert np.array_equal(pipeline.decision_function(NEW), own.decision_function(NEW))
 
 
 @pytest.mark.parametrize("settings", [[], {}, None, 3, {"sha256": "0"}])
@@ -58,7 +61,7 @@ def test_saving_again_writes_equal_bytes(saved: Path, tmp_path_factory: pytest.T
         tfidf.tfidf_logits(other, NEW)
         folder = tmp_path_factory.mktemp("again")
         save(other, folder)
-        for name in (MODEL_FILE, SETTINGS_FILE):
+        for name in (MODEL_FILE, model_file(tfidf.CHARACTERS), SETTINGS_FILE):
             assert (folder / name).read_bytes() == (saved / name).read_bytes()
 
 
@@ -73,7 +76,8 @@ def test_another_process_with_more_threads_writes_equal_bytes(
     paths = os.pathsep.join([str(ROOT / "tests"), str(SRC)])
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=True)
-    assert (folder / MODEL_FILE).read_bytes() == (saved / MODEL_FILE).read_bytes()
+    for name in (MODEL_FILE, model_file(tfidf.CHARACTERS)):
+        assert (folder / name).read_bytes() == (saved / name).read_bytes()
 
 
 def test_archive_holds_arrays_and_a_schema_but_no_pickle(saved: Path) -> None:
@@ -93,19 +97,19 @@ def test_changed_byte_is_refused(saved: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"tfidf\.skops differs from the SHA-256 in .*tfidf\.json"):
+    with pytest.raises(UserError, match=r"words\.skops differs from the SHA-256 in .*tfidf\.json"):
         load(saved)
 
 
 def test_missing_model_file_is_named(saved: Path) -> None:
     (saved / MODEL_FILE).unlink()
-    with pytest.raises(UserError, match=r"tfidf\.skops is missing"):
+    with pytest.raises(UserError, match=r"words\.skops is missing"):
         load(saved)
 
 
 def test_file_that_is_not_an_archive_is_refused(saved: Path) -> None:
     replace_model(saved, b"not a zip")
-    with pytest.raises(UserError, match=r"tfidf\.skops is not a skops file"):
+    with pytest.raises(UserError, match=r"words\.skops is not a skops file"):
         load(saved)
 
 
@@ -130,3 +134,19 @@ def test_nested_untrusted_type_is_refused_before_it_is_built(saved: Path, tmp_pa
     replace_model(saved, (tmp_path / "forged").read_bytes())
     with pytest.raises(UserError, match=r"os\.system"):
         load(saved)
+
+
+def test_settings_of_other_pipelines_are_refused(saved: Path) -> None:
+    settings = read_json(saved / SETTINGS_FILE)
+    settings["params"]["character_weight"] = 0.0
+    write_json(saved / SETTINGS_FILE, settings)
+    with pytest.raises(UserError, match="names other pipelines than its params have"):
+        load(saved)
+
+
+def test_a_model_of_words_alone_has_one_pipeline(tmp_path: Path) -> None:
+    params = PARAMS.model_copy(update={"character_weight": 0.0})
+    model = tfidf.fit_tfidf(*corpus(), CLASSES, params)
+    save(model, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {MODEL_FILE, SETTINGS_FILE}
+    assert np.array_equal(tfidf.tfidf_logits(load(tmp_path), NEW), tfidf.tfidf_logits(model, NEW))

@@ -52,7 +52,7 @@ def test_majority_probabilities_are_the_smoothed_training_frequencies() -> None:
 
 @pytest.mark.parametrize("texts", [["", " "] * 5, ["the and of"] * 10, [f"unique{i}" for i in range(10)]])
 def test_texts_without_terms_are_refused_in_one_line(texts: list[str]) -> None:
-    with pytest.raises(UserError, match=r"no terms for TF-IDF .*baseline\.min_df") as caught:
+    with pytest.raises(UserError, match=r"no terms for TF-IDF; .*baseline\.words\.min_df") as caught:
         tfidf.fit_tfidf(texts, np.arange(10) % 2, 2, PARAMS)
     assert "\n" not in str(caught.value)
 
@@ -65,3 +65,14 @@ def test_training_labels_of_one_class_are_refused() -> None:
 def test_stop_words_exclude_words_about_money() -> None:
     assert {"the", "was", "would"} < set(tfidf.STOP_WORDS)
     assert not {"bill", "interest", "amount"} & set(tfidf.STOP_WORDS)
+
+
+def test_logits_are_the_normalised_weighted_sum_of_those_of_the_analysers() -> None:
+    both = fitted()
+    alone = []
+    for weight in (0.0, 1.0):
+        params = PARAMS.model_copy(update={"character_weight": weight})
+        alone.append(tfidf.tfidf_logits(tfidf.fit_tfidf(*corpus(), CLASSES, params), NEW)[:, IDS].astype(np.float64))
+    expected = np.log(softmax(0.7 * alone[0] + 0.3 * alone[1], axis=1))
+    np.testing.assert_allclose(tfidf.tfidf_logits(both, NEW)[:, IDS], expected, rtol=1e-5)
+    assert not np.allclose(alone[0], alone[1], atol=0.1)

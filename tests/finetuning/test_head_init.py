@@ -36,7 +36,7 @@ def test_head_from_class_names_ranks_the_right_class_high_on_real_labels(
     tokenizer = load_tokenizer(backbone.folder)
     from complaints.engine.distributed import make_accelerator
 
-    sources = head_init.HeadSources(Features(tmp_path), np.zeros(0, dtype=np.int64), tokenizer, names, 64)
+    sources = head_init.HeadSources(Features(tmp_path), np.zeros(0, dtype=np.int64), np.arange(0), tokenizer, names, 64)
     head_init.init_from_names(model, sources, make_accelerator("cpu", "fp32"))
     batch = tokenizer(list(asked), padding=True, return_tensors="pt")
     with torch.no_grad():

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,18 @@ import pytest
 import torch
 from support.launch import write_params
 from support.paths import ROOT
-from support.tiny_task import model_params, run
+from support.tiny_task import model_params, run, tokenize, train_and_read
 
 from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
+from complaints.core.parquet import read_parquet, write_parquet
+from complaints.core.schema import SPLIT_SCHEMA
 from complaints.engine import loop
+from complaints.engine.checkpoints import Progress
+from complaints.finetuning.params import ModelParams
 from complaints.predicting.checkpoint import Predictor
+from complaints.scoring.predictions import read_predictions
+from complaints.subsets.fractions import nested_fraction
 
 
 def fill_memory(*_: Any) -> None:
@@ -112,7 +119,13 @@ def test_stage_script_warns_of_unusual_learning_rates_once(
 ) -> None:
     write_params(model_params(backbone, learning_rate=rate), tracking=False)
     trained = []
-    monkeypatch.setattr(stage_script, "finetune", lambda params, *files: trained.append(params.finetune))
+
+    def finetune(params: ModelParams, *files: Any) -> Any:
+        trained.append(params.finetune)
+        return SimpleNamespace(progress=Progress())
+
+    monkeypatch.setattr(stage_script, "finetune", finetune)
+    monkeypatch.setattr(stage_script.training_time, "save", lambda *time: None)
     monkeypatch.setattr(sys, "argv", ["stages/finetune.py", "net"])
     monkeypatch.setenv("RANK", rank)
     stage_script.main()
@@ -120,3 +133,26 @@ def test_stage_script_warns_of_unusual_learning_rates_once(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == len(warnings)
     assert all(line.startswith(warning) for line, warning in zip(lines, warnings, strict=True))
+
+
+def test_training_on_a_fraction_is_training_on_its_rows_alone(workspace: Path, backbone: Backbone) -> None:
+    """The head begins as a linear probe, so its features are those of the fraction, too."""
+    table = read_parquet("data/splits/train.parquet")
+    rows = nested_fraction(table["group"].to_pylist(), table["label_id"].to_numpy(), 0.5, 13)
+    record = run(model_params(backbone, **{"finetune.train_fraction": 0.5}))
+    assert record["train_rows"] == len(rows) < len(table)
+    assert record["params"]["finetune"]["train_fraction"] == 0.5
+    losses = Path("reports/training/net/steps.csv").read_text()
+    logits = read_predictions("predictions/net.parquet")["test"][1]
+
+    write_parquet("data/splits/train.parquet", SPLIT_SCHEMA, [table.take(rows)])
+    tokenize("net", backbone)
+    run(model_params(backbone))
+    assert Path("reports/training/net/steps.csv").read_text() == losses
+    assert np.array_equal(read_predictions("predictions/net.parquet")["test"][1], logits)
+
+
+def test_a_frozen_model_is_fitted_to_a_fraction(workspace: Path, backbone: Backbone) -> None:
+    whole = train_and_read(model_params(backbone, train="frozen"))[1]
+    part = train_and_read(model_params(backbone, train="frozen", **{"finetune.train_fraction": 0.2}))[1]
+    assert not np.allclose(whole, part)

@@ -1,14 +1,20 @@
 """Chains of stages, in a repository that DVC itself has made."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.files import flip_byte
 from support.mini_pipeline import read_chain
 
+from complaints.core.dvc_lock import Entry, hash_path
 from complaints.core.errors import UserError
 from complaints.lineage.chain import trained_on
+from complaints.subsets.fractions import nested_fraction
 
 
 @pytest.mark.parametrize("path", ["models/a", "models/a/weights.bin", "predictions/a.parquet"])
@@ -69,3 +75,20 @@ def test_rows_trained_on_are_identified_independently_of_their_order(mini: Path)
     assert trained_on(read_chain(mini, "data/raw"), mini) is None
     flip_byte(mini / "data/splits/train.parquet")
     assert trained_on(read_chain(mini, "models/tfidf"), mini) is None
+
+
+def test_rows_trained_on_are_those_of_the_fraction_that_was_trained_on(mini: Path) -> None:
+    names, label_ids = [f"r{i}" for i in range(40)], np.arange(40) % 2
+    file = mini / "data/tokens/a/train.parquet"
+    pq.write_table(pa.table({"row_id": names, "group": names, "label_id": label_ids}), file)
+    chain = read_chain(mini, "models/a")
+    step = chain.steps[-1]
+    deps = [Entry(dep.path, hash_path(mini, dep.path) or "") for dep in step.stage.deps]
+    params = {"params.yaml": {"models.a.finetune": {"train_fraction": 0.3}, "models.a.seed": 7}}
+    stage = dataclasses.replace(step.stage, deps=tuple(deps), params=params)
+    part = dataclasses.replace(chain, steps=(*chain.steps[:-1], dataclasses.replace(step, stage=stage)))
+    expected = [names[row] for row in nested_fraction(names, label_ids, 0.3, 7)]
+    found = trained_on(part, mini)
+    assert found is not None
+    assert found["rows"] == len(expected) < 40
+    assert found["row_ids_sha256"] == hashlib.sha256("".join(f"{n}\n" for n in sorted(expected)).encode()).hexdigest()

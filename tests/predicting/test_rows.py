@@ -19,9 +19,10 @@ from complaints.core.files import read_json, write_json
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT
 from complaints.engine import setup
-from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, read_truth, score
+from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, score
+from complaints.evaluation.truth import read_truth
 from complaints.labels.products import hierarchy
-from complaints.modeling import classifier
+from complaints.modeling import attention, classifier
 from complaints.predicting import checkpoint
 from complaints.predicting.checkpoint import Predictor
 from complaints.predicting.choice import ModelArgument, choose
@@ -197,7 +198,13 @@ def test_a_texts_logits_depend_on_its_batch_by_rounding_only(workspace: Path, ba
 
 @pytest.mark.parametrize(
     ("scored", "option", "expected"),
-    [("bf16", "auto", "auto"), ("fp32", "auto", "fp32"), ("bf16", "fp32", "fp32"), ("fp32", "bf16", "bf16")],
+    [
+        ("bf16", "auto", "auto"),
+        ("fp32", "auto", "fp32"),
+        ("bf16", "fp32", "fp32"),
+        ("fp32", "bf16", "bf16"),
+        ("fp32", "fastest", "auto"),
+    ],
 )
 def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
     workspace: Path, backbone: Backbone, scored: str, option: str, expected: str, monkeypatch: pytest.MonkeyPatch
@@ -217,3 +224,17 @@ def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
     monkeypatch.setattr(checkpoint, "open_device", open_device)
     Predictor(folder, option)
     assert asked == [expected]
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("fp32", "sdpa"), ("bf16", attention.PRODUCT)])
+def test_attention_is_that_of_training(
+    workspace: Path, backbone: Backbone, precision: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bf16 on a processor it is faster; in fp32 it is that of transformers, whose bytes stay as they were."""
+    run(model_params(backbone))
+    monkeypatch.setattr(attention, "device_name", lambda: "cpu")
+    # A process has one precision: that of its first accelerator.
+    accelerator, _ = setup.open_device("fast", "fp32")
+    monkeypatch.setattr(checkpoint, "open_device", lambda numerics, named: (accelerator, named))
+    predictor = Predictor(paths.MODELS / "net", precision)
+    assert predictor.model.encoder.config._attn_implementation == expected

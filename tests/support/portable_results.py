@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from complaints.baseline.params import BaselineParams
 from complaints.baseline.tfidf import fit_tfidf, tfidf_logits
 
 import numpy as np  # isort: skip  # loaded after complaints, as in a stage
@@ -21,6 +20,7 @@ from complaints.engine.optimizer import make_adamw
 from complaints.engine.portable import FUNCTIONS, compute_portably
 from complaints.modeling import classifier
 from support import tiny_models
+from support.small_tfidf import PARAMS
 from support.tiny_task import backbone_in, digests, model_params, run, tokenize, write_splits
 
 FAMILIES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
@@ -87,8 +87,7 @@ def _step() -> Iterator[tuple[str, Any]]:
 
 
 def _tfidf() -> Iterator[tuple[str, Any]]:
-    params = BaselineParams(max_features=500, ngram_max=2, min_df=1, c=20.0, tolerance=0.02, seed=13)
-    model = fit_tfidf(TEXTS * 20, np.arange(60) % 3, 3, params)
+    model = fit_tfidf(TEXTS * 20, np.arange(60) % 3, 3, PARAMS)
     yield "TF-IDF", tfidf_logits(model, TEXTS)
 
 

@@ -5,9 +5,16 @@ from functools import cache
 import numpy as np
 
 from complaints.baseline import tfidf
-from complaints.baseline.params import BaselineParams
+from complaints.baseline.params import BaselineParams, CharacterParams, NgramParams
 
-PARAMS = BaselineParams(max_features=500, ngram_max=2, min_df=2, c=50.0, tolerance=0.02, seed=13)
+PARAMS = BaselineParams(
+    words=NgramParams(max_features=500, ngram_max=2, min_df=2, c=50.0, tolerance=0.02),
+    characters=CharacterParams(max_features=500, ngram_min=3, ngram_max=5, min_df=2, c=50.0, tolerance=0.02),
+    character_weight=0.3,
+    seed=13,
+    folds=3,
+    learning_curve=(0.2, 0.5, 1.0),
+)
 TOPICS = [
     "late fee charged twice",
     "credit report shows wrong account",

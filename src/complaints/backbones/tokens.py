@@ -36,13 +36,20 @@ class TokenSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: np.ndarray) -> "TokenSet":
+        """Return the rows at these indices, int64, in their order."""
+        ends = np.cumsum(self.lengths[rows])
+        positions = np.arange(ends[-1]) + np.repeat(self.offsets[rows] - ends + self.lengths[rows], self.lengths[rows])
+        row_ids = [self.row_ids[row] for row in rows]
+        return TokenSet(row_ids, self.ids[positions], np.concatenate([[0], ends]), self.labels[rows])
+
 
 def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) -> dict[str, int]:
     """Write the tokens of one split file in TOKENS_SCHEMA, batch by batch, and return counts for the record.
 
     Args:
         tokenizer: The backbone's tokenizer.
-        source: The split file, with row_id, text and label_id.
+        source: The split file, with row_id, text, label_id and group.
         target: The file to replace.
         max_length: Longest input, in tokens; the rest of a text is cut off.
 
@@ -54,12 +61,12 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) 
 
     def tables() -> Iterator[pa.Table]:
         nonlocal truncated
-        for batch in pq.ParquetFile(source).iter_batches(BATCH_ROWS, columns=["row_id", "text", "label_id"]):
+        for batch in pq.ParquetFile(source).iter_batches(BATCH_ROWS, columns=["row_id", "text", "label_id", "group"]):
             output = encode(tokenizer, batch["text"].to_pylist(), max_length)
             truncated += sum(1 for encoding in output.encodings if encoding.overflowing)
             lengths.append(np.array([len(ids) for ids in output["input_ids"]]))
             ids = pa.array(output["input_ids"], pa.list_(pa.int32()))
-            yield pa.table([batch["row_id"], ids, batch["label_id"]], schema=TOKENS_SCHEMA)
+            yield pa.table([batch["row_id"], ids, batch["label_id"], batch["group"]], schema=TOKENS_SCHEMA)
 
     rows = write_parquet(target, TOKENS_SCHEMA, tables())
     all_lengths = np.concatenate(lengths)
@@ -85,7 +92,7 @@ def encode_texts(tokenizer: Any, texts: list[str], max_length: int) -> TokenSet:
 
 def read_tokens(path: Path) -> TokenSet:
     """Return one split's tokens; the ids are the memory of the Parquet column, not a copy."""
-    table = read_parquet(path).combine_chunks()
+    table = read_parquet(path, ["row_id", "input_ids", "label_id"]).combine_chunks()
     column = table["input_ids"].chunk(0) if table.num_rows else pa.array([], pa.list_(pa.int32()))
     offsets = column.offsets.to_numpy().astype(np.int64)
     return TokenSet(
@@ -94,3 +101,8 @@ def read_tokens(path: Path) -> TokenSet:
         offsets=offsets,
         labels=table["label_id"].to_numpy().astype(np.int64),
     )
+
+
+def read_clusters(path: Path) -> list[str]:
+    """Return the name of the cluster of near duplicates of each row of a split's tokens."""
+    return read_parquet(path, ["group"])["group"].to_pylist()

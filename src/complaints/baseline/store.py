@@ -1,4 +1,4 @@
-"""Storage of a fitted TF-IDF pipeline, without pickles and with equal bytes for equal models."""
+"""Storage of a fitted TF-IDF model, without pickles and with equal bytes for equal models."""
 
 import importlib.metadata
 import json
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import skops.io
+from sklearn.pipeline import Pipeline
 
 from complaints.baseline.params import BaselineParams
-from complaints.baseline.tfidf import TfidfModel
+from complaints.baseline.tfidf import TfidfModel, weights
 from complaints.core.config import check
 from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json, write_json
 
-MODEL_FILE = "tfidf.skops"
 SETTINGS_FILE = "tfidf.json"
 
 TRUSTED_TYPES = {
@@ -37,18 +37,21 @@ TRUSTED_TYPES = {
 """Types in a stored model. A file with any other type is refused before anything is built from it."""
 
 
+def model_file(analyser: str) -> str:
+    """Return the name of the file of an analyser's pipeline."""
+    return f"{analyser}.skops"
+
+
 def save(model: TfidfModel, folder: Path) -> None:
-    """Write tfidf.skops (the pipeline, loadable with skops alone) and tfidf.json (settings, versions, its SHA-256)."""
-    # A memory address by which scikit-learn remembers that it has checked the stop words.
-    vars(model.pipeline["tfidf"]).pop("_stop_words_id", None)
-    # scikit-learn leaves NumPy integers, each of which skops would store as a separate file of the archive.
-    vocabulary = model.pipeline["tfidf"].vocabulary_
-    model.pipeline["tfidf"].vocabulary_ = {term: int(column) for term, column in vocabulary.items()}
-    (folder / MODEL_FILE).write_bytes(_canonical(skops.io.dumps(model.pipeline)))
+    """Write a file for each pipeline (loadable with skops alone) and tfidf.json (settings, versions, their SHA-256)."""
+    for analyser, pipeline in model.pipelines.items():
+        # A memory address by which scikit-learn remembers that it has checked the stop words.
+        vars(pipeline["tfidf"]).pop("_stop_words_id", None)
+        (folder / model_file(analyser)).write_bytes(_canonical(skops.io.dumps(pipeline)))
     settings = {
         "classes": model.classes,
         "params": model.params.model_dump(mode="json"),
-        "sha256": file_digest(folder / MODEL_FILE),
+        "sha256": {analyser: file_digest(folder / model_file(analyser)) for analyser in model.pipelines},
         "versions": {name: importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "skops")},
     }
     write_json(folder / SETTINGS_FILE, settings)
@@ -58,16 +61,25 @@ def load(folder: Path) -> TfidfModel:
     """Return the model written by `save`.
 
     Raises:
-        UserError: if a file is missing or changed, or the model has a type outside `TRUSTED_TYPES`.
+        UserError: if a file is missing or changed, or a pipeline has a type outside `TRUSTED_TYPES`.
     """
-    path = folder / MODEL_FILE
-    settings = read_json(folder / SETTINGS_FILE)
+    file = folder / SETTINGS_FILE
+    settings = read_json(file)
+    if not isinstance(settings, dict) or not {"classes", "params", "sha256"} <= settings.keys():
+        raise UserError(f"{file} lacks classes, params or sha256; run `dvc repro` to rebuild it")
+    params = check(BaselineParams, settings["params"], file, prefix=("params",))
+    digests = settings["sha256"]
+    if not isinstance(digests, dict) or digests.keys() != weights(params).keys():
+        raise UserError(f"{file} names other pipelines than its params have; run `dvc repro` to rebuild it")
+    pipelines = {analyser: _load(folder / model_file(analyser), digests[analyser]) for analyser in weights(params)}
+    return TfidfModel(pipelines, settings["classes"], params)
+
+
+def _load(path: Path, digest: str) -> Pipeline:
     if not path.is_file():
         raise UserError(f"{path} is missing; run `dvc repro` to make it")
-    if not isinstance(settings, dict) or not {"classes", "params", "sha256"} <= settings.keys():
-        raise UserError(f"{folder / SETTINGS_FILE} lacks classes, params or sha256; run `dvc repro` to rebuild it")
-    if file_digest(path) != settings["sha256"]:
-        raise broken_output(path, f"differs from the SHA-256 in {folder / SETTINGS_FILE}")
+    if file_digest(path) != digest:
+        raise broken_output(path, f"differs from the SHA-256 in {path.with_name(SETTINGS_FILE)}")
     try:
         with zipfile.ZipFile(path) as archive:
             schema = json.loads(archive.read("schema.json"))
@@ -75,8 +87,7 @@ def load(folder: Path) -> TfidfModel:
         raise broken_output(path, f"is not a skops file ({error})") from None
     if untrusted := {_type_name(node) for node in schema_nodes(schema)} - TRUSTED_TYPES:
         raise UserError(f"{path} has types that no baseline has ({', '.join(sorted(untrusted))}); delete it")
-    params = check(BaselineParams, settings["params"], folder / SETTINGS_FILE, prefix=("params",))
-    return TfidfModel(skops.io.load(path, trusted=[]), settings["classes"], params)
+    return skops.io.load(path, trusted=[])
 
 
 def _canonical(archive: bytes) -> bytes:

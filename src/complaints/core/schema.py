@@ -47,9 +47,10 @@ TOKENS_SCHEMA = pa.schema(
         pa.field("row_id", pa.string(), nullable=False),
         pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
         pa.field("label_id", pa.int32(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
     ]
 )
-"""One row per complaint of a split, as token ids without padding."""
+"""One row per complaint of a split, as token ids without padding; `group` as in SPLIT_SCHEMA."""
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = ("validation", "test")

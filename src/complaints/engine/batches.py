@@ -31,6 +31,10 @@ class FeatureSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: np.ndarray) -> "FeatureSet":
+        """Return the rows at these indices, int64, in their order."""
+        return FeatureSet(self.features[rows], self.labels[rows])
+
 
 Examples = TokenSet | FeatureSet
 

@@ -6,4 +6,5 @@ from complaints.core.config import Count, Section
 class EvaluateParams(Section):
     """The scoreboard's parameters."""
 
+    resamples: Count
     worst_pairs: Count

@@ -40,7 +40,9 @@ class HeadSources:
     features: Features
     """Features of the encoder with its initial weights."""
     labels: np.ndarray
-    """Class ids of the training rows, int64 [rows]."""
+    """Class ids of the training split, int64 [rows]."""
+    rows: np.ndarray
+    """Indices of the training rows in the split, int64."""
     tokenizer: Any
     names: list[str]
     """The class names, by id."""
@@ -82,7 +84,7 @@ def initialise_head(
     """
     if params.start == "probe" and accelerator.is_main_process:
         features = sources.features.read("train", len(sources.labels))
-        init_from_probe(model.head, features, sources.labels, params.probe_c)
+        init_from_probe(model.head, features[sources.rows], sources.labels[sources.rows], params.probe_c)
         model.head.bias.data += objective.bias_shift
     elif params.start == "names":
         init_from_names(model, sources, accelerator)

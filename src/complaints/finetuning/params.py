@@ -64,6 +64,7 @@ class FinetuneParams(TrainParams):
 
     freeze_layers: Annotated[int, Field(ge=0)]
     lora: LoraParams
+    train_fraction: Annotated[float, Field(gt=0, le=1)]
     epochs: Count
     patience: Count
     batch_size: Count

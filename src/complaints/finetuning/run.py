@@ -11,7 +11,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from complaints.backbones.pretrained import resolve_pooling
-from complaints.backbones.tokens import TokenSet, read_tokens
+from complaints.backbones.tokens import TokenSet, read_clusters, read_tokens
 from complaints.core.csv_files import write_csv
 from complaints.core.files import read_json, replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
@@ -32,10 +32,12 @@ from complaints.finetuning.params import ModelParams
 from complaints.finetuning.task import ClassificationTask, Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
+from complaints.modeling.dropout import draw_masks_in_bulk
 from complaints.scoring.predictions import write_predictions
+from complaints.subsets.fractions import nested_fraction
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
-CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring")
+CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring", "subsets")
 """Packages whose code decides the result of a training."""
 RECORDED = (
     "backbone_sha256",
@@ -158,12 +160,19 @@ def _feature_sets(features: Features, splits: Mapping[str, TokenSet]) -> Mapping
     return {split: FeatureSet(features.read(split, len(rows)), rows.labels) for split, rows in splits.items()}
 
 
+def _training_rows(tokens: Path, labels: np.ndarray, params: ModelParams) -> np.ndarray:
+    """Return the indices of the rows to train on, int64: a nested fraction of the split, by the model's seed."""
+    if params.finetune.train_fraction == 1:
+        return np.arange(len(labels))
+    return nested_fraction(read_clusters(tokens), labels, params.finetune.train_fraction, params.seed)
+
+
 @one_line_device_errors(
     "raise finetune.accumulation (smaller micro-batches, same step), or lower finetune.batch_tokens or max_length"
 )
 def finetune(
     params: ModelParams, inputs: Inputs, outputs: Outputs, scratch: Path, on_epoch: Callable[[Progress], None]
-) -> dict[str, Any]:
+) -> Trained:
     """Train one model and write its checkpoint, predictions and history.
 
     Of distributed processes rank 0 writes and reports.
@@ -176,7 +185,7 @@ def finetune(
         on_epoch: Called on rank 0 after each epoch.
 
     Returns:
-        The record in training.json.
+        The classifier with the record in training.json and the progress at the end.
 
     Raises:
         UserError: if the backbone cannot be loaded, the tokens come from another tokenizer, training diverges, or
@@ -190,6 +199,8 @@ def finetune(
     model = classifier.build(setup.initial, params.head.kind, pooling, labels).to(accelerator.device)
     packed = prepare_attention(model.encoder, recipe.packing, recipe.compile, setup.precision)
     adapted = trainable.choose_trainable(model, recipe)
+    if accelerator.device.type == "cpu" and not recipe.compile:
+        draw_masks_in_bulk(model)
     parameters = trainable.count_parameters(model)
     data_files = [*inputs.tokens.glob("*.parquet"), *inputs.features.glob("*.npy")]
     config = run_config(setup, params, data_files, VERSIONED, CODE)
@@ -201,8 +212,10 @@ def finetune(
     features = Features(inputs.features)
     examples = _feature_sets(features, splits) if params.trains_head_only else splits
     learner = HeadOnly(model) if params.trains_head_only else model
-    data = Data(examples["train"], examples["validation"], tokenizer.pad_token_id, len(labels), packed)
-    sources = HeadSources(features, splits["train"].labels, tokenizer, labels, params.max_length)
+    rows = _training_rows(inputs.tokens / "train.parquet", splits["train"].labels, params)
+    train = examples["train"] if recipe.train_fraction == 1 else examples["train"].take(rows)
+    data = Data(train, examples["validation"], tokenizer.pad_token_id, len(labels), packed)
+    sources = HeadSources(features, splits["train"].labels, rows, tokenizer, labels, params.max_length)
     objective = make_objective(recipe, data.train.labels, data.classes, accelerator.device)
     training = make_training(accelerator, learner, data, params, objective, checkpoints)
     progress = loop.train(
@@ -224,8 +237,8 @@ def finetune(
         "parameters": parameters,
         "params": config["params"],
     }
+    trained = Trained(model, tokenizer, adapter, record, progress)
     if first:
-        row_ids = {split: splits[split].row_ids for split in HELD_OUT}
-        Trained(model, tokenizer, adapter, record, progress).write(outputs, row_ids, logits)
+        trained.write(outputs, {split: splits[split].row_ids for split in HELD_OUT}, logits)
         checkpoints.discard()
-    return record
+    return trained

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,8 @@ from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, hash_path, is_inside
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
-from complaints.lineage.lock import is_code
+from complaints.lineage.lock import flatten, is_code
+from complaints.subsets.fractions import nested_fraction
 
 MANIFEST = paths.MANIFEST.as_posix()
 COMPLAINTS = paths.COMPLAINTS.as_posix()
@@ -103,6 +105,19 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
     return Chain(path, tuple(outs), tuple(steps))
 
 
+def _training_row_ids(file: Path, stage: Stage) -> list[str]:
+    """Return the ids of the rows of a train.parquet that a stage trained on: all, or those of its train_fraction."""
+    params = {name: value for values in stage.params.values() for name, value in flatten(values).items()}
+    fraction = next((value for name, value in params.items() if name.endswith(".finetune.train_fraction")), 1)
+    row_ids: list[str] = read_parquet(file, ["row_id"])["row_id"].to_pylist()
+    if fraction == 1:
+        return row_ids
+    seed = next(value for name, value in params.items() if re.fullmatch(r"models\.[^.]+\.seed", name))
+    table = read_parquet(file, ["group", "label_id"])
+    kept = nested_fraction(table["group"].to_pylist(), table["label_id"].to_numpy(), fraction, seed)
+    return [row_ids[row] for row in kept]
+
+
 def trained_on(chain: Chain, root: Path) -> dict[str, Any] | None:
     """Return path, number and identity of the rows that the last stage, or the nearest one before it, trained on.
 
@@ -114,7 +129,7 @@ def trained_on(chain: Chain, root: Path) -> dict[str, Any] | None:
         for dep in step.stage.deps:
             file = dep.path if dep.path.endswith(f"/{TRAIN}") else f"{dep.path}/{TRAIN}"
             if (root / file).is_file() and hash_path(root, dep.path) == dep.md5:
-                row_ids = sorted(read_parquet(root / file, ["row_id"])["row_id"].to_pylist())
+                row_ids = sorted(_training_row_ids(root / file, step.stage))
                 digest = hashlib.sha256("".join(f"{row_id}\n" for row_id in row_ids).encode()).hexdigest()
                 return {"path": file, "rows": len(row_ids), "row_ids_sha256": digest}
     return None

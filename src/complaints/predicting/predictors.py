@@ -68,7 +68,7 @@ def load(choice: ModelChoice, precision: str) -> Decider:
 
     Args:
         choice: The model.
-        precision: `auto`, `fp32`, `bf16` or `fp16`; TF-IDF has one precision.
+        precision: `auto`, `fastest`, `fp32`, `bf16` or `fp16`; TF-IDF has one precision.
 
     Raises:
         UserError: if a file of a model is broken, or the models and the rule differ in their classes.

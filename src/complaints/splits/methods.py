@@ -1,8 +1,7 @@
 """Methods of splitting complaints into train, validation and test; `grouped` keeps duplicates out of other splits."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from complaints.core.parquet import parquet_batches
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.dedup.clusters import Clusters, DuplicateFinder
 from complaints.splits.params import SplitParams
+from complaints.subsets.draws import draw
 
 TRAIN, VALIDATION, TEST = range(3)
 """Indices into SPLITS; arrays of this module hold them as split codes."""
@@ -78,13 +78,6 @@ def oldest_first(dates: pa.ChunkedArray, row_ids: pa.ChunkedArray) -> np.ndarray
     return pc.sort_indices(keys, sort_keys=sort_keys).to_numpy().astype(np.int64)
 
 
-def draw(names: Sequence[str], seed: int) -> np.ndarray:
-    """Return a number in [0, 1) for each name, float64 [names], as a function of name and seed alone."""
-    key = str(seed).encode()
-    digests = b"".join(hashlib.blake2b(name.encode(), key=key, digest_size=8).digest() for name in names)
-    return np.frombuffer(digests, ">u8") / 2.0**64
-
-
 def group_names(clusters: Clusters, rows: np.ndarray) -> list[str]:
     """Return the name of each row's cluster: the key of its oldest text, as 16 hexadecimal digits."""
     return [f"{key:016x}" for key in clusters.keys[clusters.near[rows]].tolist()]
@@ -104,7 +97,7 @@ def _by_cluster(rows: LabeledRows, chosen: np.ndarray, test_fraction: float, p: 
     """Split the `chosen` rows (indices, ascending) as `grouped` does; all other rows get code TRAIN."""
     near = rows.clusters.near
     roots = np.unique(np.concatenate([near[chosen], np.array(rows.clusters.merges, np.int64).ravel()]))
-    drawn = draw([f"{key:016x}" for key in rows.clusters.keys[roots].tolist()], p.seed)
+    drawn = draw([f"{key:016x}" for key in rows.clusters.keys[roots].tolist()], str(p.seed))
     held_out = test_fraction + (1 - test_fraction) * p.validation_fraction
     code_of = np.full(len(near), TRAIN, np.int8)
     code_of[roots] = np.where(drawn < test_fraction, TEST, np.where(drawn < held_out, VALIDATION, TRAIN))
@@ -152,7 +145,7 @@ def stratified(rows: LabeledRows, p: SplitParams) -> Assignment:
     Test gets its fraction of each class, rounded half up, then validation its fraction of the rest; every class keeps
     at least one row in train.
     """
-    drawn = draw(rows.row_ids.to_pylist(), p.seed)
+    drawn = draw(rows.row_ids.to_pylist(), str(p.seed))
     by_class = np.lexsort((drawn, rows.label_ids))
     sizes = np.bincount(rows.label_ids)
     starts = np.cumsum(sizes) - sizes

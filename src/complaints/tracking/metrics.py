@@ -51,20 +51,25 @@ def best_epoch(record: Path) -> list[Metric]:
     ]
 
 
-def fit_statistics(archive: Path) -> list[Metric]:
-    """Return numbers of classes, terms and solver iterations of a TF-IDF model from the arrays in its skops archive.
+def fit_statistics(folder: Path) -> list[Metric]:
+    """Return numbers of terms, classes and solver iterations of each pipeline of a TF-IDF model from its skops archive.
 
     The arrays are read without scikit-learn and without skops. An archive of another form has no statistics.
     """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            files = dict(_array_files(json.loads(opened.read("schema.json"))))
-            shape = _read_array(opened, files["idf_"]).shape
-            classes = _read_array(opened, files["classes_"]).shape
-            iterations = _read_array(opened, files["n_iter_"]).max()
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
-        return []
-    return [("terms", float(shape[0]), 0), ("classes", float(classes[0]), 0), ("iterations", float(iterations), 0)]
+    metrics: list[Metric] = []
+    for archive in sorted(folder.glob("*.skops")):
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                files = dict(_array_files(json.loads(opened.read("schema.json"))))
+                numbers = {
+                    "terms": _read_array(opened, files["idf_"]).shape[0],
+                    "classes": _read_array(opened, files["classes_"]).shape[0],
+                    "iterations": _read_array(opened, files["n_iter_"]).max(),
+                }
+        except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+            continue
+        metrics += [(f"{archive.stem}_{name}", float(number), 0) for name, number in numbers.items()]
+    return metrics
 
 
 def _read_array(opened: zipfile.ZipFile, name: str) -> np.ndarray:

@@ -127,7 +127,7 @@ def _model_of(stage: Stage) -> Entry | None:
 def _metrics(stage: Stage, root: Path) -> list[Metric]:
     kind, _, entry = stage.name.partition("@")
     if kind == "baseline":
-        return fit_statistics(root / paths.TFIDF / "tfidf.skops")
+        return fit_statistics(root / paths.TFIDF)
     if kind == "finetune":
         return curves(root / paths.HISTORIES / entry) + best_epoch(root / paths.MODELS / entry / "training.json")
     scores = read_json(root / paths.METRICS)
