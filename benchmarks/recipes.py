@@ -6,9 +6,10 @@ Reads data/splits/ and data/interim/ (`dvc repro split` builds them), params.yam
 benchmarks/recipes.yaml: names, and their changes to the first entry of `models:`. Each recipe runs through the stages
 tokenize, pretrain, embed and finetune in its own folder under scratch/recipes/. Completed runs are reused as long as
 data, parameters and code are unchanged. Prints validation scores of raw and adjusted logits (tau chosen on validation).
---test adds scores of the test split, for recipes that have been chosen. The error after ± is one standard error as in
-the scoreboard, or with several --seeds the standard deviation between them. --short keeps complaints of at most 128
-tokens, for screening. The first two rows are TF-IDF: the usual recipe and that of the stage `baseline`.
+--test adds scores of the test split, for recipes that have been chosen. A score is followed by its 95 % interval as in
+the scoreboard; with several --seeds, their mean is followed by ± the standard deviation between them. --short keeps
+complaints of at most 128 tokens, for screening. The first two rows are TF-IDF: the usual recipe and that of the stage
+`baseline`.
 """
 
 import argparse
@@ -29,8 +30,12 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json, write_json, write_text
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
+from complaints.deciding.fit import fit_rule
+from complaints.deciding.inputs import read_rows, sample_of
+from complaints.deciding.params import DecideParams
 from complaints.evaluation import scoreboard
-from complaints.evaluation.scoreboard import REFERENCE, Truth
+from complaints.evaluation.scoreboard import REFERENCE
+from complaints.evaluation.truth import Truth, read_truth
 from complaints.scoring.predictions import write_predictions
 
 METRICS = ("accuracy", "macro_f1")
@@ -61,7 +66,7 @@ def train_tfidf(folder: Path, splits: Path, classes: int) -> None:
 
 
 def line(
-    workspace: Workspace, truth: Truth, name: str, entries: list[str], shown: tuple[str, ...], grid: tuple[float, ...]
+    workspace: Workspace, truth: Truth, name: str, entries: list[str], shown: tuple[str, ...], settings: DecideParams
 ) -> str:
     """Return a row of the table, the means over training runs that differ in their seeds.
 
@@ -71,21 +76,28 @@ def line(
         name: Name of the row.
         entries: Folders of the training runs in the workspace.
         shown: Splits to show.
-        grid: Candidates for tau of logit adjustment.
+        settings: Objective and candidates of the decision rules.
     """
-    numbers, errors, rest = [], [], []
+    rows = read_rows(workspace.splits, len(truth.labels))
+    numbers, intervals, rest = [], [], []
     for entry in entries:
         folder = workspace.folder / entry
         logits = scoreboard.read_logits(folder / "predictions" / f"{entry}.parquet", truth)
         # The scoreboard needs a reference for rescued classes, which this table does not show.
-        raw, adjusted = scoreboard.score(truth, {REFERENCE: logits}, grid)
+        sample = sample_of(rows, {REFERENCE: {"validation": logits["validation"]}})
+        rule = fit_rule(sample, rows.train_rows, settings, {})
+        raw, adjusted = scoreboard.score(truth, {REFERENCE: logits}, {REFERENCE: rule})
         cells = [(row, split, metric) for split in shown for row in (raw, adjusted) for metric in METRICS]
         numbers.append([row.values[split][metric] for row, split, metric in cells])
-        errors.append([row.errors[split][metric] for row, split, metric in cells])
+        intervals.append([row.intervals[split][metric] for row, split, metric in cells])
         took = read_json(folder / "seconds.json")
         rest.append([adjusted.tau, (took.get("pretrain", 0) + took["finetune"]) / 60])
-    spread = np.std(numbers, axis=0, ddof=1) if len(entries) > 1 else np.array(errors[0])
-    figures = [f"{value:.3f} ± {error:.3f}" for value, error in zip(np.mean(numbers, axis=0), spread, strict=True)]
+    means = np.mean(numbers, axis=0)
+    if len(entries) > 1:
+        spread = [f"± {deviation:.3f}" for deviation in np.std(numbers, axis=0, ddof=1)]
+    else:
+        spread = [f"({low:.3f}–{high:.3f})" for low, high in intervals[0]]
+    figures = [f"{value:.3f} {of_value}" for value, of_value in zip(means, spread, strict=True)]
     tau, minutes = np.mean(np.array(rest, dtype=float), axis=0)
     return f"| {name} | {' | '.join(figures)} | {tau:.2f} | {minutes:.1f} |"
 
@@ -102,8 +114,8 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     for recipe in waiting:
         prepare(workspace, recipe)
     inputs = [ROOT / path for path in (paths.LABELS, paths.HIERARCHY, paths.MANIFEST)]
-    truth = scoreboard.read_truth(workspace.splits, *inputs)
-    grid = params.load().evaluate.adjustment_grid
+    truth = read_truth(workspace.splits, *inputs)
+    settings = params.load().decide
     shown = ("validation", "test") if arguments.test else ("validation",)
     columns = [
         f"{split} {kind}{name}" for split in shown for kind in ("", "adjusted ") for name in ("accuracy", "macro-F1")
@@ -114,7 +126,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
         folder = workspace.folder / entry
         if not (folder / "seconds.json").exists():
             train_tfidf(folder, workspace.splits, len(truth.labels))
-        yield line(workspace, truth, name, [entry], shown, grid)
+        yield line(workspace, truth, name, [entry], shown, settings)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         runs = {recipe.entry: pool.submit(train, workspace, recipe) for recipe in waiting}
         try:
@@ -122,7 +134,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
                 for recipe in group:
                     if recipe.entry in runs:
                         runs[recipe.entry].result()
-                yield line(workspace, truth, name, [recipe.entry for recipe in group], shown, grid)
+                yield line(workspace, truth, name, [recipe.entry for recipe in group], shown, settings)
         except UserError:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

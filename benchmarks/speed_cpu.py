@@ -41,6 +41,7 @@ from complaints.finetuning.params import ModelParams
 from complaints.finetuning.task import Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare
+from complaints.modeling.dropout import draw_masks_in_bulk
 
 MAX_LENGTH, ROWS, RATE, WARMUP, DECAY, NORM, SEED = 128, 32, 3e-4, 0.1, 0.01, 1.0, 0
 CPU = torch.device("cpu")
@@ -142,6 +143,7 @@ def project_loop(model: classifier.LinearClassifier, tokens: TokenSet, clock: Cl
     precision = resolve_precision(precision, "cpu")
     accelerator = distributed.make_accelerator("cpu", precision)
     prepare(model.encoder, "never", kernel_runs=False, compiled=False, slow_half=precision == "bf16")
+    draw_masks_in_bulk(model)
     data = Data(tokens, draw_tokens(1, 2000, 8, 1), pad_id=0, classes=CLASSES)
 
     def on_epoch(progress: Progress) -> None:

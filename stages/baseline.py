@@ -17,6 +17,7 @@ from complaints.core import config, paths, stage
 from complaints.core.files import read_json, replacing_folder
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT, SPLITS
+from complaints.costs import training_time
 from complaints.scoring.learning_curve import write_learning_curve
 from complaints.scoring.predictions import write_out_of_fold, write_predictions
 from complaints.tracking.params import TrackingParams
@@ -47,6 +48,7 @@ def main() -> None:
     write_predictions(paths.PREDICTIONS / "majority.parquet", row_ids, majority)
     write_out_of_fold(paths.OUT_OF_FOLD / "tfidf.parquet", row_ids["train"] if params.folds else [], fits.out_of_fold)
     write_learning_curve(paths.LEARNING_CURVES / "tfidf.parquet", row_ids, fits.curve)
+    training_time.save(paths.TFIDF.name, fits.seconds, 0.0, len(rows.label_ids))
     log_stage(config.load("tracking", TrackingParams))
 
 

@@ -1,19 +1,25 @@
 """Score every model on the held-out splits.
 
-Reads predictions/, data/splits/, data/interim/{labels,hierarchy}.json, data/raw/source.json and reports/training/.
-Writes reports/metrics.json and reports/evaluation/ (scoreboard.md, scoreboard.csv, per_class.csv, confusions.csv,
-figures and index.html).
+Reads predictions/, models/rules/, data/splits/, data/interim/{labels,hierarchy}.json, data/raw/{source,truth}.json,
+reports/labels.json and reports/training/.
+Writes reports/metrics.json and reports/evaluation/ (scoreboard.md, CSV files, figures and index.html), which
+docs/evaluation.md and docs/errors.md describe.
 """
 
 from complaints.core import config, paths, stage
 from complaints.core.files import replacing_folder, write_json
+from complaints.error_analysis.inputs import Sources
+from complaints.error_analysis.report import write_error_analysis
 from complaints.evaluation.histories import read_history
 from complaints.evaluation.page import write_report
 from complaints.evaluation.params import EvaluateParams
-from complaints.evaluation.scoreboard import read_all_logits, read_truth, score
+from complaints.evaluation.scoreboard import REFERENCE, read_all_logits, read_rules, score
 from complaints.evaluation.tables import metrics_json
+from complaints.evaluation.truth import read_truth
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import log_stage
+
+SOURCES = Sources(paths.SPLITS, paths.OUT_OF_FOLD / f"{REFERENCE}.parquet", paths.TRUTH, paths.LABELS_REPORT)
 
 
 def main() -> None:
@@ -24,9 +30,10 @@ def main() -> None:
     logits = read_all_logits(paths.PREDICTIONS, models, truth)
     histories = {model: read_history(paths.HISTORIES / model) for model in models}
 
-    rows = score(truth, logits, p.adjustment_grid)
+    rows = score(truth, logits, read_rules(paths.RULES, models, paths.PREDICTIONS), p.resamples)
     with replacing_folder(paths.EVALUATION) as folder:
-        write_report(folder, truth, rows, histories, p.worst_pairs)
+        sections = write_error_analysis(folder, truth, rows, logits, SOURCES, p.worst_pairs)
+        write_report(folder, truth, rows, histories, p, sections)
     write_json(paths.METRICS, metrics_json(rows))
     log_stage(config.load("tracking", TrackingParams))
 

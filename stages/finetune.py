@@ -11,6 +11,7 @@ from the newest one and ends with the same bytes. The parameter launcher starts 
 import sys
 
 from complaints.core import config, paths, stage
+from complaints.costs import training_time
 from complaints.engine.checkpoints import Progress
 from complaints.finetuning.optimizer import unusual_rates
 from complaints.finetuning.params import ModelParams
@@ -44,8 +45,9 @@ def main() -> None:
         predictions=paths.PREDICTIONS / f"{name}.parquet",
         history=paths.HISTORIES / name,
     )
-    finetune(params, inputs, outputs, paths.SCRATCH / "finetune" / name, report)
+    progress = finetune(params, inputs, outputs, paths.SCRATCH / "finetune" / name, report).progress
     if stage.is_first():
+        training_time.save(name, progress.step_seconds, progress.other_seconds, progress.examples)
         log_stage(settings, run)
 
 

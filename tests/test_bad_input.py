@@ -174,7 +174,8 @@ def test_a_narrative_of_a_megabyte_is_truncated_by_tokenize(tmp_path: Path, out:
     (path, *_) = INPUTS["a narrative of a megabyte"](tmp_path)
     run_fetch(params_for("", path), out)
     rows = pq.read_table(out / "complaints.parquet", columns=["row_id", "text"])
-    pq.write_table(rows.append_column("label_id", pa.array([0], pa.int32())), tmp_path / "train.parquet")
+    rows = rows.append_column("label_id", pa.array([0], pa.int32())).append_column("group", pa.array(["0"]))
+    pq.write_table(rows, tmp_path / "train.parquet")
     tokenizer = load_tokenizer(save_bert(tmp_path / "pretrained"))
     counts = tokens.tokenize_split(tokenizer, tmp_path / "train.parquet", tmp_path / "tokens.parquet", max_length=32)
     assert counts == {"rows": 1, "tokens": 32, "truncated": 1, "median_tokens": 32, "longest": 32}

@@ -24,8 +24,8 @@ from complaints.pretraining import mlm
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 
-# Tracking reads outputs and changes none: no stage has to run again after a change in it.
-OBSERVERS = frozenset({"complaints.tracking"})
+# They read outputs and change none: no stage has to run again after a change in them.
+OBSERVERS = frozenset({"complaints.costs", "complaints.tracking"})
 
 
 def _script(name: str) -> Path:

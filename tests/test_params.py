@@ -73,11 +73,16 @@ def put(tree: dict, key: str, value: object) -> None:
         ("fetch.path", " ", "fetch.path is empty"),
         ("fetch.file.columns.text", None, "fetch.file.columns.text is None; it must be a valid string"),
         ("fetch.mask_personal_data", 1, "fetch.mask_personal_data is 1; it must be a valid boolean"),
-        ("evaluate.adjustment_grid", [], "evaluate.adjustment_grid is []; it must have at least 1 item"),
+        ("decide.objective", "f1", "it must be 'macro_f1', 'accuracy' or 'macro_f1_within'"),
+        ("decide.ensemble", ["minilm"], "decide.ensemble is ['minilm']; it must be at least two different models"),
+        ("decide.ensemble", ["tfidf", "tfidf"], "it must be at least two different models"),
+        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, minilm"),
+        ("decide.folds", 1, "decide.folds is 1; it must be greater than or equal to 2"),
+        ("decide.tau_grid", [], "decide.tau_grid is []; it must have at least 1 item"),
         (
-            "evaluate.adjustment_grid",
+            "decide.tau_grid",
             [0, -1],
-            "evaluate.adjustment_grid[1] is -1; it must be greater than or equal to 0",
+            "decide.tau_grid[1] is -1; it must be greater than or equal to 0",
         ),
         (
             "fetch.cfpb.date_from",
@@ -175,11 +180,25 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["tfidf", "majority", "pretrained", "a b", "a/b", "x-adjusted", "1x", "null", "True", "a" * 101],
+    [
+        "tfidf",
+        "majority",
+        "ensemble",
+        "pretrained",
+        "rules",
+        "out_of_fold",
+        "a b",
+        "a/b",
+        "x-adjusted",
+        "1x",
+        "null",
+        "True",
+        "a" * 101,
+    ],
 )
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be false or majority)"):
+    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be ensemble or false)"):
         params.parse(tree)
 
 
@@ -274,7 +293,7 @@ class TestForm:
         text = (ROOT / "params.yaml").read_text()
         Path("params.yaml").write_text(text)
         lists = {"fetch.cfpb.products": "[Mortgage]", "models.minilm.finetune.lora.targets": "[query,value]"}
-        lists |= {"evaluate.adjustment_grid": "[0.5]", "audit.max_lengths": "[128]"}
+        lists |= {"decide.tau_grid": "[0.5]", "audit.max_lengths": "[128]"}
         apply_overrides("params.yaml", [f"{key}={value}" for key, value in lists.items()])
         comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
         after = [line.partition("#")[2] for line in Path("params.yaml").read_text().splitlines() if "#" in line]
@@ -326,7 +345,7 @@ def test_an_error_names_the_line_of_the_key(
         params.load()
 
 
-@pytest.mark.parametrize("key", ["fetch.path", "merge_labels.map"])
+@pytest.mark.parametrize("key", ["fetch.path", "merge_labels.corrections", "merge_labels.map"])
 def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,12 +353,14 @@ def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
     monkeypatch.chdir(ROOT)
     params.check_paths(loaded)
     monkeypatch.chdir(tmp_path)
-    old = f"{key.rpartition('.')[2]}: {loaded.fetch.path if key == 'fetch.path' else loaded.merge_labels.map}"
+    section, _, name = key.partition(".")
+    old = f"{name}: {getattr(getattr(loaded, section), name)}"
     Path(loaded.fetch.path).mkdir(parents=True)
+    Path(loaded.merge_labels.corrections).write_text("")
     Path(loaded.merge_labels.map).write_text("")
-    text = (ROOT / "params.yaml").read_text().replace(old, f"{key.rpartition('.')[2]}: nothere")
+    text = (ROOT / "params.yaml").read_text().replace(old, f"{name}: nothere")
     (tmp_path / "params.yaml").write_text(text)
-    line = text.splitlines().index(f"  {key.rpartition('.')[2]}: nothere") + 1
+    line = text.splitlines().index(f"  {name}: nothere") + 1
     with pytest.raises(UserError, match=rf"^params\.yaml, line {line}: {key} is 'nothere', which does not exist$"):
         params.check_paths(params.load())
     Path("nothere").touch() if key == "fetch.path" else Path("nothere").mkdir()
@@ -350,10 +371,16 @@ def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
 def test_every_dependency_on_a_parameter_is_checked() -> None:
     """Initial weights must be an output of another entry, which `Params` checks."""
     templates = set(re.findall(r"- \$\{(.+)\}", (ROOT / "dvc.yaml").read_text()))
-    assert templates == {"fetch.path", "merge_labels.map", "item.weights"}
+    assert templates == {"fetch.path", "merge_labels.corrections", "merge_labels.map", "item.weights"}
 
 
 def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it() -> None:
     committed = json.loads((ROOT / params.SCHEMA_FILE).read_text())
     assert committed == json.loads(config.schema(params.Params)), "run `complaints check --write-schema`"
     assert (ROOT / "params.yaml").read_text().startswith(f"# yaml-language-server: $schema={params.SCHEMA_FILE}\n")
+
+
+def test_the_former_grid_of_evaluate_is_refused_with_its_new_name(tree: dict[str, Any]) -> None:
+    tree["evaluate"]["adjustment_grid"] = tree.pop("decide")["tau_grid"]
+    with pytest.raises(UserError, match=r"move evaluate\.adjustment_grid to decide\.tau_grid"):
+        params.parse(tree)

@@ -13,9 +13,7 @@ import pytest
 from support.files import flip_byte
 from support.project import Project, copy_project
 
-from complaints.predicting.choice import SCOREBOARD, scored_tau
-from complaints.scoring.class_prior import log_prior
-from complaints.scoring.logit_adjustment import adjust
+from complaints.deciding.rule import apply, read_rule
 from complaints.scoring.predictions import read_predictions
 
 pytestmark = pytest.mark.slow
@@ -32,7 +30,7 @@ def test_a_second_repro_runs_nothing_and_leaves_git_clean(built: Project) -> Non
 
 def test_the_scoreboard_begins_with_the_majority_class_and_has_every_model(built: Project) -> None:
     metrics = json.loads((built.root / "reports/metrics.json").read_text())
-    assert set(metrics) == {"majority", "tfidf", "tfidf-adjusted", "minilm", "minilm-adjusted"}
+    assert set(metrics) == {*("majority", "tfidf", "tfidf-adjusted", "minilm", "minilm-adjusted", "ensemble-adjusted")}
     rows = [line for line in (built.root / "reports/evaluation/scoreboard.md").read_text().splitlines() if "|" in line]
     assert "majority" in rows[2]
     assert "SYNTHETIC" in (built.root / "reports/evaluation/scoreboard.md").read_text()
@@ -41,7 +39,7 @@ def test_the_scoreboard_begins_with_the_majority_class_and_has_every_model(built
 def test_a_changed_learning_rate_reruns_training_and_evaluation_and_the_old_one_restores_both(project: Project) -> None:
     lock = project.lock()
     project.set_param(LEARNING_RATE, "    learning_rate: 2.0e-4\n")
-    assert project.repro() == ["finetune@minilm", "evaluate"]
+    assert project.repro() == ["finetune@minilm", "decide", "evaluate"]
     diff = project.run("dvc", "metrics", "diff").stdout
     assert "minilm.test.accuracy" in diff or "minilm.validation.accuracy" in diff, diff
     assert "learning_rate" in project.run("dvc", "params", "diff").stdout
@@ -229,26 +227,26 @@ print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
         assert result.returncode == 1
         assert "data/splits/train.parquet" in result.stdout
 
-    @pytest.mark.parametrize("model", ["minilm", "tfidf"])
-    @pytest.mark.parametrize("adjusted", [False, True])
-    def test_predict_labels_the_test_split_as_evaluate_did(
-        self, built: Project, model: str, adjusted: bool, tmp_path: Path
-    ) -> None:
+    @pytest.mark.parametrize("row", ["minilm", "minilm-adjusted", "tfidf", "tfidf-adjusted", "ensemble-adjusted"])
+    def test_predict_labels_the_test_split_as_evaluate_did(self, built: Project, row: str, tmp_path: Path) -> None:
         """In half precision the batches decide the rounding of logits, so labels of nearly equal logits may differ."""
-        row = f"{model}-adjusted" if adjusted else model
         files = "--input", "data/splits/test.parquet", "--output", str(tmp_path / "labelled.parquet")
         built.complaints("predict", "--model", row, *files, "--text-column", "text", "--id-column", "row_id")
         table = pq.read_table(tmp_path / "labelled.parquet")
         labels = json.loads((built.root / "data/interim/labels.json").read_text())
         predicted = np.array([labels.index(label) for label in table["label"].to_pylist()])
 
-        row_ids, logits = read_predictions(built.root / f"predictions/{model}.parquet")["test"]
-        if adjusted:
-            train = pq.read_table(built.root / "data/splits/train.parquet")["label_id"].to_numpy()
-            logits = adjust(logits, log_prior(train, len(labels)), scored_tau(built.root / SCOREBOARD, row))
-        assert table["row_id"].to_pylist() == row_ids
-        behind = logits.max(axis=1) - logits[np.arange(len(logits)), predicted]
-        assert behind.max() <= (0.1 if model == "minilm" else 0)
+        model = row.removesuffix("-adjusted")
+        rule = None if model == row else read_rule(built.root / "models/rules", model)
+        stored = {
+            part: read_predictions(built.root / f"predictions/{part}.parquet")["test"]
+            for part in ([model] if rule is None else rule.weights)
+        }
+        logits = {part: values for part, (_, values) in stored.items()}
+        scores = logits[model] if rule is None else apply(rule, logits).scores
+        assert all(table["row_id"].to_pylist() == row_ids for row_ids, _ in stored.values())
+        behind = scores.max(axis=1) - scores[np.arange(len(scores)), predicted]
+        assert behind.max() <= (0 if model == "tfidf" else 0.1)
         assert (behind == 0).mean() > 0.95
         true = pq.read_table(built.root / "data/splits/test.parquet")["label_id"].to_numpy()
         scored = json.loads((built.root / "reports/metrics.json").read_text())[row]["test"]

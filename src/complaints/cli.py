@@ -1,4 +1,4 @@
-"""Command line `complaints`: init, predict, trace, track, profile, check, model, show and ui."""
+"""Command line `complaints`: predict, compare, cost, trace, track, profile, check, init, model, sweep, show and ui."""
 
 import argparse
 import importlib.util
@@ -9,22 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from complaints import console
+from complaints.comparing import arguments as compare_arguments
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
+from complaints.own_data import arguments as init_arguments
 
 Commands = Any
 """The action of argparse that adds subcommands."""
 
-INIT_COLUMNS = {
-    "text": "the texts",
-    "label": "the labels",
-    "id": "unique ids",
-    "date": "dates",
-    "product": "products, for the hierarchy of classes",
-    "split": "the source's own split",
-}
-"""Roles of the columns of a user's file -> words for the help of `init`."""
+PRECISIONS = ("auto", "fastest", "fp32", "bf16", "fp16")
+"""Precisions of a checkpoint's computation in predictions."""
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -34,6 +29,12 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
         arguments.text_column = config.load("fetch", FetchParams).file.columns.text
+    return command.run(arguments)
+
+
+def _cost(arguments: argparse.Namespace) -> int:
+    from complaints.costs import command
+
     return command.run(arguments)
 
 
@@ -79,18 +80,6 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _init(arguments: argparse.Namespace) -> int:
-    from complaints.own_data.form import FormOptions
-    from complaints.own_data.init import Options, init
-
-    columns = {role: vars(arguments)[role] for role in INIT_COLUMNS if vars(arguments)[role] is not None}
-    form = FormOptions(arguments.format, arguments.encoding, arguments.delimiter, arguments.quotes)
-    options = Options(Path(os.path.abspath(arguments.file)), form, columns, frozenset(arguments.without))
-    for line in init(options, arguments.dry_run):
-        print(line)
-    return 0
-
-
 def _model_add(arguments: argparse.Namespace) -> int:
     from complaints import entries
 
@@ -107,17 +96,26 @@ def _model_remove(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(arguments: argparse.Namespace) -> int:
+    from complaints import params
+    from complaints.sweeping import command
+
+    return command.run(arguments, params.load())
+
+
 def _show(arguments: argparse.Namespace) -> int:
     check_regular(paths.SCOREBOARD)
     if not paths.SCOREBOARD.exists():
         raise UserError(f"{paths.SCOREBOARD} is missing; run `dvc repro` to make it")
     print(paths.SCOREBOARD.read_text(encoding="utf-8", errors="replace"))
     print("Where to look next:")
-    print(f"  {paths.EVALUATION / 'index.html'!s:<30}  per-class scores, confusions, learning curves")
+    print(f"  {paths.REPORT!s:<30}  the report: verdicts, intervals, calibration, every class")
+    print(f"  {paths.EVALUATION / 'index.html'!s:<30}  figures, confusions, errors, learning curves")
     print(f"  {paths.AUDIT / 'index.html'!s:<30}  the audit of the data")
     print("  make ui                         curves and metrics of every run, in MLflow")
     print("  complaints trace models/NAME    data, code and parameters that made a checkpoint")
     print("  dvc metrics diff                effect of your last change on the scores")
+    print("  complaints compare HEAD         the same with intervals: is the difference more than noise?")
     return 0
 
 
@@ -161,8 +159,8 @@ def _add_predict(commands: Commands) -> None:
     predict.add_argument(
         "--model",
         type=_model_argument,
-        help="row of the scoreboard, such as minilm, minilm-adjusted or tfidf, or a checkpoint's folder (default: the "
-        "first entry of `models:` in params.yaml)",
+        help="row of the scoreboard, such as minilm, minilm-adjusted, tfidf or ensemble, or a checkpoint's folder "
+        "(default: the first entry of `models:` in params.yaml)",
     )
     predict.add_argument(
         "--input", type=console.user_path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip"
@@ -182,13 +180,34 @@ def _add_predict(commands: Commands) -> None:
     predict.add_argument("--encoding", help="encoding of a CSV or JSON-lines file (default: utf-8)")
     predict.add_argument(
         "--precision",
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=PRECISIONS,
         default="auto",
         help="precision of a checkpoint's computation (default: half precision if it was scored so and this machine is "
-        "fast in it, else fp32)",
+        "fast in it, else fp32; fastest: half precision if this machine is fast in it)",
+    )
+    predict.add_argument(
+        "--abstain-below",
+        metavar="P",
+        help="leave a text without a label where the probability of its label is below P: a number, or accuracy=0.8 "
+        "for the threshold at which the model's decision rule has this accuracy",
     )
     predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
     predict.set_defaults(run=_predict, anywhere=True)
+
+
+def _add_cost(commands: Commands) -> None:
+    cost = commands.add_parser("cost", help="measure time, memory and size of models on this machine")
+    cost.add_argument(
+        "models", nargs="*", metavar="MODEL", help="tfidf or an entry of `models:` (default: all that were trained)"
+    )
+    cost.add_argument(
+        "--texts", type=_count, default=1000, help="texts of the test split to label at once (default: %(default)s)"
+    )
+    cost.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="precision of checkpoints, as for `complaints predict`"
+    )
+    cost.add_argument("--json", action="store_true", help="print JSON")
+    cost.set_defaults(run=_cost)
 
 
 def _add_trace(commands: Commands) -> None:
@@ -217,21 +236,6 @@ def _add_check(commands: Commands) -> None:
     check.set_defaults(run=_check)
 
 
-def _add_init(commands: Commands) -> None:
-    init = commands.add_parser("init", help="look at a file of yours and write the parameters for it to params.yaml")
-    init.add_argument("file", type=console.user_path, help="CSV, TSV, Parquet or JSON-lines file")
-    for role, words in INIT_COLUMNS.items():
-        init.add_argument(f"--{role}", metavar="COLUMN", help=f"column of {words}")
-    roles = list(INIT_COLUMNS)[2:]
-    init.add_argument("--without", action="append", default=[], choices=roles, help="role that no column has")
-    init.add_argument("--format", choices=("csv", "parquet", "jsonl"), help="format, if the name does not tell it")
-    init.add_argument("--encoding", help="encoding of a CSV or JSON-lines file, such as cp1252")
-    init.add_argument("--delimiter", choices=("comma", "tab", "semicolon", "pipe"), help="separator of a CSV file")
-    init.add_argument("--quotes", action=argparse.BooleanOptionalAction, help="whether double quotes enclose fields")
-    init.add_argument("--dry-run", action="store_true", help="show what was found, and write nothing")
-    init.set_defaults(run=_init)
-
-
 def _add_model(commands: Commands) -> None:
     model = commands.add_parser("model", help="add or remove an entry of `models:` in params.yaml")
     actions = model.add_subparsers(required=True, metavar="ACTION")
@@ -245,6 +249,12 @@ def _add_model(commands: Commands) -> None:
     remove.set_defaults(run=_model_remove)
 
 
+def _add_sweep(commands: Commands) -> None:
+    from complaints.sweeping import command
+
+    command.add_to(commands, console.user_path).set_defaults(run=_sweep)
+
+
 def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)
@@ -254,6 +264,12 @@ def _port(argument: str) -> int:
     if not (argument.isdecimal() and 0 < int(argument[:6]) < 2**16):
         raise argparse.ArgumentTypeError(f"{argument!r} is not a port; take one from 1 to 65535")
     return int(argument)
+
+
+def _count(argument: str) -> int:
+    if not (argument.isdecimal() and int(argument[:9]) > 0):
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a number of texts; take one from 1")
+    return int(argument[:9])
 
 
 def _add_ui(commands: Commands) -> None:
@@ -269,12 +285,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_predict,
+        compare_arguments.add,
+        _add_cost,
         _add_trace,
         _add_track,
         _add_profile,
         _add_check,
-        _add_init,
+        init_arguments.add,
         _add_model,
+        _add_sweep,
         _add_show,
         _add_ui,
     ):

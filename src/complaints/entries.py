@@ -70,6 +70,8 @@ def remove(name: str) -> list[Path]:
         paths.HISTORIES / name,
         paths.SCRATCH / "pretrain" / name,
         paths.SCRATCH / "finetune" / name,
+        paths.TRAINING_TIMES / f"{name}.json",
+        paths.COSTS / f"{name}.json",
     ]
     there = [path for path in left if path.exists()]
     for path in there:

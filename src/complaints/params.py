@@ -11,6 +11,7 @@ from complaints.baseline.params import BaselineParams, NgramParams
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE, Section, Text, rule
 from complaints.core.errors import UserError
+from complaints.deciding.params import DecideParams
 from complaints.evaluation.params import EvaluateParams
 from complaints.finetuning.params import ModelParams
 from complaints.labels.params import MergeLabelsParams
@@ -21,8 +22,10 @@ from complaints.tracking.params import TrackingParams
 
 SCHEMA_FILE = "params.schema.json"
 
-RESERVED_NAMES = frozenset({"majority", "pretrained", "tfidf", "null", "true", "false"})
-"""Names of the scoreboard's other rows and of the folder models/pretrained/, and words that are no text in YAML."""
+RESERVED_NAMES = frozenset(
+    {"majority", "tfidf", "ensemble", "pretrained", "rules", "out_of_fold", "null", "true", "false"}
+)
+"""Names of other rows of the scoreboard and of folders in models/ and predictions/; words that are no text in YAML."""
 
 _OPTIMIZER = "learning_rate head_learning_rate layer_decay weight_decay warmup_fraction schedule max_grad_norm"
 _LOSS = "focal_gamma label_smoothing class_weights effective_beta"
@@ -70,9 +73,18 @@ class Params(Section):
     split: SplitParams
     baseline: BaselineParams
     models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
+    decide: DecideParams
     evaluate: EvaluateParams
     tracking: TrackingParams
     launcher: Text
+
+    @model_validator(mode="after")
+    def _ensemble_is_of_models(self) -> Self:
+        known = ["tfidf", *self.models]
+        for index, part in enumerate(self.decide.ensemble or ()):
+            if part not in known:
+                raise rule(("decide", "ensemble", index), f"is {part!r}; it must be one of {', '.join(known)}")
+        return self
 
     @model_validator(mode="after")
     def _initial_weights_come_from_other_entries(self) -> Self:
@@ -113,10 +125,13 @@ def parse(tree: Any, path: str | Path = PARAMS_FILE) -> Params:
                 f"{path}: the keys of models.{name} are grouped now; move "
                 + ", ".join(f"{old} to {new}" for old, new in moves.items())
             )
+    evaluate = tree.get("evaluate") if isinstance(tree, dict) else None
+    if isinstance(evaluate, dict) and "adjustment_grid" in evaluate:
+        raise UserError(f"{path}: move evaluate.adjustment_grid to decide.tau_grid, with the other keys of decide")
     baseline = tree.get("baseline") if isinstance(tree, dict) else None
     if isinstance(baseline, dict) and (flat := [key for key in NgramParams.model_fields if key in baseline]):
-        listed = ", ".join(f"{key} to words.{key}" for key in flat)
-        raise UserError(f"{path}: baseline has keys for words and for characters now; move {listed}")
+        moved = ", ".join(f"{key} to words.{key}" for key in flat)
+        raise UserError(f"{path}: baseline has keys for words and for characters now; move {moved}")
     return config.check(Params, tree, path)
 
 
@@ -138,6 +153,7 @@ def check_paths(params: Params) -> None:
     banks = params.fetch.source == "sample"
     named = {
         ("fetch", "path"): (params.fetch.path, banks, "the folder of the phrase banks" if banks else "a file"),
+        ("merge_labels", "corrections"): (params.merge_labels.corrections, False, "a file"),
         ("merge_labels", "map"): (params.merge_labels.map, False, "a file"),
     }
     for key, (path, is_folder, kind) in named.items():

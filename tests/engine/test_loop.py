@@ -1,12 +1,15 @@
 """The training loop on a tiny model: best epoch, early stopping, micro-batches, and a resume with the same bytes."""
 
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from support.tiny_task import (
     digests,
+    files_of,
     finetune_until,
     model_params,
     newest_checkpoint,
@@ -17,7 +20,9 @@ from support.tiny_task import (
 
 from complaints.backbones.resolve import Backbone
 from complaints.core.parquet import read_parquet
+from complaints.engine import loop
 from complaints.finetuning.params import LoraParams
+from complaints.finetuning.run import finetune
 from complaints.scoring.predictions import read_predictions
 
 
@@ -72,6 +77,19 @@ def test_training_with_every_option_resumes_with_the_same_bytes_in_any_epoch(
         assert newest_checkpoint().name == f"step-{stop // 4 * 4:08d}"
         run(settings)
         assert digests() == expected
+
+
+def test_a_resumed_training_has_the_time_of_one_that_was_not_killed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
+) -> None:
+    """By a clock that moves a second with each look at it; of lost steps nothing counts."""
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
+    settings = model_params(backbone)
+    finetune_until(14, monkeypatch, settings)
+    progress = finetune(settings, *files_of("net"), Path("scratch/finetune/net"), lambda progress: None).progress
+    assert progress.examples == 3 * 60
+    assert progress.step_seconds == 3 * 8
+    assert progress.other_seconds == 1 + 4  # the head, and the validation of epochs 0 to 3
 
 
 def test_training_learns_and_keeps_the_best_epoch(workspace: Path, backbone: Backbone) -> None:

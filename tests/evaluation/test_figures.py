@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support.evaluation_data import GRID, LABELS, read_truth, score, write_inputs
+from support.evaluation_data import LABELS, RESAMPLES, read_truth, score, write_inputs
 
 from complaints.core.schema import HELD_OUT
 from complaints.evaluation import figures, scoreboard
 from complaints.evaluation.histories import History
 from complaints.evaluation.scoreboard import ScoreboardRow
+from complaints.evaluation.truth import by_frequency, tiers
 from complaints.reporting.figures import MOST_CHARACTERS
 
 
@@ -26,15 +27,15 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def classes(labels: list[str], train_support: np.ndarray) -> figures.ClassList:
-    order = scoreboard.by_frequency(train_support).tolist()
-    return figures.ClassList(labels, order, train_support, scoreboard.tiers(train_support))
+    order = by_frequency(train_support).tolist()
+    return figures.ClassList(labels, order, train_support, tiers(train_support))
 
 
 def test_classes_with_f1_zero_are_red_and_others_are_not(workspace: Path) -> None:
     truth = read_truth()
     rows = score(truth)
     perfect = {split: np.eye(5)[truth.label_ids[split]] for split in HELD_OUT}
-    best = scoreboard.score(truth, {"tfidf": perfect}, GRID)[0]
+    best = scoreboard.score(truth, {"tfidf": perfect}, {}, RESAMPLES)[0]
 
     def has_red(row: ScoreboardRow) -> bool:
         path = workspace / "f1.png"
@@ -113,7 +114,7 @@ def test_labels_of_learning_curves_do_not_overlap(workspace: Path, monkeypatch: 
 def test_figures_with_long_names_ask_matplotlib_for_short_texts_only(tmp_path: Path, drawn_texts: list[str]) -> None:
     name = "w" * 4000
     history = History([{"step": "1", "loss": "1"}], [])
-    figures.macro_f1(tmp_path / "a.png", "title", [name], {"test": ([0.5], [0.1])})
+    figures.macro_f1(tmp_path / "a.png", "title", [name], {"test": [(0.5, 0.4, 0.6)]})
     figures.learning_curves(tmp_path / "b.png", {name: history})
     assert max(map(len, drawn_texts)) < 100
     assert sum("www…" in text for text in drawn_texts) == 3

@@ -30,11 +30,11 @@ def test_metrics_json_is_strict_and_has_every_row_split_and_metric(workspace: Pa
         raise AssertionError(constant)
 
     value = json.loads(Path("metrics.json").read_text(), parse_constant=refuse)
-    assert set(value) == {"majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted"}
+    assert set(value) == {"majority", "tfidf", "tfidf-adjusted", "net", "net-adjusted", "ensemble-adjusted"}
     for splits in value.values():
         assert set(splits) == {"validation", "test"}
         for metrics in splits.values():
-            assert set(metrics) == {"accuracy", "macro_f1", "weighted_f1", "zero_f1_classes", "rescued"}
+            assert set(metrics) >= {"accuracy", "macro_f1", "macro_f1_sklearn", "zero_f1_classes", "rescued", "ece"}
             assert all(number == round(number, 6) for number in metrics.values())
 
 
@@ -52,7 +52,8 @@ def test_tables_can_be_read_back(workspace: Path) -> None:
         ("tfidf", "validation"),
     ]
     assert float(board[1]["accuracy"]) == rows[0].values["test"]["accuracy"]
-    assert float(board[1]["accuracy_error"]) == rows[0].errors["test"]["accuracy"]
+    assert (float(board[1]["accuracy_low"]), float(board[1]["accuracy_high"])) == rows[0].intervals["test"]["accuracy"]
+    assert [line["rows"] for line in board[:2]] == ["39", "59"]
 
     per_class = read("per_class.csv")
     assert len(per_class) == len(rows) * 2 * 5

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import SPLIT_SCHEMA
 from complaints.engine import loop
+from complaints.engine.checkpoints import Progress
+from complaints.finetuning.params import ModelParams
 from complaints.predicting.checkpoint import Predictor
 from complaints.scoring.predictions import read_predictions
 from complaints.subsets.fractions import nested_fraction
@@ -116,7 +119,13 @@ def test_stage_script_warns_of_unusual_learning_rates_once(
 ) -> None:
     write_params(model_params(backbone, learning_rate=rate), tracking=False)
     trained = []
-    monkeypatch.setattr(stage_script, "finetune", lambda params, *files: trained.append(params.finetune))
+
+    def finetune(params: ModelParams, *files: Any) -> Any:
+        trained.append(params.finetune)
+        return SimpleNamespace(progress=Progress())
+
+    monkeypatch.setattr(stage_script, "finetune", finetune)
+    monkeypatch.setattr(stage_script.training_time, "save", lambda *time: None)
     monkeypatch.setattr(sys, "argv", ["stages/finetune.py", "net"])
     monkeypatch.setenv("RANK", rank)
     stage_script.main()

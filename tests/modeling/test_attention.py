@@ -16,7 +16,7 @@ from transformers import AutoModel, GPT2Config
 
 from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
-from complaints.modeling import attention, classifier
+from complaints.modeling import attention, classifier, product_attention
 from complaints.modeling.attention import PADDING_FREE, prepare, runs_varlen
 
 
@@ -62,26 +62,39 @@ def test_logits_do_not_depend_on_the_other_rows(pooling: str) -> None:
         torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["bert", "modernbert", "llama"])
-def test_attention_in_float32_is_that_of_transformers(name: str) -> None:
+@pytest.mark.parametrize("name", ["bert", "modernbert", "llama", "qwen2"])
+@pytest.mark.parametrize("longest", [product_attention.PRODUCT_TOKENS, 4])
+def test_attention_by_products_is_that_of_transformers(
+    name: str, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product_attention, "PRODUCT_TOKENS", longest)
     plain = build(hf.AutoModel, CONFIGS[name])
     other = copy.deepcopy(plain)
     attention.prepare(other, "never", kernel_runs=False, compiled=False, slow_half=True)
     inputs = rows(plain.config)
     real = inputs["attention_mask"].bool()
-    torch.testing.assert_close(other(**inputs).last_hidden_state[real], plain(**inputs).last_hidden_state[real])
-    kinds = set()
+    for model in (plain, other):
+        model(**inputs).last_hidden_state[real].pow(3).sum().backward()
+    for (key, expected), actual in zip(plain.named_parameters(), other.parameters(), strict=True):
+        if expected.grad is not None:
+            torch.testing.assert_close(actual.grad, expected.grad, atol=2e-4, rtol=1e-3, msg=key)
+    fused = []
     attend = torch.nn.functional.scaled_dot_product_attention
 
     def watched(query: torch.Tensor, *arguments: Any, **named: Any) -> torch.Tensor:
-        kinds.add(query.dtype)
+        fused.append(query.dtype)
         return attend(query, *arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
         patch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
         half = other(**inputs).last_hidden_state
-    assert kinds == {torch.float32}
+        # Without padding transformers leaves the mask of a decoder to the fused attention.
+        alone = {key: value[:1, : LENGTHS[0]] for key, value in inputs.items()}
+        first = other(**alone).last_hidden_state
+    assert set(fused) <= {torch.float32}
+    assert bool(fused) == (longest == 4 or name in {"llama", "qwen2"})
     torch.testing.assert_close(half[real].float(), plain(**inputs).last_hidden_state[real], atol=0.1, rtol=0.1)
+    torch.testing.assert_close(first.float(), plain(**alone).last_hidden_state, atol=0.1, rtol=0.1)
 
 
 def test_saved_encoder_has_no_setting_of_padding_free_attention(tmp_path: Path) -> None:

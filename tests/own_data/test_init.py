@@ -37,6 +37,7 @@ def test_files_of_other_tasks_are_understood_without_options(name: str, tmp_path
     found = params.load()
     assert found.fetch.source == "file"
     assert vars(found.fetch.file.columns) == COLUMNS[name]
+    assert found.merge_labels.corrections == "data/no_corrections.yaml"
     assert (found.merge_labels.map, found.merge_labels.min_count) == ("data/no_map.yaml", 5)
     assert found.split.method == ("canonical" if name == "messages.parquet" else "grouped")
     assert found.models["minilm"].max_length < 100

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from support.paths import ROOT, SRC
 from support.predictions_of import WordModel, make_folder, replace_loading, run_predict
 
 from complaints.core import paths
-from complaints.predicting.choice import SCOREBOARD, TRAIN
+from complaints.deciding.rule import DecisionRule, Fit, Source, Threshold, write_rule
 
 REFUSED = {
     "no text and no file": ([], "give either a text or --input FILE"),
@@ -57,8 +58,53 @@ REFUSED = {
     "the majority class": (["x", "--model", "majority"], "the same label for every text"),
     "a folder without a model": (["x", "--model", "data"], "it has no classifier.json"),
     "a model that is not there yet": (["x", "--model", "tfidf"], "models/tfidf is missing; run `dvc repro`"),
-    "an adjusted row without a training split": (["x", "--model", "net-adjusted"], "needs the class frequencies"),
+    "an adjusted row without a rule": (["x", "--model", "tfidf-adjusted"], "models/rules/tfidf.json is missing; run"),
+    "an ensemble without a rule": (["x", "--model", "ensemble"], "models/rules/ensemble.json is missing; run"),
+    "an unknown ensemble": (["x", "--model", "ensembel"], "did you mean ensemble?"),
+    "a confidence above 1": (["x", "--abstain-below", "50"], "'50' is neither a probability from 0 to 1 nor accuracy="),
+    "a confidence that is no number": (["x", "--abstain-below", "nan"], "'nan' is neither a probability"),
+    "a threshold of a model without a rule": (
+        ["x", "--abstain-below", "accuracy=0.8"],
+        "accuracy=0.8 needs a decision rule; name an adjusted row or the ensemble with --model",
+    ),
+    "a threshold that the rule does not have": (
+        ["x", "--model", "net-adjusted", "--abstain-below", "accuracy=0.85"],
+        "models/rules/net.json has thresholds for the accuracies 0.7, 0.95; add 0.85 to decide.wanted_accuracies",
+    ),
+    "an accuracy that is not reached": (
+        ["x", "--model", "net-adjusted", "--abstain-below", "accuracy=0.95"],
+        "no confidence of this model reaches an accuracy of 0.95; reached are 0.7",
+    ),
+    "a kept column with the name of the flag": (
+        ["--input", "good.csv", "--output", "o.csv", "--keep", "unsure", "--abstain-below", "0.5"],
+        "--keep unsure: the output has a column of its own with this name",
+    ),
 }
+
+
+RULE = DecisionRule(
+    weights={"net": 1.0},
+    temperature=1.5,
+    tau=0.5,
+    train_rows=[3, 2, 1],
+    fit=Fit(
+        parts={"net": Source(predictions_sha256="", checkpoint_md5=None)},
+        objective="macro_f1",
+        max_accuracy_loss=None,
+        splits=["validation"],
+        rows=9,
+        clusters=9,
+        folds=3,
+        accuracy=0.5,
+        macro_f1=0.5,
+        nll=1.0,
+        curve=[],
+        thresholds=[
+            Threshold(accuracy=0.7, confidence=0.4, coverage=0.5),
+            Threshold(accuracy=0.95, confidence=None, coverage=None),
+        ],
+    ),
+)
 
 
 def make_project(folder: Path) -> None:
@@ -71,6 +117,7 @@ def make_project(folder: Path) -> None:
         .replace("text: complaint_text", "text: words")
     )
     make_folder(folder / "models/net")
+    write_rule(folder / paths.RULES, "net", RULE)
     (folder / "data").mkdir()
     (folder / "folder.csv").mkdir()
     bad_files.bytes_in("good.csv", bad_files.csv_bytes(bad_files.GOOD))(folder)
@@ -117,29 +164,27 @@ print(sorted({{"torch", "sklearn", "transformers"}} & set(sys.modules)))
 
 
 @pytest.mark.parametrize("way", ["path", "spelling", "symlink", "hard link", "symlinked folder"])
-@pytest.mark.parametrize("victim", ["good.csv", "models/net/extra.csv", SCOREBOARD, TRAIN])
+@pytest.mark.parametrize("victim", ["good.csv", "models/net/extra.csv", "models/rules/net.json"])
 def test_an_output_that_is_an_input_is_refused(
-    in_project: Path, victim: Path, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    in_project: Path, victim: str, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for path in (SCOREBOARD, TRAIN, paths.LABELS, Path("models/net/extra.csv")):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("model,tau\nnet-adjusted,0.5\n")
-    victim = Path(victim)
-    output = Path("elsewhere" + victim.suffix)
+    Path("models/net/extra.csv").write_text("a\n")
+    path = Path(victim)
+    output = Path("elsewhere.csv")
     if way == "symlink":
-        output.symlink_to(victim)
+        output.symlink_to(path)
     elif way == "hard link":
-        output.hardlink_to(victim)
+        output.hardlink_to(path)
     elif way == "symlinked folder":
-        Path("linked").symlink_to(victim.parent.absolute())
-        output = Path("linked", victim.name)
+        Path("linked").symlink_to(path.parent.absolute())
+        output = Path("linked", path.name)
     else:
-        output = victim if way == "path" else Path(".", "data", "..", victim)
-    before = victim.read_bytes()
+        output = path if way == "path" else Path(".", "data", "..", path)
+    before = path.read_bytes()
     options = ["--model", "net-adjusted", "--input", "good.csv", "--output", output, "--text-column", "text"]
     assert run_predict(monkeypatch, *options) == 1
-    assert "name another file with --output" in capsys.readouterr().err
-    assert victim.read_bytes() == before
+    assert re.search(r"name (another file with --output|the output \.csv)", capsys.readouterr().err)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("victim", ["params.yaml", "dvc.lock", "data/raw/source.json", "not there.txt", "loop.csv"])

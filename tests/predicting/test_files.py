@@ -279,3 +279,30 @@ def test_a_kept_date_that_text_cannot_hold_is_refused(
     assert not Path(f"out{target}").exists()
     assert label(monkeypatch, "in.parquet", "out.parquet", "--keep", "day") == 0
     assert pq.read_table("out.parquet")["day"].combine_chunks().equals(values)
+
+
+def test_an_unsure_text_is_said_to_be_and_has_no_label_in_json(
+    model: WordModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The probability of `fee` is e / (e + 2) = 57.6 %."""
+    for below, unsure in ((0.9, True), (0.5, False)):
+        assert run_predict(monkeypatch, "a fee", "--model", "net", "--abstain-below", below) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == " 57.6%  fee"
+        assert lines[3:] == (["unsure: 57.6% is below 90.0%, so the text is left to a person"] if unsure else [])
+        assert run_predict(monkeypatch, "a fee", "--model", "net", "--abstain-below", below, "--json") == 0
+        row = json.loads(capsys.readouterr().out)
+        assert (row["label"], row["unsure"]) == ((None, True) if unsure else ("fee", False))
+
+
+@pytest.mark.parametrize("target", WRITERS)
+def test_unsure_rows_are_counted_and_have_no_label(
+    model: WordModel, target: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_csv(Path("in.csv"), {"complaint_text": ["a fee", "", "nothing"]})
+    assert label(monkeypatch, "in.csv", f"out{target}", "--abstain-below", "0.5", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"rows": 3, "blank": 1, "unsure": 1, "output": f"out{target}"}
+    rows = read(Path(f"out{target}"))
+    assert [row["label"] for row in rows] == ["fee", *([""] * 2 if target == ".csv" else [None] * 2)]
+    expected = ["false", "", "true"] if target == ".csv" else [False, None, True]
+    assert [row["unsure"] for row in rows] == expected

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from accelerate import Accelerator
 from support.predictions_of import run_predict
+from support.rules import write_rules
 from support.small_tfidf import PARAMS
 from support.tiny_task import LABELS, model_params, run
 
@@ -18,20 +19,20 @@ from complaints.core.files import read_json, write_json
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT
 from complaints.engine import setup
-from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, read_truth, score
-from complaints.evaluation.tables import write_tables
+from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, score
+from complaints.evaluation.truth import read_truth
 from complaints.labels.products import hierarchy
-from complaints.modeling import classifier
+from complaints.modeling import attention, classifier
 from complaints.predicting import checkpoint
 from complaints.predicting.checkpoint import Predictor
-from complaints.predicting.choice import SCOREBOARD, TRAIN, ModelArgument, choose
+from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
 from complaints.scoring.predictions import write_predictions
 
 TAU = 200.0
 """Far more than validation would choose: the adjusted labels of this task of balanced classes differ."""
 
-ROWS = ["net", "net-adjusted", "tfidf", "tfidf-adjusted"]
+ROWS = ["net", "net-adjusted", "tfidf", "tfidf-adjusted", "ensemble-adjusted"]
 
 
 def texts_of(split: str) -> list[str]:
@@ -41,21 +42,20 @@ def texts_of(split: str) -> list[str]:
 def build(backbone: Backbone) -> dict[str, ScoreboardRow]:
     """Do the work of finetune, baseline and evaluate in the working directory; return the scoreboard by row."""
     run(model_params(backbone))
-    label_ids = read_parquet(TRAIN)["label_id"].to_numpy()
+    label_ids = read_parquet(paths.SPLITS / "train.parquet")["label_id"].to_numpy()
     tfidf = fit_tfidf(texts_of("train"), label_ids, len(LABELS), PARAMS)
     paths.TFIDF.mkdir(parents=True)
     store.save(tfidf, paths.TFIDF)
     ids = {split: read_parquet(paths.SPLITS / f"{split}.parquet")["row_id"].to_pylist() for split in HELD_OUT}
     logits = {split: tfidf_logits(tfidf, texts_of(split)) for split in HELD_OUT}
-    write_predictions(paths.PREDICTIONS / "tfidf.parquet", ids, logits)
+    write_predictions(paths.PREDICTIONS / "tfidf.parquet", ids, logits, paths.TFIDF)
     floor = {split: majority_logits(label_ids, len(LABELS), len(ids[split])) for split in HELD_OUT}
     write_predictions(paths.PREDICTIONS / "majority.parquet", ids, floor)
     write_json(paths.HIERARCHY, hierarchy(LABELS, [{}] * len(LABELS), {}))
     write_json(paths.MANIFEST, {"source": "file", "synthetic": False})
     truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
-    rows = score(truth, read_all_logits(paths.PREDICTIONS, ["net"], truth), [TAU])
-    paths.EVALUATION.mkdir(parents=True)
-    write_tables(paths.EVALUATION, truth, rows)
+    rules = write_rules(["net"], tau_grid=(TAU,))
+    rows = score(truth, read_all_logits(paths.PREDICTIONS, ["net"], truth), rules)
     Path("params.yaml").write_text("models:\n  net:\n")
     return {row.name: row for row in rows}
 
@@ -70,7 +70,7 @@ def test_labels_of_every_row_are_those_that_were_scored(
     scored = build(backbone)
     labels = {}
     for row in ROWS:
-        options = ["--input", TRAIN.with_name("test.parquet"), "--text-column", "text", "--id-column", "row_id"]
+        options = ["--input", paths.SPLITS / "test.parquet", "--text-column", "text", "--id-column", "row_id"]
         assert run_predict(monkeypatch, "--model", row, *options, "--output", f"{row}.parquet") == 0
         table = read_parquet(f"{row}.parquet")
         assert table["row_id"].to_pylist() == read_parquet(paths.SPLITS / "test.parquet")["row_id"].to_pylist()
@@ -83,19 +83,19 @@ def test_labels_of_every_row_are_those_that_were_scored(
 def test_a_folder_has_the_labels_of_its_row(workspace: Path, backbone: Backbone) -> None:
     build(backbone)
     for row in ("net", "tfidf"):
-        by_name = load(choose(argument(row)), "auto").logits(texts_of("test"))
-        by_folder = load(choose(ModelArgument(f"../models/{row}", paths.MODELS / row)), "auto").logits(texts_of("test"))
-        assert np.array_equal(by_name, by_folder)
-    assert choose(None).folder == paths.MODELS / "net"
+        by_name = load(choose(argument(row)), "auto").decide(texts_of("test"))
+        by_folder = load(choose(ModelArgument(f"../models/{row}", paths.MODELS / row)), "auto").decide(texts_of("test"))
+        assert np.array_equal(by_name.scores, by_folder.scores)
+    assert choose(None).inputs == [paths.MODELS / "net"]
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("no scoreboard", "scoreboard.csv is missing; run `dvc repro`"),
-        ("another scoreboard", "has no tau for net-adjusted; run `dvc repro`"),
-        ("no splits", "train.parquet is missing; --model net-adjusted needs the class frequencies"),
-        ("other classes", "labels.json has other classes than the model"),
+        ("no rule", "models/rules/net.json is missing; run `dvc repro`"),
+        ("half a rule", "models/rules/net.json is not a decision rule (temperature: Field required)"),
+        ("another checkpoint", "models/rules/net.json was fitted on the predictions of another models/net; run `dvc r"),
+        ("other classes", "models/rules/net.json: models/net has other classes; run `dvc repro`"),
     ],
 )
 def test_an_adjusted_row_without_its_files_is_refused(
@@ -107,17 +107,62 @@ def test_an_adjusted_row_without_its_files_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     build(backbone)
-    if damage == "no scoreboard":
-        SCOREBOARD.unlink()
-    elif damage == "another scoreboard":
-        SCOREBOARD.write_text("model,split,tau\nnet,test,\n")
-    elif damage == "no splits":
-        TRAIN.unlink()
+    file = paths.RULES / "net.json"
+    if damage == "no rule":
+        file.unlink()
+    elif damage == "half a rule":
+        write_json(file, {name: value for name, value in read_json(file).items() if name != "temperature"})
+    elif damage == "another checkpoint":
+        (paths.MODELS / "net/training.json").write_text("{}")
     else:
-        write_json(paths.LABELS, LABELS[::-1])
+        write_json(file, read_json(file) | {"train_rows": [1, 2]})
     assert run_predict(monkeypatch, "a card", "--model", "net-adjusted") == 1
     assert message in capsys.readouterr().err
     assert run_predict(monkeypatch, "a card", "--model", "net") == 0
+
+
+def test_the_ensemble_needs_every_model_with_weight(
+    workspace: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(backbone)
+    file = paths.RULES / "ensemble.json"
+    rule = read_json(file)
+    write_json(file, rule | {"weights": {"net": 0.5, "tfidf": 0.5}})
+    assert run_predict(monkeypatch, "a card", "--model", "ensemble") == 0
+    paths.TFIDF.rename("elsewhere")
+    assert run_predict(monkeypatch, "a card", "--model", "ensemble") == 1
+    assert "models/tfidf is missing; run `dvc repro`" in capsys.readouterr().err
+    write_json(file, rule | {"weights": {"net": 1.0, "tfidf": 0.0}})
+    assert run_predict(monkeypatch, "a card", "--model", "ensemble-adjusted") == 0
+    write_json(file, rule | {"weights": {"net": 0.5, "gone": 0.5}})
+    assert run_predict(monkeypatch, "a card", "--model", "ensemble") == 1
+    assert "ensemble.json has a model gone, which params.yaml has not; run `dvc repro`" in capsys.readouterr().err
+
+
+def test_unsure_texts_of_a_file_have_no_label(
+    workspace: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(backbone)
+    rule = read_json(paths.RULES / "ensemble.json")
+    rule["fit"]["thresholds"] = [{"accuracy": 0.8, "confidence": 0.5, "coverage": 0.5}]
+    rule["fit"]["thresholds"] += [{"accuracy": 0.9, "confidence": None, "coverage": None}]
+    write_json(paths.RULES / "ensemble.json", rule)
+    options = ["--model", "ensemble", "--input", paths.SPLITS / "test.parquet", "--text-column", "text"]
+    for name, below in (
+        ("all", []),
+        ("number", ["--abstain-below", 0.5]),
+        ("named", ["--abstain-below", "accuracy=0.8"]),
+    ):
+        assert run_predict(monkeypatch, *options, *below, "--output", f"{name}.parquet") == 0
+    everything, some = read_parquet("all.parquet").to_pylist(), read_parquet("number.parquet").to_pylist()
+    assert read_parquet("named.parquet").to_pylist() == some
+    assert "unsure" not in everything[0]
+    assert 0 < sum(row["unsure"] for row in some) < len(some)
+    for row, known in zip(some, everything, strict=True):
+        assert row.pop("unsure") == (known["probability"] < 0.5)
+        assert row == known | ({"label": None} if known["probability"] < 0.5 else {})
+    said = capsys.readouterr().out
+    assert f", {sum(row['label'] is None for row in some)} of them unsure, in" in said
 
 
 def test_tfidf_outside_its_project_needs_the_class_names(
@@ -152,7 +197,13 @@ def test_a_texts_logits_depend_on_its_batch_by_rounding_only(workspace: Path, ba
 
 @pytest.mark.parametrize(
     ("scored", "option", "expected"),
-    [("bf16", "auto", "auto"), ("fp32", "auto", "fp32"), ("bf16", "fp32", "fp32"), ("fp32", "bf16", "bf16")],
+    [
+        ("bf16", "auto", "auto"),
+        ("fp32", "auto", "fp32"),
+        ("bf16", "fp32", "fp32"),
+        ("fp32", "bf16", "bf16"),
+        ("fp32", "fastest", "auto"),
+    ],
 )
 def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
     workspace: Path, backbone: Backbone, scored: str, option: str, expected: str, monkeypatch: pytest.MonkeyPatch
@@ -172,3 +223,17 @@ def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
     monkeypatch.setattr(checkpoint, "open_device", open_device)
     Predictor(folder, option)
     assert asked == [expected]
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("fp32", "sdpa"), ("bf16", attention.PRODUCT)])
+def test_attention_is_that_of_training(
+    workspace: Path, backbone: Backbone, precision: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bf16 on a processor it is faster; in fp32 it is that of transformers, whose bytes stay as they were."""
+    run(model_params(backbone))
+    monkeypatch.setattr(attention, "device_name", lambda: "cpu")
+    # A process has one precision: that of its first accelerator.
+    accelerator, _ = setup.open_device("fast", "fp32")
+    monkeypatch.setattr(checkpoint, "open_device", lambda numerics, named: (accelerator, named))
+    predictor = Predictor(paths.MODELS / "net", precision)
+    assert predictor.model.encoder.config._attn_implementation == expected

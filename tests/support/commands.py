@@ -69,10 +69,10 @@ def make_project(root: Path) -> Path:
     """Make a project without results except a scoreboard, and return its root."""
     for folder in ("data/sources/synthetic", "docs", "models", "profiles", "reports/evaluation"):
         (root / folder).mkdir(parents=True)
-    for file in [ROOT / "dvc.yaml", ROOT / "data/label_map.yaml", *(ROOT / "profiles").glob("*.yaml")]:
+    for file in [ROOT / "dvc.yaml", *(ROOT / "data").glob("*.yaml"), *(ROOT / "profiles").glob("*.yaml")]:
         (root / file.relative_to(ROOT)).write_text(file.read_text())
     text = (ROOT / "params.yaml").read_text()
-    first, last = text.index("  minilm:\n"), text.index("\n# Evaluation of the predictions.")
+    first, last = text.index("  minilm:\n"), text.index("\n# Decision rules: ")
     other = text[first:last].replace("  minilm:", "  other:").replace("pretrained/minilm", "pretrained/other")
     (root / "params.yaml").write_text(text[:last] + other + text[last:])
     (root / ".dvc").mkdir()

@@ -10,23 +10,28 @@ from complaints.core.files import write_json
 from complaints.core.parquet import write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
 from complaints.evaluation import scoreboard
+from complaints.evaluation import truth as truth_files
 from complaints.evaluation.histories import read_history
 from complaints.evaluation.page import write_report
-from complaints.evaluation.scoreboard import ScoreboardRow, Truth
+from complaints.evaluation.params import EvaluateParams
+from complaints.evaluation.scoreboard import ScoreboardRow
+from complaints.evaluation.truth import Truth
 from complaints.labels.products import hierarchy
 from complaints.scoring.predictions import write_predictions
+from support.rules import write_rules
 
 # One label is long, matplotlib could parse one as a broken formula, and one needs escaping in CSV and HTML.
 LABELS = ["A fee of $5} or $10", 'Late, "very" <late>', "Other " + "problem " * 15, "Rare", "Zebra"]
 COUNTS = {"train": [60, 30, 20, 6, 4], "validation": [20, 10, 6, 3, 0], "test": [30, 14, 9, 4, 2]}
-GRID = [0.0, 0.5, 1.0]
+RESAMPLES = 100
+PARAMS = EvaluateParams(resamples=RESAMPLES, worst_pairs=25)
 HISTORY = paths.HISTORIES / "net"
 STEPS = "step,epoch,loss,learning_rate\n1,1,1.6,0.1\n2,1,1.2,0.05\n"
 EPOCHS = "epoch,step,validation_loss,validation_accuracy,validation_macro_f1\n0,0,1.5,0.3,0.1\n1,2,1.1,0.5,0.2\n"
 
 
 def write_inputs() -> None:
-    """Write the inputs into the working directory: predictions of majority, tfidf and a better `net`."""
+    """Write the inputs into the working directory: predictions of majority, tfidf and a better `net`, and rules."""
     generator = np.random.default_rng(0)
     write_json(paths.LABELS, LABELS)
     write_json(paths.HIERARCHY, hierarchy(LABELS, [{}] * 5, {}))
@@ -50,21 +55,23 @@ def write_inputs() -> None:
     HISTORY.mkdir(parents=True)
     (HISTORY / "steps.csv").write_text(STEPS)
     (HISTORY / "epochs.csv").write_text(EPOCHS)
+    write_rules(["net"])
 
 
 def read_truth() -> Truth:
     """Return the truth in the working directory."""
-    return scoreboard.read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
+    return truth_files.read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
 
 
 def score(truth: Truth) -> list[ScoreboardRow]:
     """Return the scoreboard of the predictions in the working directory."""
-    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth), GRID)
+    rules = scoreboard.read_rules(paths.RULES, ["net"], paths.PREDICTIONS)
+    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth), rules, RESAMPLES)
 
 
 def report(folder: Path, truth: Truth) -> list[ScoreboardRow]:
     """Write the report into a new folder and return the rows of its scoreboard."""
     folder.mkdir()
     rows = score(truth)
-    write_report(folder, truth, rows, {"net": read_history(HISTORY)}, worst_pairs=25)
+    write_report(folder, truth, rows, {"net": read_history(HISTORY)}, PARAMS)
     return rows

@@ -11,7 +11,7 @@ import pytest
 from complaints import cli
 from complaints.core.files import write_json
 from complaints.predicting import predictors
-from complaints.predicting.predictors import Done, ignore
+from complaints.predicting.predictors import Decider, Done, ignore
 
 
 def run_predict(monkeypatch: pytest.MonkeyPatch, *options: object) -> int:
@@ -46,8 +46,8 @@ def make_folder(folder: Path) -> Path:
 def replace_loading(monkeypatch: pytest.MonkeyPatch, model: Any) -> Callable[..., Any]:
     """Let the command load `model`, whatever it chooses."""
 
-    def load(choice: object, precision: str) -> Any:
-        return model
+    def load(choice: object, precision: str) -> Decider:
+        return Decider({"model": model})
 
     monkeypatch.setattr(predictors, "load", load)
     return load

@@ -108,7 +108,7 @@ def files_of(name: str) -> tuple[Inputs, Outputs]:
 def run(params: ModelParams, name: str = "net") -> dict[str, Any]:
     """Do the work of the stages from `pretrain` to `finetune`; return the record of the training."""
     embed(name, params)
-    return finetune(params, *files_of(name), paths.SCRATCH / "finetune" / name, lambda progress: None)
+    return finetune(params, *files_of(name), paths.SCRATCH / "finetune" / name, lambda progress: None).record
 
 
 def train_and_read(params: ModelParams) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Fits of TF-IDF to all training rows, to the rest of each fold, and to fractions of the rows."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Fits:
 
     model: TfidfModel
     """The model of all training rows."""
+    seconds: float
+    """Wall-clock time of its fit."""
     logits: dict[str, np.ndarray]
     """Of each held-out split by this model, float32 [rows, classes]."""
     out_of_fold: np.ndarray
@@ -70,13 +73,13 @@ def fit_all(rows: Rows, threads: int | None = None) -> Fits:
     scored = np.concatenate(list(rows.held_out.values()))
     # The longest fits come first, so that all threads end at about the same time.
     with ThreadPoolExecutor(threads or min(len(os.sched_getaffinity(0)), MOST_THREADS)) as pool:
-        complete = pool.submit(fit_rows, rows.corpus, everything, rows.label_ids, rows.classes)
+        complete = pool.submit(_fit, rows)
         of_folds = [pool.submit(_refit, rows, np.setdiff1d(everything, held_out), held_out) for held_out in folds]
         smaller = {fraction: part for fraction, part in parts.items() if len(part) < len(everything)}
         of_parts = {
             fraction: pool.submit(_refit, rows, smaller[fraction], scored) for fraction in sorted(smaller)[::-1]
         }
-        model = complete.result()
+        model, seconds = complete.result()
         logits = score_rows(model, rows.corpus, scored)
         out_of_fold = np.empty((len(fold), rows.classes), np.float32)
         for held_out, values in zip(folds, of_folds, strict=True):
@@ -84,6 +87,7 @@ def fit_all(rows: Rows, threads: int | None = None) -> Fits:
         by_fraction = {fraction: of_parts[fraction].result() if fraction in of_parts else logits for fraction in parts}
     return Fits(
         model,
+        seconds,
         _by_split(rows, logits),
         out_of_fold,
         [
@@ -91,6 +95,13 @@ def fit_all(rows: Rows, threads: int | None = None) -> Fits:
             for fraction, values in by_fraction.items()
         ],
     )
+
+
+def _fit(rows: Rows) -> tuple[TfidfModel, float]:
+    """Return the model of all training rows, and the seconds of its fit."""
+    start = time.perf_counter()
+    model = fit_rows(rows.corpus, np.arange(len(rows.label_ids)), rows.label_ids, rows.classes)
+    return model, time.perf_counter() - start
 
 
 def _refit(rows: Rows, fitted: np.ndarray, scored: np.ndarray) -> np.ndarray:

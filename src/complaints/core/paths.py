@@ -7,9 +7,12 @@ from pathlib import Path
 
 NO_MAP = Path("data/no_map.yaml")
 """The label map without entries, for data whose raw labels are the classes."""
+NO_CORRECTIONS = Path("data/no_corrections.yaml")
+"""The list of corrected labels without entries."""
 
 RAW = Path("data/raw")
 COMPLAINTS = RAW / "complaints.parquet"
+TRUTH = RAW / "truth.json"
 MANIFEST = RAW / "source.json"
 
 LABELED = Path("data/interim/labeled.parquet")
@@ -24,8 +27,10 @@ FEATURES = Path("data/features")
 MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"
 TFIDF = MODELS / "tfidf"
+RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
 OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
+"""Logits of training rows, by models that were not fitted to them."""
 LEARNING_CURVES = PREDICTIONS / "learning_curve"
 
 REPORTS = Path("reports")
@@ -36,7 +41,12 @@ HISTORIES = REPORTS / "training"
 LABELS_REPORT = REPORTS / "labels.json"
 SPLIT_REPORT = REPORTS / "split.json"
 METRICS = REPORTS / "metrics.json"
+COSTS = REPORTS / "costs"
+"""One file per model, measured by `complaints cost` on one machine; neither git nor DVC keeps them."""
+REPORT = REPORTS / "index.html"
+MEMO = REPORTS / "memo.md"
 
 SCRATCH = Path("scratch")
 """Working files that are not outputs (locks, downloads, checkpoints to resume from); git and DVC ignore the folder."""
 DOWNLOADS = SCRATCH / "downloads"
+TRAINING_TIMES = SCRATCH / "training_times"

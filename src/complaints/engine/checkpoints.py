@@ -47,6 +47,12 @@ class Progress:
     best_score: float = -1.0
     steps: list[dict[str, Any]] = field(default_factory=list)
     epochs: list[dict[str, Any]] = field(default_factory=list)
+    examples: int = 0
+    """Rows of all steps so far."""
+    step_seconds: float = 0.0
+    """Wall-clock time of these steps. No output may depend on it; steps that a killed process lost do not count."""
+    other_seconds: float = 0.0
+    """Wall-clock time of head initialisation and validation."""
 
 
 def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:

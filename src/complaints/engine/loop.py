@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -149,6 +150,7 @@ def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: An
     batches = run.task.epoch(progress.epoch)
     run.model.train()
     for index in range(progress.batch, len(batches)):
+        start = time.perf_counter()
         factor = learning_rate_factor(progress.step, run.steps, settings.warmup_fraction, settings.schedule)
         for group in run.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * factor
@@ -156,6 +158,8 @@ def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: An
         loss, norm = _train_step(run, prepared, batch, (progress.epoch, index))
         progress.step += 1
         progress.batch = index + 1
+        progress.examples += len(batch)
+        progress.step_seconds += time.perf_counter() - start
         loss *= batch.normaliser / batch.weight
         row: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "loss": loss}
         row |= {"learning_rate": settings.peak_learning_rate * factor, "gradient_norm": norm}
@@ -169,7 +173,9 @@ def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: An
 
 def _close_epoch(run: Training, progress: Progress) -> None:
     """Validate, record the scores, and keep the weights if they are the best so far."""
+    start = time.perf_counter()
     scores = run.task.validate()
+    progress.other_seconds += time.perf_counter() - start
     losses = [row["loss"] for row in progress.steps if row["epoch"] == progress.epoch]
     row = {
         "epoch": progress.epoch,
@@ -217,11 +223,13 @@ def train(
     resumed = progress is not None
     if progress is not None and accelerator.is_main_process:
         print(f"resumed after step {progress.step} of {run.steps} ({checkpoints.folder})", file=sys.stderr)
+    progress = progress or Progress()
     if not resumed and initialise is not None:
+        start = time.perf_counter()
         initialise()
+        progress.other_seconds += time.perf_counter() - start
     # The other ranks receive the weights of rank 0 here.
     prepared = accelerator.prepare(run.model)
-    progress = progress or Progress()
     report = on_epoch or (lambda progress: None)
     if not resumed:
         _close_epoch(run, progress)

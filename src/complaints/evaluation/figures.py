@@ -101,27 +101,29 @@ def confusions(path: Path, title: str, pairs: Sequence[tuple[str, str, int, floa
     bar_list(path, BarList(title, ("rows", "share"), bars, {0.0: "0 rows", float(most): f"{most:,}"}))
 
 
-def macro_f1(path: Path, title: str, names: Sequence[str], series: Mapping[str, tuple[Sequence[float], ...]]) -> None:
-    """Draw the macro-F1 of the named rows as bars with error bars, one bar for each split.
+def macro_f1(
+    path: Path, title: str, names: Sequence[str], series: Mapping[str, Sequence[tuple[float, float, float]]]
+) -> None:
+    """Draw the macro-F1 of the named rows as bars with intervals, one bar for each split.
 
-    `series` maps each split to (values, standard errors), both in the order of `names`.
+    `series` maps each split to (value, low, high), in the order of `names`.
     """
     step = 0.2 * len(series) + 0.35
     height = 0.75 + step * len(names)
     with canvas(path, height) as figure:
         axes = figure.add_axes((0.15 / WIDTH, 0.3 / height, (WIDTH - 0.7) / WIDTH, step * len(names) / height))
         tops = np.arange(len(names)) * step
-        ends = [value + error for pair in series.values() for value, error in zip(*pair, strict=True)]
-        for index, (split, (values, errors)) in enumerate(series.items()):
+        longest = max(high for triples in series.values() for _, _, high in triples)
+        for index, (split, triples) in enumerate(series.items()):
             middles = tops + 0.32 + 0.2 * index
-            axes.barh(middles, values, height=0.17, color=SERIES_COLORS[split], label=split)
-            axes.errorbar(values, middles, xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-            for value, error, y in zip(values, errors, middles, strict=True):
-                axes.text(value + error + max(ends) * 0.015, y, f"{value:.3f}", va="center")
+            axes.barh(middles, [value for value, _, _ in triples], height=0.17, color=SERIES_COLORS[split], label=split)
+            for (value, low, high), y in zip(triples, middles, strict=True):
+                axes.plot([low, high], [y, y], color=INK, linewidth=1)
+                axes.text(high + longest * 0.015, y, f"{value:.3f}", va="center")
         for name, y in zip(names, tops, strict=True):
             axes.text(0, y + 0.13, f" {shorten(name, NAME_CHARACTERS)}", va="center", weight="bold")
         # If every F1 is 0, the axis still needs a length.
-        axes.set(xlim=(0, max(ends) * 1.02 or 1.0), ylim=(step * len(names), 0), yticks=[])
+        axes.set(xlim=(0, longest * 1.02 or 1.0), ylim=(step * len(names), 0), yticks=[])
         axes.tick_params(labelcolor=GREY)
         figure.text(0.1 / WIDTH, 1 - 0.08 / height, title, va="top", weight="bold", size=9)
         figure.legend(loc="upper right", ncols=len(series), frameon=False, bbox_to_anchor=(1, 1 - 0.18 / height))

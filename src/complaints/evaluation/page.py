@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from complaints.evaluation import figures
+from complaints.evaluation.analyses import ANALYSIS_FILES, write_analyses
+from complaints.evaluation.differences import write_differences
 from complaints.evaluation.histories import History
 from complaints.evaluation.markdown import (
     EXPLANATION,
@@ -14,13 +14,16 @@ from complaints.evaluation.markdown import (
     SYNTHETIC,
     absent_classes,
     cells,
+    ensemble_parts,
     markdown,
     size,
     titled_subsets,
 )
-from complaints.evaluation.products import product_scores
-from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow, Truth, by_frequency, tiers
+from complaints.evaluation.params import EvaluateParams
+from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow
 from complaints.evaluation.tables import CSV_FILES, confusions, write_tables
+from complaints.evaluation.tradeoff import tradeoff_section
+from complaints.evaluation.truth import Truth, by_frequency, tiers
 from complaints.reporting.html_page import Cell, Section, render
 from complaints.scoring import metrics
 
@@ -33,41 +36,50 @@ def write_report(
     truth: Truth,
     rows: Sequence[ScoreboardRow],
     histories: Mapping[str, History],
-    worst_pairs: int,
+    p: EvaluateParams,
+    more_sections: Sequence[Section] = (),
 ) -> None:
-    """Write the tables, scoreboard.md, the figures and index.html.
+    """Write the tables, scoreboard.md, the figures and index.html, which links to every CSV file in the folder.
 
     Args:
         folder: An existing folder.
         truth: The classes and the splits.
         rows: The rows of the scoreboard.
         histories: The learning curves of each fine-tuned model, by its name.
-        worst_pairs: The number of confusions that a figure shows.
+        p: The parameters of the stage.
+        more_sections: Sections for the end of the page.
     """
     write_tables(folder, truth, rows)
+    write_analyses(folder, truth, rows, p.resamples)
+    write_differences(folder, truth, rows, p.resamples)
     (folder / MARKDOWN_FILE).write_text(markdown(truth, rows), encoding="utf-8", newline="\n")
-    lead = f"{size(truth)} The tables are also in {', '.join(CSV_FILES[:-1])} and {CSV_FILES[-1]}."
+    files = (*CSV_FILES, *ANALYSIS_FILES)
+    lead = f"{size(truth)} {ensemble_parts(rows)} The tables are also in {', '.join(files[:-1])} and {files[-1]}."
     sections = [
         *(
-            Section(f"Scoreboard, {title}", absent_classes(rows, subset), HEADER, [cells(row, subset) for row in rows])
+            Section(f"Scoreboard, {title}", absent_classes(rows, subset), HEADER, _scoreboard(rows, subset))
             for subset, title in titled_subsets(truth)
         ),
         Section("How to read it", EXPLANATION),
-        _tier_table(truth, rows),
-        *_product_table(truth, rows),
-        *_figures(folder, truth, rows, histories, worst_pairs),
+        _tier_table(rows),
+        *_product_table(rows),
+        *_given_product_table(rows),
+        *_figures(folder, truth, rows, histories, p.worst_pairs),
+        *more_sections,
     ]
-    page = render("Evaluation", lead, sections, SYNTHETIC if truth.synthetic else "", CSV_FILES)
+    linked = sorted(path.name for path in folder.glob("*.csv"))
+    page = render("Evaluation", lead, sections, SYNTHETIC if truth.synthetic else "", linked)
     (folder / PAGE_FILE).write_text(page, encoding="utf-8", newline="\n")
 
 
-def _tier_table(truth: Truth, rows: Sequence[ScoreboardRow]) -> Section:
-    tier = np.array(tiers(truth.train_support))
-    lines: list[list[Cell]] = []
-    for row in rows:
-        scores = row.scores["test"]
-        means = [scores.f1[(tier == name) & (scores.support > 0)] for name in figures.TIER_COLORS]
-        lines.append([row.name, *(float(values.mean()) if len(values) else None for values in means)])
+def _scoreboard(rows: Sequence[ScoreboardRow], subset: str) -> list[list[Cell]]:
+    return [cells(row, row.values[subset], row.intervals[subset]) for row in rows]
+
+
+def _tier_table(rows: Sequence[ScoreboardRow]) -> Section:
+    lines: list[list[Cell]] = [
+        [row.name, *(row.values["test"].get(f"macro_f1_{tier}") for tier in figures.TIER_COLORS)] for row in rows
+    ]
     text = (
         "Mean F1 over the classes with test rows: head = the 20 classes most frequent in training, mid = the next 40, "
         "tail = all others."
@@ -75,20 +87,29 @@ def _tier_table(truth: Truth, rows: Sequence[ScoreboardRow]) -> Section:
     return Section("Frequent and rare classes, test", text, ("model", *figures.TIER_COLORS), lines)
 
 
-def _product_table(truth: Truth, rows: Sequence[ScoreboardRow]) -> list[Section]:
+def _product_table(rows: Sequence[ScoreboardRow]) -> list[Section]:
     """Return a section with the scores by product, none if no test row has a product."""
-    lines: list[list[Cell]] = []
-    text = ""
-    for row in rows:
-        scores = product_scores(truth.hierarchy, truth.products["test"], row.predicted["test"])
-        if scores is None:
-            return []
-        lines.append([row.name, scores.accuracy, scores.macro_f1])
-        text = (
-            f"The {scores.products} products of {scores.rows:,} test rows. A predicted class counts as the product "
-            "that most of its complaints are about, so confusing two issues of one product is not an error here."
-        )
-    return [Section("The right product, test", text, ("model", "accuracy", "macro-F1"), lines)]
+    metrics_of_products = ("product_accuracy", "product_macro_f1")
+    lines: list[list[Cell]] = [
+        [row.name, *(row.values["test"].get(name) for name in metrics_of_products)] for row in rows
+    ]
+    text = (
+        "Products of the test rows that have one. A predicted class counts as the product that most of its complaints "
+        "are about, so confusing two issues of one product is not an error here."
+    )
+    header = ("model", "accuracy", "macro-F1")
+    return [] if lines[0][1] is None else [Section("The right product, test", text, header, lines)]
+
+
+def _given_product_table(rows: Sequence[ScoreboardRow]) -> list[Section]:
+    """Return a section with the scores if the product is known, none if no test row has a product."""
+    known = [
+        cells(row, row.given_product["test"].values, row.given_product["test"].intervals)
+        for row in rows
+        if "test" in row.given_product
+    ]
+    text = "Another task: classes that never occur with the row's product in training are no candidates."
+    return [Section("Given the product, test", text, HEADER, known)] if known else []
 
 
 def _figures(
@@ -107,6 +128,7 @@ def _figures(
     text = "Training rows of each class, on a logarithmic scale."
     return [
         _macro_f1(folder / "macro_f1.png", rows),
+        *tradeoff_section(folder, rows),
         *([_learning_curves(folder / "learning_curves.png", histories)] if histories else []),
         *(_per_class_f1(folder / f"per_class_f1_{row.name}.png", classes, row) for row in models),
         *(_confusions(folder / f"confusions_{row.name}.png", truth, row, worst_pairs) for row in models),
@@ -115,12 +137,14 @@ def _figures(
 
 
 def _macro_f1(path: Path, rows: Sequence[ScoreboardRow]) -> Section:
-    series = {
-        split: ([row.values[split]["macro_f1"] for row in rows], [row.errors[split]["macro_f1"] for row in rows])
-        for split in SHOWN_SPLITS
-    }
-    figures.macro_f1(path, "Macro-F1 ± standard error", [row.name for row in rows], series)
+    series = {split: [_macro_f1_of(row, split) for row in rows] for split in SHOWN_SPLITS}
+    figures.macro_f1(path, "Macro-F1 and 95 % interval", [row.name for row in rows], series)
     return Section("Macro-F1", png=path)
+
+
+def _macro_f1_of(row: ScoreboardRow, split: str) -> tuple[float, float, float]:
+    """Return macro-F1 and the ends of its interval."""
+    return row.values[split]["macro_f1"], *row.intervals[split]["macro_f1"]
 
 
 def _learning_curves(path: Path, histories: Mapping[str, History]) -> Section:

@@ -1,10 +1,10 @@
 """Parameters of the stage evaluate."""
 
-from complaints.core.config import Count, Listed, NotNegative, Section
+from complaints.core.config import Count, Section
 
 
 class EvaluateParams(Section):
     """The scoreboard's parameters."""
 
-    adjustment_grid: Listed[NotNegative]
+    resamples: Count
     worst_pairs: Count

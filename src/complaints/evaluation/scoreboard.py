@@ -1,141 +1,91 @@
-"""The rows of the scoreboard, scored from predictions and splits."""
+"""The rows of the scoreboard, scored from predictions, decision rules and splits."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from complaints.core.errors import UserError, broken_output
-from complaints.core.files import read_json
-from complaints.core.parquet import read_parquet
-from complaints.core.schema import HELD_OUT, SPLITS
+from complaints.core.schema import HELD_OUT
+from complaints.deciding.rule import ENSEMBLE, DecisionRule, apply, check_predictions, log_softmax, read_rule
+from complaints.evaluation.answers import Answers
+from complaints.evaluation.given_product import masked
+from complaints.evaluation.products import product_scores
+from complaints.evaluation.row_values import top_values
+from complaints.evaluation.subset_scores import (
+    DECIMALS,
+    Subset,
+    SubsetScores,
+    confidence_values,
+    score_subsets,
+    select,
+    select_rows,
+)
+from complaints.evaluation.truth import Truth
 from complaints.scoring import metrics
-from complaints.scoring.class_prior import log_prior
-from complaints.scoring.logit_adjustment import adjust, choose_tau
+from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_predictions
+from complaints.uncertainty.resampling import RESAMPLES, System
 
 FLOOR = "majority"
 REFERENCE = "tfidf"
 """The model that every other is compared with: a class is rescued if its F1 is 0 under this model and above 0 here."""
 
-NEVER_SEEN = "_never_seen"
-
-HEAD_CLASSES = 20
-MID_CLASSES = 40
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The reference for predictions: the classes, and the rows of the splits with their true classes."""
-
-    labels: list[str]
-    row_ids: dict[str, list[str]]
-    """The row ids of each split, in its order."""
-    label_ids: dict[str, np.ndarray]
-    """For each split, int64 [rows]."""
-    in_train: dict[str, np.ndarray]
-    """For each held-out split, bool [rows]: whether train has an exact or near duplicate of the row."""
-    products: dict[str, list[str | None]]
-    """For each held-out split, the product of each row, None if the source names none."""
-    hierarchy: dict[str, Any]
-    """The products of each class, as `labels.products.hierarchy` returns them."""
-    synthetic: bool
-
-    @property
-    def train_support(self) -> np.ndarray:
-        """Training rows per class, int64 [classes]."""
-        return np.bincount(self.label_ids["train"], minlength=len(self.labels))
-
-    @property
-    def subsets(self) -> dict[str, tuple[str, np.ndarray]]:
-        """All subsets that are scored: name -> (held-out split, indices of rows in it, int64).
-
-        If train has duplicates of some rows of a split, the other rows are also a subset, `<split>_never_seen`.
-        """
-        subsets = {split: (split, np.arange(len(self.label_ids[split]))) for split in HELD_OUT}
-        for split, in_train in self.in_train.items():
-            if in_train.any() and not in_train.all():
-                subsets[f"{split}{NEVER_SEEN}"] = (split, np.flatnonzero(~in_train))
-        return subsets
-
 
 @dataclass(frozen=True)
 class ScoreboardRow:
-    """The scores of a model, raw or adjusted, on both held-out splits."""
+    """The answers of a model, without or with a decision rule, and their scores on both held-out splits."""
 
-    name: str
-    model: str
-    tau: float | None
-    """Strength of the logit adjustment; None for raw logits."""
-    predicted: dict[str, np.ndarray]
-    """For each held-out split, the predicted class ids, int64 [rows]."""
+    answers: Answers
     scores: dict[str, metrics.ClassScores]
     """The scores per class on each of Truth.subsets."""
-    values: dict[str, dict[str, float | int]]
+    values: dict[str, dict[str, float]]
     """The metrics by name on each of Truth.subsets."""
-    errors: dict[str, dict[str, float]]
-    """The standard errors of accuracy and macro_f1 on each of Truth.subsets."""
+    intervals: dict[str, dict[str, tuple[float, float]]]
+    """The 95 % intervals of metrics by name on each of Truth.subsets."""
+    given_product: dict[str, SubsetScores]
+    """The scores on each held-out split if the product is known; a split without products is left out."""
 
+    @property
+    def name(self) -> str:
+        """Name of the row."""
+        return self.answers.name
 
-def read_truth(splits: Path, labels: Path, hierarchy: Path, manifest: Path) -> Truth:
-    """Return the truth in the Parquet files of the folder `splits` and three JSON files.
+    @property
+    def model(self) -> str:
+        """Name of its model."""
+        return self.answers.model
 
-    Raises:
-        UserError: if a file is missing or broken, a split has no rows, or a label id has no name.
-    """
-    names = read_json(labels)
-    row_ids, label_ids, in_train, products = {}, {}, {}, {}
-    for split in SPLITS:
-        path = splits / f"{split}.parquet"
-        table = read_parquet(path, columns=["row_id", "label_id", "seen", "product"])
-        if table.num_rows == 0:
-            raise UserError(f"{path} has no rows; raise the split's fraction in params.yaml or fetch more complaints")
-        row_ids[split] = table["row_id"].to_pylist()
-        label_ids[split] = table["label_id"].to_numpy().astype(np.int64)
-        if label_ids[split].min() < 0 or label_ids[split].max() >= len(names):
-            raise broken_output(path, f"has a label_id outside the {len(names)} classes of {labels}")
-        if split in HELD_OUT:
-            in_train[split] = table["seen"].to_numpy()
-            products[split] = table["product"].to_pylist()
-    synthetic = bool(read_json(manifest)["synthetic"])
-    return Truth(names, row_ids, label_ids, in_train, products, read_json(hierarchy), synthetic)
+    @property
+    def rule(self) -> DecisionRule | None:
+        """Decision rule of the row; None: the label has the highest logit."""
+        return self.answers.rule
+
+    @property
+    def predicted(self) -> Mapping[str, np.ndarray]:
+        """For each held-out split, the predicted class ids, int64 [rows]."""
+        return self.answers.predicted
+
+    @property
+    def tau(self) -> float | None:
+        """Strength of the logit adjustment; None without a rule."""
+        return None if self.rule is None else self.rule.tau
+
+    @property
+    def weights(self) -> str:
+        """The parts of an ensemble with their weights, as words; "" for one model."""
+        parts = {} if self.rule is None else self.rule.weights
+        return ", ".join(f"{weight:.2f} {part}" for part, weight in parts.items()) if len(parts) > 1 else ""
 
 
 def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:
     """Return the logits of a predictions file, float32 [rows, classes] for each held-out split.
 
     Raises:
-        UserError: if its rows differ from those of the split or have another order, its number of classes is not that
-            of the vocabulary, or a logit is not finite.
+        UserError: if the file is missing or broken, or as `aligned` does.
     """
-    logits = {}
-    for split, (row_ids, values) in read_predictions(path).items():
-        problem = _mismatch(split, row_ids, truth.row_ids[split])
-        if not problem and values.shape[1] != len(truth.labels):
-            problem = f"has {values.shape[1]} classes, the vocabulary has {len(truth.labels)}"
-        if problem:
-            raise broken_output(path, problem)
-        finite = np.isfinite(values).all(axis=1)
-        if not finite.all():
-            raise UserError(
-                f"{path} has a logit that is not finite in {split} row {row_ids[int(np.argmin(finite))]!r}; the model "
-                "may have diverged: lower its learning rate in params.yaml"
-            )
-        logits[split] = values
-    return logits
-
-
-def _mismatch(split: str, row_ids: Sequence[str], expected: Sequence[str]) -> str:
-    """Return the first difference between the rows of a predictions file and those of a split, "" for none."""
-    for index, (found, wanted) in enumerate(zip(row_ids, expected, strict=False), 1):
-        if found != wanted:
-            return f"has row {found!r} where the {split} split has {wanted!r} (row {index})"
-    if len(row_ids) != len(expected):
-        return f"has {len(row_ids)} {split} rows, the split has {len(expected)}"
-    return ""
+    return aligned(path, read_predictions(path), {split: truth.row_ids[split] for split in HELD_OUT}, len(truth.labels))
 
 
 def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[str, dict[str, np.ndarray]]:
@@ -153,67 +103,105 @@ def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[s
     return {name: read_logits(folder / f"{name}.parquet", truth) for name in names}
 
 
-def score(truth: Truth, logits: Mapping[str, Mapping[str, np.ndarray]], grid: Sequence[float]) -> list[ScoreboardRow]:
-    """Return the rows of the scoreboard: each model of `logits`, followed by the same model with adjusted logits.
+def read_rules(folder: Path, models: Iterable[str], predictions: Path) -> dict[str, DecisionRule]:
+    """Return the rules of TF-IDF, of `models` and of the ensemble.
 
-    The floor has no adjusted row. The strength of the adjustment is chosen from `grid` on validation rows only.
+    Raises:
+        UserError: if a rule is missing or broken, or was fitted on predictions that are no longer there.
     """
-    prior = log_prior(truth.label_ids["train"], len(truth.labels))
-    reference = {
-        subset: metrics.class_scores(
-            truth.label_ids[split][indices], logits[REFERENCE][split][indices].argmax(axis=1), len(truth.labels)
-        )
-        for subset, (split, indices) in truth.subsets.items()
-    }
-    rows = []
-    for model, values in logits.items():
-        rows.append(_row(truth, model, None, values, reference))
-        if model != FLOOR:
-            tau = choose_tau(values["validation"], truth.label_ids["validation"], prior, grid)
-            adjusted = {split: adjust(values[split], prior, tau) for split in HELD_OUT}
-            rows.append(_row(truth, model, tau, adjusted, reference))
-    return rows
+    rules = {}
+    for name in [REFERENCE, *models, ENSEMBLE]:
+        rules[name] = read_rule(folder, name)
+        check_predictions(folder, name, rules[name], predictions)
+    return rules
 
 
-def _row(
+def score(
     truth: Truth,
-    model: str,
-    tau: float | None,
-    logits: Mapping[str, np.ndarray],
-    reference: Mapping[str, metrics.ClassScores],
-) -> ScoreboardRow:
-    classes = len(truth.labels)
-    name = model if tau is None else f"{model}-adjusted"
-    row = ScoreboardRow(name, model, tau, predicted={}, scores={}, values={}, errors={})
-    for split in HELD_OUT:
-        row.predicted[split] = logits[split].argmax(axis=1)
+    logits: Mapping[str, Mapping[str, np.ndarray]],
+    rules: Mapping[str, DecisionRule],
+    resamples: int = RESAMPLES,
+) -> list[ScoreboardRow]:
+    """Return the rows of the scoreboard: each model of `logits`, followed by the same model with its decision rule.
+
+    Rules of other names come last. The floor has no rule. Classes are rescued against the raw answers of REFERENCE.
+    """
+    answers = list(answers_of(logits, rules))
+    systems = {split: answer_systems(truth, answers, split) for split in HELD_OUT}
+    subsets = {name: _subset(truth, systems[split], split, indices) for name, (split, indices) in truth.subsets.items()}
+    known = {split: _given_product(truth, answers, split) for split in HELD_OUT if any(truth.products[split])}
+    scored, given = (score_subsets(named, REFERENCE, resamples) for named in (subsets, known))
     for subset, (split, indices) in truth.subsets.items():
-        true, predicted = truth.label_ids[split][indices], row.predicted[split][indices]
-        scores = metrics.class_scores(true, predicted, classes)
-        accuracy = metrics.accuracy(true, predicted)
-        row.scores[subset] = scores
-        row.values[subset] = {
-            "accuracy": round(accuracy, 6),
-            "macro_f1": round(metrics.macro_f1(scores), 6),
-            "weighted_f1": round(metrics.weighted_f1(scores), 6),
-            "zero_f1_classes": metrics.zero_f1_classes(scores),
-            "rescued": metrics.rescued_classes(scores, reference[subset]),
-        }
-        row.errors[subset] = {
-            "accuracy": round(metrics.accuracy_error(accuracy, len(true)), 6),
-            "macro_f1": round(metrics.macro_f1_error(true, predicted, classes), 6),
-        }
-    return row
+        for a in answers:
+            scored[subset][a.name].values.update(_answer_values(truth, a, split, indices))
+    for split, of_rows in given.items():
+        candidates = _candidate_values(truth, split)
+        for found in of_rows.values():
+            found.values.update(candidates)
+    return [
+        ScoreboardRow(
+            answers=a,
+            scores={subset: of_rows[a.name].scores for subset, of_rows in scored.items()},
+            values={subset: of_rows[a.name].values for subset, of_rows in scored.items()},
+            intervals={subset: of_rows[a.name].intervals for subset, of_rows in scored.items()},
+            given_product={split: of_rows[a.name] for split, of_rows in given.items()},
+        )
+        for a in answers
+    ]
 
 
-def by_frequency(train_support: np.ndarray) -> np.ndarray:
-    """Return the class ids from most to least frequent in training; ties are broken by the smaller id."""
-    return np.argsort(-train_support, kind="stable")
+def answers_of(logits: Mapping[str, Mapping[str, np.ndarray]], rules: Mapping[str, DecisionRule]) -> Iterator[Answers]:
+    """Yield the answers of each row of the scoreboard, in its order."""
+    for name in dict.fromkeys([*logits, *rules]):
+        if name in logits:
+            log_probabilities = {split: log_softmax(logits[name][split]) for split in HELD_OUT}
+            predicted = {split: logits[name][split].argmax(axis=1) for split in HELD_OUT}
+            yield Answers(name, name, None, log_probabilities, predicted)
+        if rule := rules.get(name):
+            decided = {split: apply(rule, {part: logits[part][split] for part in rule.weights}) for split in HELD_OUT}
+            log_probabilities = {split: decisions.log_probabilities for split, decisions in decided.items()}
+            predicted = {split: decisions.predicted for split, decisions in decided.items()}
+            yield Answers(f"{name}-adjusted", name, rule, log_probabilities, predicted)
 
 
-def tiers(train_support: np.ndarray) -> list[str]:
-    """Return the tier of each class: `head` (the 20 most frequent in training), `mid` (the next 40) or `tail`."""
-    result = ["tail"] * len(train_support)
-    for rank, label_id in enumerate(by_frequency(train_support)[: HEAD_CLASSES + MID_CLASSES]):
-        result[label_id] = "head" if rank < HEAD_CLASSES else "mid"
-    return result
+def answer_systems(truth: Truth, answers: Sequence[Answers], split: str) -> dict[str, System]:
+    """Return the answers on a held-out split as `uncertainty` takes them, by the names of their rows."""
+    true = truth.label_ids[split]
+    return {a.name: System(a.predicted[split], a.row_values(split, true)) for a in answers}
+
+
+def _subset(truth: Truth, systems: Mapping[str, System], split: str, indices: np.ndarray) -> Subset:
+    chosen = {name: select(system, indices) for name, system in systems.items()}
+    return Subset(select_rows(truth.rows(split), indices), chosen)
+
+
+def _given_product(truth: Truth, answers: Sequence[Answers], split: str) -> Subset:
+    """Return a held-out split with the answers among the classes that occur with the row's product in training."""
+    allowed, systems = truth.candidates.of_rows(truth.products[split]), {}
+    for a in answers:
+        scores = masked(a.ranking(split), allowed)
+        predicted = scores.argmax(axis=1)
+        systems[a.name] = System(predicted, top_values(scores, predicted, truth.label_ids[split]))
+    return Subset(truth.rows(split), systems)
+
+
+def _candidate_values(truth: Truth, split: str) -> dict[str, float]:
+    """Return the mean number of candidates of a row, and the share of rows whose true class is among them."""
+    allowed = truth.candidates.of_rows(truth.products[split])
+    reachable = np.take_along_axis(allowed, truth.label_ids[split][:, None], axis=1)
+    return {
+        "candidates": round(float(allowed.sum(axis=1).mean()), DECIMALS),
+        "reachable": round(float(reachable.mean()), DECIMALS),
+    }
+
+
+def _answer_values(truth: Truth, answers: Answers, split: str, indices: np.ndarray) -> dict[str, float]:
+    """Return the metrics of confidences and of products on a subset."""
+    predicted = answers.predicted[split][indices]
+    right = predicted == truth.label_ids[split][indices]
+    values = confidence_values(answers.confidence(split)[indices], right)
+    products = product_scores(truth.hierarchy, [truth.products[split][i] for i in indices.tolist()], predicted)
+    if products is not None:
+        values["product_accuracy"] = round(products.accuracy, DECIMALS)
+        values["product_macro_f1"] = round(products.macro_f1, DECIMALS)
+    return values

@@ -32,6 +32,7 @@ from complaints.finetuning.params import ModelParams
 from complaints.finetuning.task import ClassificationTask, Data
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
+from complaints.modeling.dropout import draw_masks_in_bulk
 from complaints.scoring.predictions import write_predictions
 from complaints.subsets.fractions import nested_fraction
 
@@ -171,7 +172,7 @@ def _training_rows(tokens: Path, labels: np.ndarray, params: ModelParams) -> np.
 )
 def finetune(
     params: ModelParams, inputs: Inputs, outputs: Outputs, scratch: Path, on_epoch: Callable[[Progress], None]
-) -> dict[str, Any]:
+) -> Trained:
     """Train one model and write its checkpoint, predictions and history.
 
     Of distributed processes rank 0 writes and reports.
@@ -184,7 +185,7 @@ def finetune(
         on_epoch: Called on rank 0 after each epoch.
 
     Returns:
-        The record in training.json.
+        The classifier with the record in training.json and the progress at the end.
 
     Raises:
         UserError: if the backbone cannot be loaded, the tokens come from another tokenizer, training diverges, or
@@ -198,6 +199,8 @@ def finetune(
     model = classifier.build(setup.initial, params.head.kind, pooling, labels).to(accelerator.device)
     packed = prepare_attention(model.encoder, recipe.packing, recipe.compile, setup.precision)
     adapted = trainable.choose_trainable(model, recipe)
+    if accelerator.device.type == "cpu" and not recipe.compile:
+        draw_masks_in_bulk(model)
     parameters = trainable.count_parameters(model)
     data_files = [*inputs.tokens.glob("*.parquet"), *inputs.features.glob("*.npy")]
     config = run_config(setup, params, data_files, VERSIONED, CODE)
@@ -234,8 +237,8 @@ def finetune(
         "parameters": parameters,
         "params": config["params"],
     }
+    trained = Trained(model, tokenizer, adapter, record, progress)
     if first:
-        row_ids = {split: splits[split].row_ids for split in HELD_OUT}
-        Trained(model, tokenizer, adapter, record, progress).write(outputs, row_ids, logits)
+        trained.write(outputs, {split: splits[split].row_ids for split in HELD_OUT}, logits)
         checkpoints.discard()
-    return record
+    return trained

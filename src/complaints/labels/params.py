@@ -1,24 +1,31 @@
 """Parameters of the stage merge_labels."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from complaints.core.config import Count, Section, Text
-from complaints.core.paths import NO_MAP
+from complaints.core.paths import NO_CORRECTIONS, NO_MAP
 
 
-def _not_null(value: Any) -> Any:
-    # DVC takes the path from params.yaml as a dependency, which cannot be null.
-    if value is None:
-        raise PydanticCustomError("no_map", "Input should be a path; for no map, write {path}", {"path": str(NO_MAP)})
-    return value
+def _or_empty(nothing: str, path: Path) -> BeforeValidator:
+    """Return the check that a path is not null: DVC takes it from params.yaml as a dependency, which cannot be null."""
+
+    def check(value: Any) -> Any:
+        if value is None:
+            message = "Input should be a path; for no {nothing}, write {path}"
+            raise PydanticCustomError("null_path", message, {"nothing": nothing, "path": str(path)})
+        return value
+
+    return BeforeValidator(check)
 
 
 class MergeLabelsParams(Section):
-    """Path of the label map, whether it limits the classes, and the fewest complaints of a class."""
+    """Paths of corrections and label map, whether the map limits the classes, and the fewest complaints of a class."""
 
-    map: Annotated[Text, BeforeValidator(_not_null)]
+    corrections: Annotated[Text, _or_empty("corrections", NO_CORRECTIONS)]
+    map: Annotated[Text, _or_empty("map", NO_MAP)]
     only_listed: bool
     min_count: Count

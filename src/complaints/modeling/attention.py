@@ -1,4 +1,4 @@
-"""Attention in place of that of transformers: without padding (packed rows), and in float32 on a processor."""
+"""Attention in place of that of transformers: without padding (packed rows), and by matrix products in bfloat16."""
 
 import functools
 import inspect
@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from complaints.core.errors import UserError
 from complaints.engine.device import device_name
+from complaints.modeling.product_attention import product_attention
 
 PADDING_FREE = "padding_free"
-FLOAT32 = "sdpa_float32"
+PRODUCT = "product"
 
 PACKABLE = frozenset({"albert", "bert", "distilbert", "llama", "modernbert", "olmo2", "qwen2", "roberta"})
 """Model types whose packed batches are tested against padded ones; batches of other types are always padded."""
@@ -51,7 +51,7 @@ def _unpacked_attention(
     positions = torch.arange(longest, device=query.device)
     real = positions < starts.diff()[:, None]
 
-    # In float32 on a processor; `float32_attention` has the reason.
+    # In float32 on a processor, whose fused attention is slow in half precision.
     dtype = value.dtype if value.is_cuda else torch.float32
 
     def padded(packed: torch.Tensor) -> torch.Tensor:
@@ -116,19 +116,6 @@ def padding_free_attention(
         window_size=(reach, 0 if getattr(module, "is_causal", False) else reach),
     )
     return output[None], None
-
-
-def float32_attention(
-    module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *arguments: Any, **named: Any
-) -> tuple[torch.Tensor, None]:
-    """Compute transformers' `sdpa` attention in float32 and return it in the dtype of `value`.
-
-    On a processor the backward pass of torch's attention takes three to four times as long in bfloat16 as in float32.
-    A step of MiniLM in bfloat16 takes a sixth less time with attention in float32 (benchmarks/precision.py).
-    """
-    with torch.autocast(query.device.type, enabled=False):
-        output, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), *arguments, **named)
-    return output.to(value.dtype), None
 
 
 def _pooled(encoder: Any, states: torch.Tensor) -> torch.Tensor:
@@ -202,7 +189,7 @@ def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool, slow_
         packing: `always`, `never`, or `auto`, which packs if `kernel_runs` and the model type is in PACKABLE.
         kernel_runs: Whether torch's attention over packed rows runs on this device, in this precision.
         compiled: Whether to compile the blocks.
-        slow_half: Whether attention is slower in half precision than in float32, as on processors.
+        slow_half: Whether fused attention is slow in half precision, as on processors.
 
     Raises:
         UserError: if `packing` is `always` and the model type is not in PACKABLE.
@@ -218,9 +205,9 @@ def prepare(encoder: Any, packing: str, kernel_runs: bool, compiled: bool, slow_
         skip_padding(encoder)
         return True
     if slow_half and encoder.config._attn_implementation == "sdpa":
-        AttentionInterface.register(FLOAT32, float32_attention)
-        AttentionMaskInterface.register(FLOAT32, sdpa_mask)
-        encoder.set_attn_implementation(FLOAT32)
+        AttentionInterface.register(PRODUCT, product_attention)
+        AttentionMaskInterface.register(PRODUCT, sdpa_mask)
+        encoder.set_attn_implementation(PRODUCT)
     return False
 
 

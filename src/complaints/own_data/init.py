@@ -71,6 +71,7 @@ def init(options: Options, dry_run: bool) -> list[str]:
     lengths = measure_lengths(summary.sample, load_token_counter(resolve(before["audit"]["tokenizer"]).folder))
     values = {
         **_source_values(options.path, file),
+        "merge_labels.corrections": str(paths.NO_CORRECTIONS),
         "merge_labels.map": _label_map(before["merge_labels"]["map"], summary),
         "merge_labels.only_listed": False,
         "merge_labels.min_count": summary.min_count(),

@@ -11,6 +11,7 @@ from complaints.engine.device import one_line_device_errors
 from complaints.engine.inference import INFERENCE_ROWS, infer_batches
 from complaints.engine.setup import open_device
 from complaints.modeling import classifier
+from complaints.modeling.attention import prepare_attention
 from complaints.predicting.predictors import Done, ignore
 
 CPU_BATCH_TOKENS = 2048
@@ -26,8 +27,8 @@ class Predictor:
 
         Args:
             folder: Folder of the checkpoint.
-            precision: `fp32`, `bf16`, `fp16` or `auto`: half precision if the checkpoint was scored in it and this
-                machine is fast in it, else fp32.
+            precision: `fp32`, `bf16`, `fp16`, `auto`: half precision if the checkpoint was scored in it and this
+                machine is fast in it, else fp32; or `fastest`: half precision if this machine is fast in it.
 
         Raises:
             UserError: if the folder is not a checkpoint, or the precision does not fit the hardware.
@@ -35,10 +36,14 @@ class Predictor:
         loaded = classifier.load(folder)
         if precision == "auto" and loaded.precision == "fp32":
             precision = "fp32"
+        elif precision == "fastest":
+            precision = "auto"  # of the parameter precision: this machine's fastest
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.labels, self.max_length = loaded.labels, loaded.max_length
         self.accelerator, self.precision = open_device("fast", precision)
         self.model.to(self.accelerator.device)
+        # In bf16 on a processor, the attention of training and its validation; else nothing.
+        prepare_attention(self.model.encoder, "never", False, self.precision)
 
     def logits(self, texts: list[str], done: Done = ignore) -> np.ndarray:
         """Return logits, float32 [texts, classes]; blank texts are allowed.

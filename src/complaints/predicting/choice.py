@@ -1,18 +1,18 @@
 """Model of the command `complaints predict`: a row of the scoreboard, or a folder; without torch."""
 
-import csv
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from complaints.backbones.checkpoint import CLASSIFIER_FILE, is_checkpoint
 from complaints.core import config, paths
+from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
+from complaints.deciding.rule import ENSEMBLE, DecisionRule, read_rule, rule_file
 
 TFIDF_FILE = "tfidf.json"
 ADJUSTED = "-adjusted"
-SCOREBOARD = paths.EVALUATION / "scoreboard.csv"
-TRAIN = paths.SPLITS / "train.parquet"
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,26 @@ class ModelArgument:
 
 
 @dataclass(frozen=True)
-class ModelChoice:
+class Part:
     """A model whose files are there."""
 
     folder: Path
     is_tfidf: bool
-    tau: float | None = None
-    """Strength of the logit adjustment, as chosen by evaluate; None for raw logits."""
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """One model, or those of the ensemble, and the decision rule."""
+
+    parts: Mapping[str, Part]
+    rule: DecisionRule | None = None
+    """None: the label has the highest logit."""
+    rule_path: Path | None = None
 
     @property
     def inputs(self) -> list[Path]:
         """Return the files and folders that a prediction reads."""
-        return [self.folder, *([] if self.tau is None else [SCOREBOARD, TRAIN, paths.LABELS])]
+        return [*(part.folder for part in self.parts.values()), *([self.rule_path] if self.rule_path else [])]
 
 
 def in_project() -> bool:
@@ -47,22 +55,25 @@ def choose(argument: ModelArgument | None) -> ModelChoice:
     """Return the model named by --model, by default that of the first entry of `models:` in params.yaml.
 
     Raises:
-        UserError: if there is no such model, or a file of it is missing.
+        UserError: if there is no such model, a file of it is missing, or its decision rule was fitted on another one.
     """
     if argument is None:
         if not in_project():
             raise UserError("predict: there is no project here; name a checkpoint's folder with --model FOLDER")
         name = config.model_names()[0]
-        return _row(name, {name: paths.MODELS / name})
+        return ModelChoice({name: _part(paths.MODELS / name)})
     folders = {"tfidf": paths.TFIDF}
     if in_project():
         folders |= {name: paths.MODELS / name for name in config.model_names()}
-        if argument.name.removesuffix(ADJUSTED) in folders:
-            return _row(argument.name, folders)
-        if argument.name == "majority":
+        name = argument.name.removesuffix(ADJUSTED)
+        if name == ENSEMBLE or (name in folders and argument.name != name):
+            return _with_rule(name, folders)
+        if name in folders:
+            return ModelChoice({name: _part(folders[name])})
+        if name == "majority":
             raise UserError("--model majority: it has the same label for every text; name another row")
     if argument.path.exists():
-        return _folder(argument.path)
+        return ModelChoice({argument.name: _model_in(argument.path)})
     raise UserError(_unknown(argument, folders))
 
 
@@ -70,7 +81,7 @@ def _unknown(argument: ModelArgument, folders: dict[str, Path]) -> str:
     """Return the message for a model that does not exist."""
     if not in_project():
         return f"--model: {argument.path} does not exist; name a checkpoint's folder"
-    rows = [row for name in folders for row in (name, name + ADJUSTED)]
+    rows = [*(row for name in folders for row in (name, name + ADJUSTED)), ENSEMBLE]
     close = difflib.get_close_matches(argument.path.name, rows, n=1)
     guess = f" (did you mean {close[0]}?)" if close else ""
     return (
@@ -79,41 +90,40 @@ def _unknown(argument: ModelArgument, folders: dict[str, Path]) -> str:
     )
 
 
-def _row(row: str, folders: dict[str, Path]) -> ModelChoice:
-    """Return the model of a row of the scoreboard; `folders` has the folder of each model by name."""
-    folder = folders[row.removesuffix(ADJUSTED)]
+def _with_rule(name: str, folders: dict[str, Path]) -> ModelChoice:
+    """Return the models of a decision rule; those without weight are not needed."""
+    rule, path = read_rule(paths.RULES, name), rule_file(paths.RULES, name)
+    parts = {}
+    for part, weight in rule.weights.items():
+        if part not in folders:
+            raise UserError(f"{path} has a model {part}, which {config.PARAMS_FILE} has not; run `dvc repro`")
+        if weight:
+            parts[part] = _part(folders[part])
+    for part, chosen in parts.items():
+        _check_checkpoint(path, rule, part, chosen.folder)
+    return ModelChoice(parts, rule, path)
+
+
+def _check_checkpoint(path: Path, rule: DecisionRule, part: str, folder: Path) -> None:
+    """Check that a model is the one whose predictions a rule was fitted on."""
+    if rule.fit is None:
+        return
+    fitted_on = rule.fit.parts[part].checkpoint_md5
+    if fitted_on is not None and fitted_on != hash_path(Path("."), folder.as_posix()):
+        raise UserError(f"{path} was fitted on the predictions of another {folder}; run `dvc repro` to fit it again")
+
+
+def _part(folder: Path) -> Part:
+    """Return the model in a folder of the project."""
     if not folder.exists():
         raise UserError(f"{folder} is missing; run `dvc repro` to make it, or `dvc pull` if it was pushed")
-    choice = _folder(folder)
-    if not row.endswith(ADJUSTED):
-        return choice
-    for path in (TRAIN, paths.LABELS):
-        if not path.is_file():
-            raise UserError(f"{path} is missing; --model {row} needs the class frequencies in it: run `dvc repro`")
-    return ModelChoice(choice.folder, choice.is_tfidf, scored_tau(SCOREBOARD, row))
+    return _model_in(folder)
 
 
-def _folder(folder: Path) -> ModelChoice:
+def _model_in(folder: Path) -> Part:
     """Return the model in a folder."""
     if (folder / TFIDF_FILE).is_file():
-        return ModelChoice(folder, is_tfidf=True)
+        return Part(folder, is_tfidf=True)
     if is_checkpoint(folder):
-        return ModelChoice(folder, is_tfidf=False)
+        return Part(folder, is_tfidf=False)
     raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")
-
-
-def scored_tau(scoreboard: Path, row: str) -> float:
-    """Return the strength of the adjustment with which evaluate scored a row.
-
-    Raises:
-        UserError: if the scoreboard is missing or has no such row.
-    """
-    remedy = f"run `dvc repro`, which chooses the strength of the adjustment for --model {row}"
-    try:
-        with open(scoreboard, encoding="utf-8", newline="") as stream:
-            taus = {line["model"]: line["tau"] for line in csv.DictReader(stream)}
-        return float(taus[row])
-    except FileNotFoundError:
-        raise UserError(f"{scoreboard} is missing; {remedy}") from None
-    except (KeyError, ValueError, csv.Error):
-        raise UserError(f"{scoreboard} has no tau for {row}; {remedy}") from None

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from complaints.core.errors import UserError, printable
+from complaints.predicting.abstention import least_confidence
 from complaints.predicting.choice import ModelChoice, choose
 
 FOR_FILES = ("output", "text_column", "id_column", "keep", "encoding")
@@ -20,10 +21,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     text = checked_text(arguments)
     choice = choose(arguments.model)
+    least = least_confidence(arguments.abstain_below, choice)
     if text is not None:
-        _print_text(text, choice, arguments)
+        _print_text(text, choice, least, arguments)
     else:
-        _label_file(choice, arguments)
+        _label_file(choice, least, arguments)
     return 0
 
 
@@ -45,21 +47,23 @@ def checked_text(arguments: argparse.Namespace) -> str | None:
     return str(arguments.text)
 
 
-def _print_text(text: str, choice: ModelChoice, arguments: argparse.Namespace) -> None:
-    """Print the most probable labels of a text."""
+def _print_text(text: str, choice: ModelChoice, least: float | None, arguments: argparse.Namespace) -> None:
+    """Print the best labels of a text, and whether it is better left to a person."""
     import numpy as np
 
     from complaints.predicting.labels import label_columns
     from complaints.predicting.predictors import load
 
     model = load(choice, arguments.precision)
-    row = label_columns(model.labels, model.logits([text]), np.zeros(1, bool)).to_pylist()[0]
+    decisions = model.decide([text])
     if arguments.json:
-        _print_json(row)
+        _print_json(label_columns(model.labels, decisions, np.zeros(1, bool), least).to_pylist()[0])
         return
-    values = list(row.values())
+    values = list(label_columns(model.labels, decisions, np.zeros(1, bool)).to_pylist()[0].values())
     for label, probability in zip(values[::2], values[1::2], strict=True):
         print(f"{probability:6.1%}  {printable(label)}")
+    if least is not None and decisions.confidence[0] < least:
+        print(f"unsure: {decisions.confidence[0]:.1%} is below {least:.1%}, so the text is left to a person")
 
 
 def _print_json(value: Any) -> None:
@@ -68,11 +72,11 @@ def _print_json(value: Any) -> None:
     print(text if text.isprintable() else json.dumps(value))
 
 
-def _label_file(choice: ModelChoice, arguments: argparse.Namespace) -> None:
+def _label_file(choice: ModelChoice, least: float | None, arguments: argparse.Namespace) -> None:
     """Label a file, and print the number of its rows."""
     from complaints.predicting.request import checked_file
 
-    request = checked_file(arguments, choice.inputs)
+    request = checked_file(arguments, choice.inputs, least)
     batches = request.batches()
 
     from complaints.predicting.labelling import label_file
@@ -88,6 +92,11 @@ def _label_file(choice: ModelChoice, arguments: argparse.Namespace) -> None:
     if labelled.blank:
         print(f"note: {labelled.blank_note}", file=sys.stderr)
     if arguments.json:
-        _print_json({"rows": labelled.rows, "blank": labelled.blank, "output": str(request.target)})
+        counts = {"rows": labelled.rows, "blank": labelled.blank}
+        counts |= {} if least is None else {"unsure": labelled.unsure}
+        _print_json({**counts, "output": str(request.target)})
     else:
-        print(f"{labelled.rows} rows labelled in {printable(str(request.target))} ({progress.rate:,.0f} rows/s)")
+        unsure = "" if least is None else f", {labelled.unsure} of them unsure,"
+        print(
+            f"{labelled.rows} rows labelled{unsure} in {printable(str(request.target))} ({progress.rate:,.0f} rows/s)"
+        )

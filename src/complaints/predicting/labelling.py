@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from complaints.core.columns import blank_texts
 from complaints.core.errors import UserError
 from complaints.predicting.labels import label_columns
-from complaints.predicting.output import from_json, in_format, write_tables
-from complaints.predicting.predictors import Done, Labeller, ignore
+from complaints.predicting.output import UNSURE, from_json, in_format, write_tables
+from complaints.predicting.predictors import Decider, Done, ignore
 from complaints.predicting.request import FileRequest
 from complaints.sources.readers.chunk import KEPT
 
@@ -26,6 +27,8 @@ class Labelled:
     """Rows whose text is blank; they have no label."""
     first_blank: list[int] = field(default_factory=list)
     """Row numbers of the first of them, from 1."""
+    unsure: int = 0
+    """Rows whose label is left to a person."""
 
     @property
     def blank_note(self) -> str:
@@ -43,7 +46,7 @@ class Labelled:
 
 
 def label_file(
-    model: Labeller, request: FileRequest, batches: Iterator[pa.RecordBatch], done: Done = ignore
+    model: Decider, request: FileRequest, batches: Iterator[pa.RecordBatch], done: Done = ignore
 ) -> Labelled:
     """Label every row of a file and write row_id, the kept columns, labels and probabilities to another.
 
@@ -67,9 +70,11 @@ def label_file(
             blank = blank_texts(batch["text"]).to_numpy(zero_copy_only=False)
             done(int(blank.sum()))
             labelled.add(blank)
-            logits = model.logits(batch["text"].filter(pa.array(~blank)).to_pylist(), done)
+            decisions = model.decide(batch["text"].filter(pa.array(~blank)).to_pylist(), done)
             columns = {"row_id": batch["row_id"]} | {name: _kept(batch, name, request) for name in request.kept}
-            predicted = label_columns(model.labels, logits, blank)
+            predicted = label_columns(model.labels, decisions, blank, request.least_confidence)
+            if UNSURE in predicted.column_names:
+                labelled.unsure += pc.sum(predicted[UNSURE]).as_py() or 0
             yield pa.table(columns | dict(zip(predicted.column_names, predicted.columns, strict=True)))
 
     try:

@@ -24,6 +24,8 @@ PREDICTED = [
     for name in ("label", "probability")
 ]
 """Columns of the output after `row_id` and the kept ones; fewer where the model has fewer classes than TOP."""
+UNSURE = "unsure"
+"""Column after them with --abstain-below."""
 
 
 def from_json(texts: pa.Array) -> pa.Array:

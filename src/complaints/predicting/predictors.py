@@ -1,19 +1,15 @@
-"""Predictors: models that turn texts into logits."""
+"""Predictors: models that turn texts into logits, and the decisions over one model or several."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import read_json
-from complaints.core.parquet import read_parquet
-from complaints.predicting.choice import TRAIN, ModelChoice
-from complaints.scoring.class_prior import log_prior
-from complaints.scoring.logit_adjustment import adjust
+from complaints.deciding.rule import DecisionRule, Decisions, apply, log_softmax
+from complaints.predicting.choice import ModelChoice, Part
 
 Done = Callable[[int], None]
 """Called with the number of texts that were computed since its last call."""
@@ -35,62 +31,63 @@ class Labeller(Protocol):
 
 
 @dataclass(frozen=True)
-class Adjusted:
-    """A model whose logits are adjusted for the class frequencies in training, as evaluate adjusts them."""
+class Decider:
+    """One model, or several whose log-probabilities a decision rule combines."""
 
-    base: Labeller
-    prior: np.ndarray
-    """Log prior of the training labels, float64 [classes]."""
-    tau: float
+    parts: Mapping[str, Labeller]
+    rule: DecisionRule | None = None
+    """None: the label of the only model has the highest logit."""
 
     @property
     def labels(self) -> list[str]:
         """Return the class names, by id."""
-        return self.base.labels
+        return next(iter(self.parts.values())).labels
 
-    def logits(self, texts: list[str], done: Done = ignore) -> np.ndarray:
-        """Return adjusted logits, float64 [texts, classes]."""
-        return adjust(self.base.logits(texts, done), self.prior, self.tau)
+    def decide(self, texts: list[str], done: Done = ignore) -> Decisions:
+        """Return the decisions on texts; blank texts are allowed.
+
+        Progress is that of the last model.
+
+        Raises:
+            UserError: if a logit is not finite.
+        """
+        last = list(self.parts)[-1]
+        logits = {name: model.logits(texts, done if name == last else ignore) for name, model in self.parts.items()}
+        for name, values in logits.items():
+            if not np.isfinite(values).all():
+                raise UserError(
+                    f"{name}: the model's logits are not finite; it may have diverged in training: take another one"
+                )
+        if self.rule is None:
+            return Decisions(log_softmax(logits[last]), logits[last])
+        return apply(self.rule, logits)
 
 
-def load(choice: ModelChoice, precision: str) -> Labeller:
-    """Load a model.
+def load(choice: ModelChoice, precision: str) -> Decider:
+    """Load a model, or all of an ensemble.
 
     Args:
         choice: The model.
-        precision: `auto`, `fp32`, `bf16` or `fp16`; TF-IDF has one precision.
+        precision: `auto`, `fastest`, `fp32`, `bf16` or `fp16`; TF-IDF has one precision.
 
     Raises:
-        UserError: if a file of the model is broken, or does not belong to the project's classes.
+        UserError: if a file of a model is broken, or the models and the rule differ in their classes.
     """
-    model: Labeller
-    if choice.is_tfidf:
+    parts = {name: _load_part(part, precision) for name, part in choice.parts.items()}
+    decider = Decider(parts, choice.rule)
+    classes = len(decider.labels) if choice.rule is None else len(choice.rule.train_rows)
+    for name, model in parts.items():
+        if model.labels != decider.labels or len(model.labels) != classes:
+            source = choice.rule_path or choice.parts[name].folder
+            raise UserError(f"{source}: {choice.parts[name].folder} has other classes; run `dvc repro`")
+    return decider
+
+
+def _load_part(part: Part, precision: str) -> Labeller:
+    if part.is_tfidf:
         from complaints.predicting.tfidf import TfidfPredictor
 
-        model = TfidfPredictor(choice.folder, paths.LABELS)
-    else:
-        from complaints.predicting.checkpoint import Predictor
+        return TfidfPredictor(part.folder, paths.LABELS)
+    from complaints.predicting.checkpoint import Predictor
 
-        model = Predictor(choice.folder, precision)
-    if choice.tau is None:
-        return model
-    return Adjusted(model, train_prior(TRAIN, paths.LABELS, model.labels), choice.tau)
-
-
-def train_prior(train: Path, label_file: Path, labels: list[str]) -> np.ndarray:
-    """Return the log prior of the training split, float64 [classes].
-
-    Args:
-        train: The file of the training split.
-        label_file: The class names by id, as the split numbers them.
-        labels: The class names by id, as the model numbers them.
-
-    Raises:
-        UserError: if the two lists of names differ, or the split has another class id.
-    """
-    if read_json(label_file) != labels:
-        raise UserError(f"{label_file} has other classes than the model; run `dvc repro` to train it on them")
-    prior = log_prior(read_parquet(train, columns=["label_id"])["label_id"].to_numpy(), len(labels))
-    if len(prior) != len(labels):
-        raise UserError(f"{train} has a label_id outside the {len(labels)} classes of {label_file}; run `dvc repro`")
-    return prior
+    return Predictor(part.folder, precision)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from complaints.core import config, paths
 from complaints.core.errors import UserError
 from complaints.predicting.choice import in_project
-from complaints.predicting.output import PREDICTED, in_format
+from complaints.predicting.output import PREDICTED, UNSURE, in_format
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import file_format, read_batches
 from complaints.sources.readers.chunk import KEPT
@@ -56,6 +56,8 @@ class FileRequest:
     file: FileParams
     kept: tuple[str, ...]
     """Columns of the input that are copied to the output, in this order."""
+    least_confidence: float | None = None
+    """Confidence below which a row has no label; None if every row has one."""
 
     @property
     def suffix(self) -> str:
@@ -94,12 +96,15 @@ def _in_options(message: str) -> str:
     return message
 
 
-def checked_file(arguments: argparse.Namespace, inputs: Iterable[Path]) -> FileRequest:
+def checked_file(
+    arguments: argparse.Namespace, inputs: Iterable[Path], least_confidence: float | None = None
+) -> FileRequest:
     """Return the file to label.
 
     Args:
         arguments: The arguments of the command.
         inputs: Files and folders that the model is read from.
+        least_confidence: Confidence below which a row has no label; None if every row has one.
 
     Raises:
         UserError: naming the option that is missing or wrong.
@@ -117,7 +122,8 @@ def checked_file(arguments: argparse.Namespace, inputs: Iterable[Path]) -> FileR
         file = FileParams(format="auto", encoding=encoding, delimiter="auto", quotes=True, columns=columns)
     except ValidationError:
         raise UserError("--text-column, --id-column and --encoding must be text that is not blank") from None
-    request = FileRequest(source, target, file, _checked_kept(arguments.keep))
+    own = ["row_id", *PREDICTED, *([] if least_confidence is None else [UNSURE])]
+    request = FileRequest(source, target, file, _checked_kept(arguments.keep, own), least_confidence)
     try:
         check_file(source)
         file_format(source, file.format)
@@ -127,13 +133,14 @@ def checked_file(arguments: argparse.Namespace, inputs: Iterable[Path]) -> FileR
     return request
 
 
-def _checked_kept(names: list[str]) -> tuple[str, ...]:
+def _checked_kept(names: list[str], own: list[str]) -> tuple[str, ...]:
+    """Return the names of the kept columns; `own` are those of the output itself."""
     for name, count in Counter(names).items():
         if not name.strip():
             raise UserError("--keep must name a column")
         if count > 1:
             raise UserError(f"--keep {name} is there twice; leave one out")
-        if name in ("row_id", *PREDICTED):
+        if name in own:
             raise UserError(f"--keep {name}: the output has a column of its own with this name; rename the input's")
     return tuple(names)
 

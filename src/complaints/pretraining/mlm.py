@@ -18,6 +18,7 @@ from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.optimizer import make_adamw
 from complaints.engine.setup import ARITHMETIC, run_config, set_up
 from complaints.modeling.attention import prepare_attention
+from complaints.modeling.dropout import draw_masks_in_bulk
 from complaints.modeling.loading import load_pretrained
 from complaints.pretraining.params import PretrainParams
 from complaints.pretraining.task import MaskedLanguageModel, MaskingTask
@@ -113,6 +114,8 @@ def pretrain(params: PretrainParams, tokens: Path, output: Path, scratch: Path) 
     set_seed(params.seed)
     model, random = load_pretrained(setup.backbone.folder, AutoModelForMaskedLM)
     prepare_attention(model.base_model, "never", False, setup.precision)
+    if accelerator.device.type == "cpu":
+        draw_masks_in_bulk(model)
     wrapped = MaskedLanguageModel(model).to(accelerator.device)
     data = read_tokens(train_file)
     task = MaskingTask(accelerator, data, tokenizer, params.pretrain, params.seed)

@@ -12,5 +12,10 @@ def log_prior(label_ids: np.ndarray, classes: int) -> np.ndarray:
         label_ids: Class ids of the training rows, int [rows], in [0, classes).
         classes: Size of the label vocabulary.
     """
-    counts = np.bincount(label_ids, minlength=classes) + 1
-    return np.log(counts / counts.sum())
+    return log_prior_of_counts(np.bincount(label_ids, minlength=classes))
+
+
+def log_prior_of_counts(counts: np.ndarray) -> np.ndarray:
+    """Return the log frequency of each class, float64 [classes], from its training rows, int [classes]."""
+    smoothed = counts + 1
+    return np.log(smoothed / smoothed.sum())

@@ -1,13 +1,8 @@
-"""Classification metrics and their standard errors."""
+"""Classification metrics from rows per class."""
 
 from dataclasses import dataclass
 
 import numpy as np
-
-RESAMPLES = 200
-"""Number of bootstrap resamples."""
-SEED = 13
-"""Seed of the bootstrap."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +16,11 @@ class ClassScores:
     """int64: rows of each true class."""
     predicted: np.ndarray
     """int64: rows of each predicted class."""
+
+    def select(self, chosen: np.ndarray) -> "ClassScores":
+        """Return the scores of some classes, bool [classes]."""
+        columns = (self.precision, self.recall, self.f1, self.support, self.predicted)
+        return ClassScores(*(column[chosen] for column in columns))
 
 
 def class_scores(true: np.ndarray, predicted: np.ndarray, classes: int) -> ClassScores:
@@ -56,12 +56,23 @@ def accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def macro_f1(scores: ClassScores) -> float:
+    """Return the mean F1 over the classes that have rows.
+
+    The list of classes depends on the rows alone, so that all models on the same rows are divided by the same number.
+    The mean of the classes' F1 is meant, not the F1 of mean precision and mean recall (Opitz & Burst 2019,
+    arXiv 1911.03347). This equals `sklearn.metrics.f1_score(average="macro", labels=classes with rows)`.
+    """
+    return float(scores.f1[scores.support > 0].mean())
+
+
+def macro_f1_sklearn(scores: ClassScores) -> float:
     """Return the mean F1 over the classes that occur among true or predicted ones.
 
-    This equals `sklearn.metrics.f1_score(average="macro", zero_division=0)`, the convention of the published figures:
-    a class that is neither true nor predicted in any row is left out; a class that is only predicted counts as 0.
+    This equals `sklearn.metrics.f1_score(average="macro", zero_division=0)`, the convention of most published figures:
+    a class that is only predicted counts as 0, so two models can be divided by different numbers.
     """
-    return float(scores.f1[(scores.support > 0) | (scores.predicted > 0)].mean())
+    occurs = (scores.support > 0) | (scores.predicted > 0)
+    return float(scores.f1[occurs].mean())
 
 
 def weighted_f1(scores: ClassScores) -> float:
@@ -85,41 +96,3 @@ def absent_classes(scores: ClassScores) -> int:
 def rescued_classes(scores: ClassScores, reference: ClassScores) -> int:
     """Return the number of classes with F1 > 0 here and F1 = 0 under `reference`, both on the same rows."""
     return int(np.sum((scores.f1 > 0) & (reference.f1 == 0)))
-
-
-def accuracy_error(share: float, rows: int) -> float:
-    """Return the standard error of an accuracy p over n rows: half the width of its Wilson score interval at z = 1.
-
-    The formula is sqrt(p (1 - p) / n + 1 / (4 n^2)) / (1 + 1 / n) (Wilson 1927). Unlike sqrt(p (1 - p) / n), it is
-    above 0 for p = 0 and p = 1.
-    """
-    return float(np.sqrt(share * (1 - share) / rows + 1 / (4 * rows**2)) / (1 + 1 / rows))
-
-
-def macro_f1_error(true: np.ndarray, predicted: np.ndarray, classes: int) -> float:
-    """Return the standard error of macro-F1: its standard deviation over RESAMPLES seeded bootstrap samples of rows.
-
-    Where every row is right, or every row wrong, all samples have the same macro-F1, and a standard deviation of 0
-    would claim certainty. There macro-F1 equals the accuracy, and so does the error.
-
-    Macro-F1 depends on the rows only through the counts of (true, predicted) pairs, so drawing n rows with replacement
-    is one multinomial draw over the pairs that occur.
-
-    Args:
-        true: True class ids, int [rows].
-        predicted: Predicted class ids, int [rows].
-        classes: Size of the label vocabulary.
-    """
-    if (share := accuracy(true, predicted)) in (0.0, 1.0):
-        return accuracy_error(share, len(true))
-    pairs, counts = np.unique(true.astype(np.int64) * classes + predicted, return_counts=True)
-    rows, columns = np.divmod(pairs, classes)
-    generator = np.random.default_rng(SEED)
-    drawn = generator.multinomial(len(true), counts / len(true), size=RESAMPLES).astype(np.float64)
-    support = drawn @ (rows[:, None] == np.arange(classes))
-    chosen = drawn @ (columns[:, None] == np.arange(classes))
-    right = rows == columns
-    hits = drawn[:, right] @ (rows[right, None] == np.arange(classes))
-    occurs = (support > 0) | (chosen > 0)
-    # F1 of a class that does not occur is 0, so the sum needs no mask.
-    return float(np.std(_f1(hits, support, chosen).sum(axis=1) / occurs.sum(axis=1), ddof=1))

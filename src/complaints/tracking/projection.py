@@ -32,7 +32,9 @@ SPLITS = paths.SPLITS.as_posix()
 TOKENS = paths.TOKENS.as_posix()
 MODELS = paths.MODELS.as_posix()
 ADJUSTED = "-adjusted"
-"""End of the name of a row with adjusted logits; entries of `models:` may not end so."""
+"""End of the name of a row with a decision rule; entries of `models:` may not end so."""
+SECTIONS = {"tfidf": "baseline.", "ensemble": "decide."}
+"""Models that are no entries of `models:` -> the beginning of the keys of their parameters."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def _rows(chain: Chain, params: dict[str, str], root: Path) -> list[Projection]:
     rows = []
     for row, scores in read_json(root / paths.METRICS).items():
         model = row.removesuffix(ADJUSTED)
-        if f"{MODELS}/{model}" == paths.TFIDF.as_posix():
-            own = {key.removeprefix("baseline."): value for key, value in params.items() if key.startswith("baseline.")}
+        if section := SECTIONS.get(model):
+            own = {key.removeprefix(section): value for key, value in params.items() if key.startswith(section)}
         else:
             own = {inner: value for key, value in params.items() for entry, inner in [entry_of(key)] if entry == model}
         tags = {"scoreboard_row": row}

@@ -16,6 +16,8 @@ from complaints.core.paths import SCRATCH
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+ROOT_VARIABLE = "COMPLAINTS_TRACKING_ROOT"
+"""Environment variable with the project whose store keeps the runs of a clone, such as that of `complaints sweep`."""
 DATABASE_SERVERS = ("postgresql", "mysql", "mssql")
 LOCK_SECONDS = 3.0
 """MLflow holds the lock of an sqlite file for less time than this."""
@@ -97,9 +99,10 @@ class Store:
 def store_of(root: Path) -> Store:
     """Return the store of a project: MLFLOW_TRACKING_URI, or mlflow.db at the root.
 
-    The root is that of the parent project in the temporary workspace of `dvc exp run --temp`.
+    The root is that of the parent project in the temporary workspace of `dvc exp run --temp` and in a sweep's clone.
     """
-    return Store(Path(os.environ.get("DVC_ROOT") or root).resolve(), os.environ.get("MLFLOW_TRACKING_URI") or None)
+    own = os.environ.get(ROOT_VARIABLE) or os.environ.get("DVC_ROOT") or root
+    return Store(Path(own).resolve(), os.environ.get("MLFLOW_TRACKING_URI") or None)
 
 
 def check_store(store: Store) -> None:

@@ -1,0 +1,73 @@
+"""Objects of DVC's cache by md5, fetched from the default remote where the cache lacks them; dvc.lock names them."""
+
+import functools
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from complaints.core.errors import UserError
+from complaints.core.files import file_digest
+
+
+class Cache:
+    """DVC's cache and default remote, as the workspace configures them; DVC is imported at the first use."""
+
+    remote = "no remote was asked"
+    """What is to be said of the remote when an object is absent."""
+
+    @functools.cached_property
+    def _repo(self) -> Any:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+
+        for name in ("dvc", "dvc_data", "dvc_objects"):  # they print tracebacks of what is one line here
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        try:
+            return Repo(".")
+        except DvcException as error:
+            raise UserError(f"DVC cannot open the project ({' '.join(str(error).split())}); run `dvc status`") from None
+
+    def path(self, md5: str) -> Path:
+        """Return the path of an object, which need not exist."""
+        return Path(self._repo.cache.local.oid_to_path(md5))
+
+    def bring(self, md5s: Sequence[str]) -> list[str]:
+        """Fetch the objects that the cache lacks from the default remote, and return those that it still lacks.
+
+        Raises:
+            UserError: if the remote cannot be read.
+        """
+        missing = [md5 for md5 in md5s if not self.path(md5).exists()]
+        if missing:
+            self._fetch(missing)
+        return [md5 for md5 in missing if not self.path(md5).exists()]
+
+    def _fetch(self, md5s: Sequence[str]) -> None:
+        from dvc.config import NoRemoteError
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        name = self._repo.config["core"].get("remote")
+        self.remote = f"the remote {name} does not have it" if name else "no default remote is configured"
+        try:
+            self._repo.cloud.pull([HashInfo("md5", md5) for md5 in md5s])
+        except NoRemoteError:
+            return
+        except Exception as error:  # of the network, a driver, or DVC itself
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(
+                f"the remote {name} cannot be read ({reason}); `dvc remote list` shows its address"
+            ) from None
+
+    def checked(self, md5: str) -> Path:
+        """Return the path of an object whose bytes have its md5.
+
+        Raises:
+            UserError: if they have another.
+        """
+        path = self.path(md5)
+        if not md5.endswith(".dir") and file_digest(path, "md5") != md5:
+            raise UserError(
+                f"{path} in DVC's cache is damaged: its md5 is not {md5}; run `rm -f {path}` and compare again"
+            )
+        return path

@@ -1,0 +1,87 @@
+"""Command `complaints cost`: measures models, each in a process of its own, and writes reports/costs/<model>.json."""
+
+import argparse
+import difflib
+import json
+import multiprocessing
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from complaints.core import config, paths
+from complaints.core.dvc_lock import hash_path
+from complaints.core.errors import UserError
+from complaints.core.files import read_json, write_json
+from complaints.costs import training_time
+from complaints.costs.measure import Request, measure
+from complaints.costs.table import table
+from complaints.predicting.choice import ADJUSTED, ModelArgument, ModelChoice, choose
+
+
+def _names() -> list[str]:
+    """Return the models of the scoreboard that predict texts."""
+    return [paths.TFIDF.name, *config.model_names()]
+
+
+def choices(names: Iterable[str]) -> dict[str, ModelChoice]:
+    """Return the models to measure by name; without names those that were trained.
+
+    Raises:
+        UserError: if a model is not known or not there, or none is there.
+    """
+    known = _names()
+    wanted = list(names) or [name for name in known if (paths.MODELS / name).exists()]
+    if not wanted:
+        raise UserError(f"{paths.MODELS} has no model yet; run `dvc repro` to make them, or `dvc pull`")
+    for name in wanted:
+        if name.endswith(ADJUSTED) and name.removesuffix(ADJUSTED) in known:
+            raise UserError(f"cost: {name} takes the time of {name.removesuffix(ADJUSTED)}; name that")
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            guess = f" (did you mean {close[0]}?)" if close else ""
+            raise UserError(f"cost: there is no model {name!r}{guess}; name one of {', '.join(known)}")
+    return {name: choose(ModelArgument(name, paths.MODELS / name)) for name in wanted}
+
+
+def measure_apart(request: Request) -> dict[str, Any]:
+    """Return the cost of a model from a new process, whose memory is the model's alone.
+
+    Raises:
+        UserError: as `measure` does, or if the process was killed.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(measure, request).result()
+        except BrokenProcessPool:
+            raise UserError(
+                f"cost: the process that measured {request.name} was killed, perhaps since memory was full; free some, "
+                "or take a smaller --texts"
+            ) from None
+
+
+def _training(name: str, choice: ModelChoice) -> dict[str, Any]:
+    """Return how a model was trained: numerics, precision, and the time if this machine has it."""
+    (part,) = choice.parts.values()
+    settings = {} if part.is_tfidf else read_json(part.folder / "training.json")
+    known = {key: settings.get(key) for key in ("numerics", "precision", "device", "threads", "processes")}
+    return {**known, "time": training_time.read(name, hash_path(Path("."), part.folder.as_posix()))}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command.
+
+    Raises:
+        UserError: naming the model or the file that is missing or broken.
+    """
+    costs = []
+    for name, choice in choices(arguments.models).items():
+        print(f"measuring {name} ...", file=sys.stderr)
+        measured = measure_apart(Request(name, choice, arguments.precision, arguments.texts))
+        cost = {"model": name, "training": _training(name, choice), **measured}
+        write_json(paths.COSTS / f"{name}.json", cost)
+        costs.append(cost)
+    print(json.dumps(costs, ensure_ascii=False) if arguments.json else table(costs))
+    return 0

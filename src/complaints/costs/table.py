@@ -1,0 +1,71 @@
+"""Costs as a table of text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from complaints.costs.measure import CORPUS
+
+HEADER = (
+    *("model", "parameters", "trained", "disk", "training", "examples/s", "latency p50", "p95", "texts/s"),
+    *(f"{CORPUS // 1000}k texts", "peak memory", "computed with"),
+)
+UNKNOWN = "-"
+
+
+def _count(number: int) -> str:
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return str(number)
+
+
+def _bytes(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{_count(number)}B"
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.1f} min" if minutes >= 1 else f"{minutes * 60:.1f} s"
+
+
+def _cells(cost: dict[str, Any]) -> list[str]:
+    time, compute = cost["training"]["time"], cost["compute"]
+    rate = time and time["examples_per_second"]
+    threads = f"{compute['threads']} thread{'s' if compute['threads'] > 1 else ''}"
+    return [
+        cost["model"],
+        _count(cost["parameters"]["total"]),
+        _count(cost["parameters"]["trained"]),
+        _bytes(cost["disk_bytes"]),
+        UNKNOWN if time is None else _minutes(time["seconds"] / 60),
+        UNKNOWN if not rate else f"{rate:,.0f}",
+        f"{cost['latency']['p50_ms']:.1f} ms",
+        f"{cost['latency']['p95_ms']:.1f} ms",
+        f"{cost['throughput']['texts_per_second']:,.0f}",
+        _minutes(cost["throughput"][f"minutes_for_{CORPUS}"]),
+        _bytes(cost["peak_memory_bytes"]),
+        f"{compute['device']}, {compute['precision']}, {threads}",
+    ]
+
+
+def table(costs: Sequence[dict[str, Any]]) -> str:
+    """Return a table with a row per model, and under it the machine and the texts; costs are those of one run."""
+    rows = [list(HEADER), *map(_cells, costs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column in (0, len(HEADER) - 1) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    machine, speed, characters = costs[0]["machine"], costs[0]["throughput"], costs[0]["characters_per_text"]
+    lines += [
+        "",
+        f"Machine: {machine['processor']}, {machine['cores']} cores, {_bytes(machine['memory_bytes'])} of memory.",
+        f"Texts: {speed['texts']:,} of the test split, of {characters:,.0f} characters on average. Latency is that of "
+        f"{costs[0]['latency']['texts']} single ones.",
+    ]
+    unknown = [cost["model"] for cost in costs if cost["training"]["time"] is None]
+    if unknown:
+        lines.append(f"Training time is known where a model was trained; not here: {', '.join(unknown)}.")
+    return "\n".join(lines)

@@ -1,0 +1,201 @@
+"""The report page: verdict, charts and tables of an evaluation in one file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from complaints.report import charts
+from complaints.report.charts import Chart
+from complaints.report.tables import FLOOR, Tables, interval, number
+from complaints.report.verdict import best_row, opening, p_text, unfound_classes
+
+MOST_PAIRS = 40
+"""Confusions of a model on the page."""
+LISTED_METRICS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "macro_f1_10": "macro-F1 ≥ 10",
+    "weighted_f1": "weighted F1",
+    "balanced_accuracy": "balanced acc.",
+    "top3_accuracy": "top-3",
+    "ece": "ECE",
+    "zero_f1_classes": "zero-F1",
+    "rescued": "rescued",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose columns can be sorted; numbers are shown with three decimals."""
+
+    title: str
+    text: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str | int | float | None]]
+
+
+def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]], models: Sequence[str]) -> str:
+    """Return the page.
+
+    Args:
+        tables: The tables of the evaluation.
+        histories: For each fine-tuned model, (epoch, validation macro-F1).
+        models: Names of the folders in models/ whose lineage the page tells how to trace.
+    """
+    best = best_row(tables)
+    return _template().render(
+        synthetic=tables.synthetic,
+        opening=opening(tables),
+        verdicts=_verdicts(tables),
+        scoreboard=_scoreboard(tables),
+        charts=_charts(tables, histories, best),
+        given_product=_given_product(tables),
+        slices=_slices(tables, best),
+        unfound=unfound_classes(tables),
+        classes=_classes(tables),
+        best=best,
+        models=models,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("complaints.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = cell
+    return environment.get_template("report.html.jinja")
+
+
+def cell(value: str | int | float | None) -> str:
+    """Return the text of a cell."""
+    return (
+        ""
+        if value is None
+        else f"{value:.3f}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else value
+    )
+
+
+def _charts(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]], best: str) -> list[Chart]:
+    found = [
+        charts.scores(tables, "macro_f1", best),
+        charts.scores(tables, "accuracy", best),
+        *(charts.differences(tables, base, metric) for base in tables.bases for metric in ("macro_f1", "accuracy")),
+        charts.tradeoff_plane(tables),
+        charts.rules(tables),
+        charts.reliability(tables),
+        charts.coverage(tables),
+        charts.learning_curve(tables, {name: list(points) for name, points in histories.items()}),
+    ]
+    return [chart for chart in found if chart is not None]
+
+
+def _verdicts(tables: Tables) -> Table:
+    rows: list[Sequence[str | float | int | None]] = []
+    for line in tables.of("differences", base=tables.bases[0]):
+        if line["metric"] not in ("macro_f1", "accuracy"):
+            continue
+        numbers = {name: number(line, name) or 0.0 for name in ("difference", "low", "high", "p", "mde")}
+        needed = int(line["needed_rows"]) if line["needed_rows"] else None
+        rows.append(
+            [
+                line["model"],
+                charts.WORDS[line["metric"]],
+                f"{numbers['difference']:+.3f}",
+                f"{numbers['low']:+.3f} to {numbers['high']:+.3f}",
+                p_text(numbers["p"]).removeprefix("p = ").removeprefix("p "),
+                numbers["mde"],
+                needed,
+                line["verdict"],
+            ]
+        )
+    header = ["model", "metric", "difference", "95 % interval", "p (Holm)", "detectable", "rows needed", "verdict"]
+    text = (
+        f"Each row of the scoreboard against {tables.bases[0]}, on the same test rows. Detectable: the smallest true "
+        "difference that this test set finds four times in five. Rows needed: test rows at which a difference of the "
+        "observed size would be found four times in five."
+    )
+    return Table(f"Is it better than {tables.bases[0]}?", text, header, rows)
+
+
+def _scoreboard(tables: Tables) -> Table:
+    rows: list[Sequence[str | float | int | None]] = []
+    shown = [name for name in LISTED_METRICS if any(line.get(name) for line in tables.lines["scoreboard"])]
+    for split in dict.fromkeys(line["split"] for line in tables.lines["scoreboard"]):
+        for line in tables.of("scoreboard", split=split):
+            cells = []
+            for metric in shown:
+                found = interval(line, metric)
+                plain = number(line, metric)
+                whole = plain is not None and metric in ("zero_f1_classes", "rescued")
+                cells.append(
+                    f"{found[0]:.3f} ({found[1]:.3f}–{found[2]:.3f})".replace("0.", ".")
+                    if found
+                    else int(plain)
+                    if whole and plain is not None
+                    else plain
+                )
+            rows.append([line["model"], split.replace("_", " "), *cells])
+    rows.sort(key=lambda row: (not str(row[1]).startswith("test"), str(row[1])))
+    text = "In brackets: 95 % intervals. Never seen: rows without a duplicate in train. ECE: calibration error."
+    return Table("Scoreboard", text, ["model", "rows", *(LISTED_METRICS[name] for name in shown)], rows)
+
+
+def _given_product(tables: Tables) -> Table | None:
+    rows = []
+    for line in tables.of("given_product", split="test"):
+        found = [interval(line, metric) for metric in ("accuracy", "macro_f1")]
+        rows.append([line["model"], *(f"{one[0]:.3f} ({one[1]:.3f}–{one[2]:.3f})" if one else None for one in found)])
+    text = (
+        "Another task, not to be compared with the scoreboard: classes that never occur with the complaint's product "
+        "in training are no candidates."
+    )
+    return Table("Given the product, test", text, ["model", "accuracy", "macro-F1"], rows) if rows else None
+
+
+def _slices(tables: Tables, best: str) -> Table:
+    rows = []
+    for line in tables.of("slices", split="test", model=best):
+        found = [interval(line, metric) for metric in ("accuracy", "macro_f1")]
+        shown = [f"{one[0]:.3f} ({one[1]:.3f}–{one[2]:.3f})" if one else None for one in found]
+        rows.append([line["slice"], line["value"], int(line["rows"]), *shown])
+    text = "Parts of the test rows, each with its own interval; many parts are compared, so some differ by chance."
+    return Table(f"Slices, {best}", text, ["slice", "value", "rows", "accuracy", "macro-F1"], rows)
+
+
+def _classes(tables: Tables) -> str:
+    """Return the scores per class and the confusions of each model as JSON for the page's script."""
+    models = [name for name in tables.models if name != FLOOR]
+    first = tables.of("per_class", model=models[0], split="test")
+    data: dict[str, Any] = {
+        "labels": [line["label"] for line in first],
+        "tiers": [line["tier"] for line in first],
+        "train": [int(line["support_train"]) for line in first],
+        "rows": [int(line["support"]) for line in first],
+        "f1": {
+            model: [round(float(line["f1"]), 3) for line in tables.of("per_class", model=model, split="test")]
+            for model in models
+        },
+        "confusions": {
+            model: [
+                [line["true"], line["predicted"], int(line["count"]), round(float(line["share"]), 3)]
+                for line in tables.of("confusions", model=model, split="test")[:MOST_PAIRS]
+            ]
+            for model in models
+        },
+    }
+    # "<" is escaped, so that no label can end the script.
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

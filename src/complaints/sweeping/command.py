@@ -1,0 +1,86 @@
+"""Command `complaints sweep`; imports that take long come after the checks of the arguments."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from complaints import params
+from complaints.core.errors import UserError, say_error
+from complaints.core.yaml_text import parse_yaml
+
+FIELDS = ("model", "method", "objective", "seeds", "trials", "sampler_seed")
+"""Options that are fields of `Study`."""
+
+
+def add_to(commands: Any, path: Callable[[str], Path]) -> argparse.ArgumentParser:
+    """Add the command to a parser, and return its own.
+
+    Args:
+        commands: The action of argparse that adds subcommands.
+        path: Type of an argument that is a path.
+    """
+    sweep = commands.add_parser("sweep", help="run a grid or an Optuna study over parameters as DVC experiments")
+    sweep.add_argument("study", nargs="?", type=path, help="YAML file of a study; options win over it")
+    sweep.add_argument(
+        "-S",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUES",
+        help="key of params.yaml and its values: choice(A, B, ...), int(LOW, HIGH), float(LOW, HIGH), log(LOW, HIGH), "
+        "or one value",
+    )
+    sweep.add_argument("--name", help="name of the study (default: that of its file, else its keys)")
+    sweep.add_argument("--model", help="model to score, an entry of params.yaml or tfidf (default: the first entry)")
+    sweep.add_argument("--method", choices=("grid", "tpe"), help="all points, or Optuna's TPE sampler (default: grid)")
+    sweep.add_argument("--objective", help="metric on validation, such as accuracy (default: macro_f1)")
+    sweep.add_argument("--seeds", type=int, nargs="+", help="seeds of the model, one experiment each per point")
+    sweep.add_argument("--trials", type=int, help="number of points of --method tpe")
+    sweep.add_argument("--sampler-seed", type=int, help="seed of --method tpe (default: 13)")
+    sweep.add_argument("--retry-failed", action="store_true", help="run experiments again that failed")
+    sweep.add_argument("--dry-run", action="store_true", help="check the study, list its experiments, and run nothing")
+    return sweep
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of a study that the command line gives."""
+    given = {name: getattr(arguments, name) for name in FIELDS if getattr(arguments, name) is not None}
+    space = {}
+    for assignment in arguments.set:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key or not value.strip():
+            raise UserError(f"{assignment!r}: write KEY=VALUES, e.g. 'baseline.words.c=choice(5, 20)'")
+        space[key] = value if "(" in value else parse_yaml(value, key)
+    if arguments.study is None and not space:
+        raise UserError("sweep: give a study's YAML file, or keys with -S, e.g. -S 'baseline.words.c=choice(5, 20)'")
+    return given | ({"space": space} if space else {})
+
+
+def run(arguments: argparse.Namespace, base: params.Params) -> int:
+    """Run the command; the status is 1 if an experiment failed.
+
+    Args:
+        arguments: Those of the parser.
+        base: params.yaml, which the points change.
+
+    Raises:
+        UserError: for anything wrong with the study, before an experiment runs.
+    """
+    from complaints.sweeping.study import read_study, study_name
+
+    study = read_study(arguments.study, _options(arguments), base)
+    name = study_name(arguments.name, arguments.study, study)
+
+    from complaints.sweeping.report import write_report
+    from complaints.sweeping.run import Options, Sweep
+
+    sweep = Sweep(Path("."), name, study, Options(arguments.retry_failed, say_error))
+    if arguments.dry_run:
+        print("\n".join(sweep.planned()))
+        return 0
+    sweep.run()
+    print(write_report(sweep), end="")
+    if sweep.failed:
+        say_error(f"error: {len(sweep.failed)} experiments failed; run this with --retry-failed to try them again")
+    return 1 if sweep.failed else 0

@@ -1,0 +1,1 @@
+"""Uncertainty of scores: bootstrap over clusters, intervals, and tests of differences between systems."""

@@ -1,0 +1,103 @@
+"""Measurements: percentiles after warm-up, throughput, texts, peak memory, times of trainings; with known answers."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from support.predictions_of import WordModel
+
+from complaints.core import paths
+from complaints.core.errors import UserError
+from complaints.core.files import read_json, write_json
+from complaints.core.parquet import write_parquet
+from complaints.core.schema import SPLIT_SCHEMA
+from complaints.costs import measure, training_time
+from complaints.costs.hardware import cores, peak_memory
+from complaints.predicting.predictors import Decider
+
+
+def clock_of(seconds: list[float]) -> Callable[[], float]:
+    """Return a clock by which the n-th pair of calls is `seconds[n]` apart."""
+
+    def ticks() -> Iterator[float]:
+        now = 0.0
+        for duration in seconds:
+            yield now
+            now += duration
+            yield now
+
+    return ticks().__next__
+
+
+def write_texts(texts: list[str]) -> None:
+    """Write the test split with these texts."""
+    rows, blank = len(texts), pa.nulls(len(texts))
+    ids = [str(i) for i in range(rows)]
+    seen = pa.array([False] * rows)
+    columns = [ids, texts, pa.array([0] * rows, pa.int32()), ids, seen, blank, blank]
+    write_parquet(paths.SPLITS / "test.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
+
+
+def test_latency_is_that_of_single_texts_after_the_warm_up() -> None:
+    durations = [100.0] * measure.WARM_UP + [(i + 1) / 1000 for i in range(measure.SINGLES)]
+    model = WordModel()
+    found = measure.latency(Decider({"words": model}), ["a card", "a fee", "a loan"], clock_of(durations))
+    assert found == {
+        "p50_ms": pytest.approx(np.percentile(np.arange(1, measure.SINGLES + 1), 50)),
+        "p95_ms": pytest.approx(np.percentile(np.arange(1, measure.SINGLES + 1), 95)),
+        "texts": measure.SINGLES,
+    }
+    assert model.texts[:4] == ["a card", "a fee", "a loan", "a card"]
+    assert len(model.texts) == measure.WARM_UP + measure.SINGLES
+
+
+def test_throughput_is_the_median_round() -> None:
+    found = measure.throughput(Decider({"words": WordModel()}), ["a card"] * 300, clock_of([3.0, 1.0, 2.0]))
+    assert (found["slowest"], found["texts_per_second"], found["fastest"]) == (100.0, 150.0, 300.0)
+    assert found["minutes_for_64000"] == pytest.approx(64_000 / 150 / 60, abs=1e-3)
+
+
+def test_texts_are_an_even_sample_without_blank_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_texts([f"text {i}" if i % 2 else " \n" for i in range(20)])
+    assert measure.held_out_texts(3) == ["text 1", "text 9", "text 19"]
+    assert measure.held_out_texts(50) == [f"text {i}" for i in range(1, 20, 2)]
+    write_texts([" "])
+    with pytest.raises(UserError, match=r"test.parquet has no texts"):
+        measure.held_out_texts(3)
+
+
+def test_peak_memory_of_a_process_is_its_own() -> None:
+    ballast = np.ones(50_000_000)
+    own = peak_memory()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        other = pool.submit(peak_memory).result()
+    assert own is not None
+    assert other is not None
+    assert 5_000_000 < other < own - ballast.nbytes / 2
+    assert cores() >= 1
+
+
+def test_training_time_belongs_to_the_model_that_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_json("models/net/training.json", {"best_epoch": 1})
+    training_time.save("net", step_seconds=4.0, other_seconds=1.0, examples=180)
+    saved = read_json(paths.TRAINING_TIMES / "net.json")
+    found = training_time.read("net", saved["model_md5"])
+    assert found is not None
+    assert (found["seconds"], found["examples"], found["examples_per_second"]) == (5.0, 180, 45.0)
+    assert training_time.read("net", "0" * 32 + ".dir") is None
+    assert training_time.read("other", saved["model_md5"]) is None
+
+
+def test_a_model_without_steps_has_no_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_json("models/net/training.json", {})
+    training_time.save("net", step_seconds=0.0, other_seconds=2.0, examples=0)
+    found = training_time.read("net", read_json(paths.TRAINING_TIMES / "net.json")["model_md5"])
+    assert found is not None
+    assert (found["seconds"], found["examples_per_second"]) == (2.0, None)
