@@ -11,11 +11,13 @@ from complaints.core.files import replacing_folder, write_json
 from complaints.error_analysis.inputs import Sources
 from complaints.error_analysis.report import write_error_analysis
 from complaints.evaluation.histories import read_history
+from complaints.evaluation.learning_curve import write_curve_table
 from complaints.evaluation.page import write_report
 from complaints.evaluation.params import EvaluateParams
 from complaints.evaluation.scoreboard import REFERENCE, read_all_logits, read_rules, score
 from complaints.evaluation.tables import metrics_json
 from complaints.evaluation.truth import read_truth
+from complaints.scoring.learning_curve import read_learning_curve
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import log_stage
 
@@ -28,11 +30,13 @@ def main() -> None:
     models = config.model_names()
     truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
     logits = read_all_logits(paths.PREDICTIONS, models, truth)
+    points = read_learning_curve(paths.LEARNING_CURVES / f"{REFERENCE}.parquet", truth.row_ids)
     histories = {model: read_history(paths.HISTORIES / model) for model in models}
 
     rows = score(truth, logits, read_rules(paths.RULES, models, paths.PREDICTIONS), p.resamples)
     with replacing_folder(paths.EVALUATION) as folder:
         sections = write_error_analysis(folder, truth, rows, logits, SOURCES, p.worst_pairs)
+        write_curve_table(folder / "learning_curve.csv", truth, points, p.resamples)
         write_report(folder, truth, rows, histories, p, sections)
     write_json(paths.METRICS, metrics_json(rows))
     log_stage(config.load("tracking", TrackingParams))

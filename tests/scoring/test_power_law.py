@@ -52,6 +52,13 @@ def test_a_rising_error_has_no_slope() -> None:
     assert fit.a[0] == pytest.approx(0.32)
 
 
+def test_a_curve_that_bends_downwards_has_no_error_below_zero() -> None:
+    """Without the bound, the best line in n^-c for the smallest c has an intercept of less than -5."""
+    fit = fit_power_law(ROWS, np.array([0.5, 0.45, 0.3, 0.05]))
+    assert fit.a[0] == 0
+    assert 0 < fit.error(1e6)[0] < 0.05
+
+
 def test_every_resample_has_the_fit_that_it_has_alone() -> None:
     errors = law(ROWS, 0.4, 6.0, 0.45) + np.random.default_rng(2).normal(0, 0.01, (50, 4))
     together = fit_power_law(ROWS, errors)
