@@ -342,3 +342,14 @@ def test_options_of_the_command_line_reach_the_parameters(
     assert file.columns.id == (None if "--without" in given else "id")
     assert file.quotes == ("--no-quotes" not in given)
     assert file.delimiter == "auto"
+
+
+def test_corrections_stay_with_their_file(tmp_path: Path) -> None:
+    mine, other = (MAKERS["tickets.jsonl"](tmp_path / name) for name in ("tickets.jsonl", "others.jsonl"))
+    look(mine)
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("data/no_corrections.yaml\n", "data/mine.csv\n"))
+    look(mine)
+    assert params.load().merge_labels.corrections == "data/mine.csv"
+    look(other)
+    assert params.load().merge_labels.corrections == "data/no_corrections.yaml"

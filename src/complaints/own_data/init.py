@@ -71,7 +71,7 @@ def init(options: Options, dry_run: bool) -> list[str]:
     lengths = measure_lengths(summary.sample, load_token_counter(resolve(before["audit"]["tokenizer"]).folder))
     values = {
         **_source_values(options.path, file),
-        "merge_labels.corrections": str(paths.NO_CORRECTIONS),
+        "merge_labels.corrections": _corrections(before, options.path),
         "merge_labels.map": _label_map(before["merge_labels"]["map"], summary),
         "merge_labels.only_listed": False,
         "merge_labels.min_count": summary.min_count(),
@@ -128,6 +128,12 @@ def _source_values(path: Path, file: FileParams) -> dict[str, Any]:
         **{f"fetch.file.{key}": value for key, value in vars(file).items() if key != "columns"},
         **{f"fetch.file.columns.{role}": name for role, name in vars(file.columns).items()},
     }
+
+
+def _corrections(before: Mapping[str, Any], path: Path) -> str:
+    """Return the present corrections if they are of the same file, else none: they name rows by their ids."""
+    same = before["fetch"]["path"] == path.as_posix()
+    return str(before["merge_labels"]["corrections"] if same else paths.NO_CORRECTIONS)
 
 
 def _label_map(present: str, summary: Summary) -> str:
