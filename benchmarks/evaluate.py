@@ -24,10 +24,11 @@ from complaints.core import paths
 from complaints.core.files import write_json
 from complaints.core.parquet import write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
-from complaints.deciding.rule import ENSEMBLE, DecisionRule
+from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE
+from complaints.deciding.rule import DecisionRule
 from complaints.evaluation.analyses import write_analyses
 from complaints.evaluation.page import write_report
-from complaints.evaluation.scoreboard import FLOOR, REFERENCE, read_all_logits, score
+from complaints.evaluation.scoreboard import read_all_logits, score
 from complaints.evaluation.tables import metrics_json
 from complaints.evaluation.truth import read_truth
 from complaints.labels.products import hierarchy

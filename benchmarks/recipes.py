@@ -33,8 +33,8 @@ from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.deciding.fit import fit_rule
 from complaints.deciding.inputs import read_rows, sample_of
 from complaints.deciding.params import DecideParams
+from complaints.deciding.row_names import REFERENCE
 from complaints.evaluation import scoreboard
-from complaints.evaluation.scoreboard import REFERENCE
 from complaints.evaluation.truth import Truth, read_truth
 from complaints.scoring.predictions import write_predictions
 

@@ -8,13 +8,14 @@ docs/evaluation.md and docs/errors.md describe.
 
 from complaints.core import config, paths, stage
 from complaints.core.files import replacing_folder, write_json
+from complaints.deciding.row_names import REFERENCE
 from complaints.error_analysis.inputs import Sources
 from complaints.error_analysis.report import write_error_analysis
 from complaints.evaluation.histories import read_history
 from complaints.evaluation.learning_curve import write_curve_table
 from complaints.evaluation.page import write_report
 from complaints.evaluation.params import EvaluateParams
-from complaints.evaluation.scoreboard import REFERENCE, read_all_logits, read_rules, score
+from complaints.evaluation.scoreboard import read_all_logits, read_rules, score
 from complaints.evaluation.tables import metrics_json
 from complaints.evaluation.truth import read_truth
 from complaints.scoring.learning_curve import read_learning_curve

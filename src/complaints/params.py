@@ -12,6 +12,7 @@ from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE, Section, Text, rule
 from complaints.core.errors import UserError
 from complaints.deciding.params import DecideParams
+from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, is_adjusted
 from complaints.evaluation.params import EvaluateParams
 from complaints.finetuning.params import ModelParams
 from complaints.labels.params import MergeLabelsParams
@@ -22,9 +23,7 @@ from complaints.tracking.params import TrackingParams
 
 SCHEMA_FILE = "params.schema.json"
 
-RESERVED_NAMES = frozenset(
-    {"majority", "tfidf", "ensemble", "pretrained", "rules", "out_of_fold", "null", "true", "false"}
-)
+RESERVED_NAMES = frozenset({FLOOR, REFERENCE, ENSEMBLE, "pretrained", "rules", "out_of_fold", "null", "true", "false"})
 """Names of other rows of the scoreboard and of folders in models/ and predictions/; words that are no text in YAML."""
 
 _OPTIMIZER = "learning_rate head_learning_rate layer_decay weight_decay warmup_fraction schedule max_grad_norm"
@@ -53,8 +52,8 @@ def name_problem(name: str) -> str | None:
         return config.ENTRY_NAME_RULE
     if name.lower() in RESERVED_NAMES:
         return f"not be {' or '.join(sorted(RESERVED_NAMES))}"
-    if name.endswith("-adjusted"):
-        return "not end in -adjusted"
+    if is_adjusted(name):
+        return f"not end in {adjusted('')}"
     return None
 
 
@@ -80,7 +79,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _ensemble_is_of_models(self) -> Self:
-        known = ["tfidf", *self.models]
+        known = [REFERENCE, *self.models]
         for index, part in enumerate(self.decide.ensemble or ()):
             if part not in known:
                 raise rule(("decide", "ensemble", index), f"is {part!r}; it must be one of {', '.join(known)}")

@@ -18,6 +18,7 @@ from complaints.error_analysis.inputs import EXCERPT_CHARACTERS, Sources
 from complaints.error_analysis.report import write_error_analysis
 from complaints.evaluation.scoreboard import read_all_logits
 from complaints.reporting.html_page import Section
+from complaints.scoring import predictions
 
 SOURCES = Sources(paths.SPLITS, paths.OUT_OF_FOLD / "tfidf.parquet", paths.TRUTH, paths.LABELS_REPORT)
 FILES = ["confusion_pairs.csv", "error_analysis.json", "error_destinations.csv", "errors.csv", "label_errors.csv"]
@@ -34,15 +35,12 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_out_of_fold(row_ids: list[str], classes: int = len(LABELS)) -> np.ndarray:
-    """Write logits that dispute the label of the first row, in an order other than that of the split."""
+def write_out_of_fold(row_ids: list[str]) -> np.ndarray:
+    """Write logits that dispute the label of the first row."""
     given = read_truth().label_ids["train"][: len(row_ids)]
-    logits = 3 * np.eye(classes)[given].astype(np.float32)
-    logits[:1] = 6 * np.eye(classes)[(given[:1] + 1) % 3]
-    order = np.arange(len(row_ids))[::-1]
-    values = pa.FixedSizeListArray.from_arrays(pa.array(logits[order].reshape(-1)), classes)
-    table = pa.table({"row_id": [row_ids[i] for i in order], "split": ["train"] * len(order), "logits": values})
-    write_parquet(SOURCES.out_of_fold, table.schema, [table])
+    logits = 3 * np.eye(len(LABELS))[given].astype(np.float32)
+    logits[:1] = 6 * np.eye(len(LABELS))[(given[:1] + 1) % 3]
+    predictions.write_out_of_fold(SOURCES.out_of_fold, row_ids, logits)
     return logits
 
 
@@ -95,7 +93,7 @@ def test_confusions_of_the_files_are_those_of_the_scoreboard(workspace: Path) ->
     assert sum(int(line["rows"]) for line in lines if (line["model"], line["split"]) == (row.name, "test")) == wrong
 
 
-def test_training_rows_are_judged_by_out_of_fold_logits_in_any_order(workspace: Path) -> None:
+def test_training_rows_are_judged_by_out_of_fold_logits(workspace: Path) -> None:
     write_out_of_fold(read_truth().row_ids["train"])
     write_json(paths.TRUTH, {"wrong_labels": WRONG})
     sections = analysed(workspace / "out")
@@ -126,9 +124,9 @@ def test_out_of_fold_logits_of_other_rows_are_refused(workspace: Path) -> None:
     ids = read_truth().row_ids["train"]
     write_out_of_fold(ids)
     for others in ([*ids[:-1], "other"], ids[:-1]):
-        with pytest.raises(UserError, match="has other rows than the training split"):
+        with pytest.raises(UserError, match=r"has row 'train-\d+' where|has \d+ train rows, the split has"):
             SOURCES.out_of_fold_logits(others, len(LABELS))
-    with pytest.raises(UserError, match=r"has rows of \[5\] logits, the vocabulary has 6 classes"):
+    with pytest.raises(UserError, match="has 5 classes, the vocabulary has 6"):
         SOURCES.out_of_fold_logits(ids, 6)
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from complaints.comparing.rows import ADJUSTED, models_of
+from complaints.comparing.rows import models_of
 from complaints.comparing.snapshots import Snapshot
 from complaints.core import paths
 from complaints.core.dvc_lock import Stage, hash_path
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
+from complaints.deciding.row_names import is_adjusted
 from complaints.evaluation.truth import Truth
 from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.lock import flatten, is_code
@@ -100,7 +101,7 @@ def record_of(snapshot: Snapshot, row: str, truth: Truth) -> Record:
         facts["data"] |= {("", path): md5 for path, md5 in _splits(chain).items()}
         facts["environment"] |= _computed(snapshot, chain, model)
         notes += _stale(snapshot, path, chain)
-    if row.endswith(ADJUSTED) and (decide := _lock(snapshot).get(DECIDE)) is not None:
+    if is_adjusted(row) and (decide := _lock(snapshot).get(DECIDE)) is not None:
         stages[DECIDE] = None
         own = _parameters(DECIDE, decide).items()
         facts["parameters"] |= {name: value for name, value in own if not name[1].startswith("models.")}

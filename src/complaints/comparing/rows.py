@@ -6,8 +6,8 @@ from complaints.comparing.snapshots import Snapshot
 from complaints.core import paths
 from complaints.core.csv_files import read_csv
 from complaints.core.errors import UserError
+from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, is_adjusted, model_of
 from complaints.deciding.rule import (
-    ENSEMBLE,
     DecisionRule,
     Decisions,
     apply,
@@ -16,10 +16,9 @@ from complaints.deciding.rule import (
     read_rule,
     rule_file,
 )
-from complaints.evaluation.scoreboard import FLOOR, REFERENCE, read_logits
+from complaints.evaluation.scoreboard import read_logits
 from complaints.evaluation.truth import Truth, read_truth
 
-ADJUSTED = "-adjusted"
 SCOREBOARD = paths.EVALUATION / "scoreboard.csv"
 
 
@@ -30,8 +29,8 @@ def rows_of(snapshot: Snapshot) -> list[str]:
         UserError: if its params.yaml or dvc.lock cannot be read.
     """
     models = [REFERENCE, *map(str, snapshot.params["models"])]
-    ensemble = [ENSEMBLE + ADJUSTED] if snapshot.has(rule_file(paths.RULES, ENSEMBLE)) else []
-    return [FLOOR, *(row for model in models for row in (model, model + ADJUSTED)), *ensemble]
+    ensemble = [adjusted(ENSEMBLE)] if snapshot.has(rule_file(paths.RULES, ENSEMBLE)) else []
+    return [FLOOR, *(row for model in models for row in (model, adjusted(model))), *ensemble]
 
 
 def truth_of(snapshot: Snapshot) -> Truth:
@@ -72,16 +71,16 @@ def answers_of(snapshot: Snapshot, row: str, truth: Truth, split: str) -> Decisi
             log_probabilities = log_softmax(logits[0])
             return Decisions(log_probabilities, log_probabilities)
         if rule.fit is not None and len(rule.fit.parts) == len(models):
-            name = row.removesuffix(ADJUSTED)
+            name = model_of(row)
             check_predictions(snapshot.root / paths.RULES, name, rule, snapshot.root / paths.PREDICTIONS)
     return apply(rule, dict(zip(models, logits, strict=True)))
 
 
 def _rule(snapshot: Snapshot, row: str, truth: Truth) -> DecisionRule | None:
     """Return the decision rule of a row, None if it takes the highest logit."""
-    if not row.endswith(ADJUSTED):
+    if not is_adjusted(row):
         return None
-    name = row.removesuffix(ADJUSTED)
+    name = model_of(row)
     file = rule_file(paths.RULES, name)
     if not snapshot.has(file):
         return _rule_before_decide(snapshot, row, truth)
@@ -96,7 +95,7 @@ def _rule_before_decide(snapshot: Snapshot, row: str, truth: Truth) -> DecisionR
     Raises:
         UserError: if the snapshot has no scoreboard with this row.
     """
-    model = row.removesuffix(ADJUSTED)
+    model = model_of(row)
     if not snapshot.has(SCOREBOARD):
         file = rule_file(paths.RULES, model)
         raise UserError(f"{snapshot.name} has no {file}, the decision rule of {row}; run `dvc repro` to make it")

@@ -8,6 +8,7 @@ from complaints.comparing.revisions import resolve
 from complaints.comparing.rows import rows_of
 from complaints.comparing.snapshots import WORKSPACE, Snapshot, Snapshots
 from complaints.core.errors import UserError
+from complaints.deciding.row_names import FLOOR
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _check_row(row: str, revision: str, snapshot: Snapshot) -> None:
 def _common_rows(snapshots: Sequence[Snapshot]) -> list[str]:
     """Return the rows that all snapshots have, in the order of the first, without the majority class."""
     others = [rows_of(snapshot) for snapshot in snapshots[1:]]
-    rows = [row for row in rows_of(snapshots[0]) if row != "majority" and all(row in other for other in others)]
+    rows = [row for row in rows_of(snapshots[0]) if row != FLOOR and all(row in other for other in others)]
     if not rows:
         names = ", ".join(dict.fromkeys(snapshot.name for snapshot in snapshots))
         raise UserError(f"{names} have no row in common; name them as REVISION:ROW")

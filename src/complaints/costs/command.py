@@ -18,7 +18,8 @@ from complaints.core.files import read_json, write_json
 from complaints.costs import training_time
 from complaints.costs.measure import Request, measure
 from complaints.costs.table import table
-from complaints.predicting.choice import ADJUSTED, ModelArgument, ModelChoice, choose
+from complaints.deciding.row_names import is_adjusted, model_of
+from complaints.predicting.choice import ModelArgument, ModelChoice, choose
 
 
 def _names() -> list[str]:
@@ -37,8 +38,8 @@ def choices(names: Iterable[str]) -> dict[str, ModelChoice]:
     if not wanted:
         raise UserError(f"{paths.MODELS} has no model yet; run `dvc repro` to make them, or `dvc pull`")
     for name in wanted:
-        if name.endswith(ADJUSTED) and name.removesuffix(ADJUSTED) in known:
-            raise UserError(f"cost: {name} takes the time of {name.removesuffix(ADJUSTED)}; name that")
+        if is_adjusted(name) and model_of(name) in known:
+            raise UserError(f"cost: {name} takes the time of {model_of(name)}; name that")
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             guess = f" (did you mean {close[0]}?)" if close else ""

@@ -11,7 +11,8 @@ from complaints.core.files import file_digest
 from complaints.core.parquet import read_parquet
 from complaints.deciding.fit import Sample, fit_rule
 from complaints.deciding.params import DecideParams
-from complaints.deciding.rule import ENSEMBLE, DecisionRule, Source
+from complaints.deciding.row_names import ENSEMBLE
+from complaints.deciding.rule import DecisionRule, Source
 from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_checkpoint_md5, read_out_of_fold, read_predictions
 

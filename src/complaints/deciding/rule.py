@@ -13,9 +13,6 @@ from complaints.core.files import file_digest, read_json, write_json
 from complaints.scoring.class_prior import log_prior_of_counts
 from complaints.scoring.logit_adjustment import adjust
 
-ENSEMBLE = "ensemble"
-"""Name of the rule over several models; no entry of `models:` may have it."""
-
 
 class Source(Section):
     """The files that the logits of one part come from."""

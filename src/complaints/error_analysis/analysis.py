@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from complaints.core.schema import HELD_OUT
+from complaints.deciding.row_names import FLOOR, REFERENCE
 from complaints.error_analysis.causes import MapEvidence
 from complaints.error_analysis.confusion_pairs import ConfusionPair, confusion_pairs
 from complaints.error_analysis.destinations import Destination, destinations, same_products
@@ -21,7 +22,7 @@ from complaints.error_analysis.label_errors import (
     judge,
     measure,
 )
-from complaints.evaluation.scoreboard import FLOOR, REFERENCE, ScoreboardRow
+from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.evaluation.truth import Truth, tiers
 
 ALL_MODELS = "all models"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TIERS = ("head", "mid", "tail")
+from complaints.uncertainty.count_metrics import TIERS
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from complaints.error_analysis.confusion_pairs import TIERS
+from complaints.uncertainty.count_metrics import TIERS
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from typing import Any
 from complaints.core.csv_files import write_csv
 from complaints.core.files import write_json
 from complaints.error_analysis.analysis import Analysis
-from complaints.error_analysis.confusion_pairs import TIERS, ConfusionPair
+from complaints.error_analysis.confusion_pairs import ConfusionPair
 from complaints.error_analysis.destinations import Destination
 from complaints.error_analysis.inputs import Sources
 from complaints.error_analysis.label_errors import LabelError
 from complaints.evaluation.truth import Truth
+from complaints.uncertainty.count_metrics import TIERS
 
 PAIRS_FILE = "confusion_pairs.csv"
 DESTINATIONS_FILE = "error_destinations.csv"

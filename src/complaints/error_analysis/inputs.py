@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from complaints.core.errors import broken_output
 from complaints.core.files import read_json
 from complaints.core.parquet import parquet_batches, read_parquet
 from complaints.error_analysis.causes import MapEvidence, gather
 from complaints.error_analysis.label_errors import LabelledRows
+from complaints.scoring.alignment import aligned
+from complaints.scoring.predictions import read_out_of_fold
 from complaints.text import pii
 
 EXCERPT_CHARACTERS = 200
@@ -64,21 +64,10 @@ class Sources:
         Raises:
             UserError: if the file is broken, or its rows or classes are not those of the training split.
         """
-        if not self.out_of_fold.exists():
+        found = read_out_of_fold(self.out_of_fold) if self.out_of_fold.exists() else None
+        if found is None:
             return None
-        table = read_parquet(self.out_of_fold, columns=["row_id", "logits"])
-        if table.num_rows == 0:
-            return None
-        positions = pc.index_in(pa.array(row_ids, pa.string()), value_set=table["row_id"].combine_chunks())
-        sizes = pc.unique(pc.list_value_length(table["logits"])).to_pylist()
-        if positions.null_count or table.num_rows != len(row_ids):
-            raise broken_output(self.out_of_fold, "has other rows than the training split")
-        if sizes != [classes]:
-            raise broken_output(self.out_of_fold, f"has rows of {sizes} logits, the vocabulary has {classes} classes")
-        logits = table["logits"].combine_chunks().flatten().to_numpy().reshape(-1, classes)[positions.to_numpy()]
-        if not np.isfinite(logits).all():
-            raise broken_output(self.out_of_fold, "has a logit that is not finite")
-        return logits
+        return aligned(self.out_of_fold, {"train": found}, {"train": row_ids}, classes)["train"]
 
 
 def _excerpt(text: str) -> str:

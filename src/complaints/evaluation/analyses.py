@@ -7,9 +7,10 @@ import numpy as np
 
 from complaints.core.csv_files import write_csv
 from complaints.core.schema import HELD_OUT
+from complaints.deciding.row_names import REFERENCE
 from complaints.evaluation.calibration import equal_mass_bins, equal_width_bins
 from complaints.evaluation.row_values import probability_values
-from complaints.evaluation.scoreboard import REFERENCE, ScoreboardRow, answer_systems
+from complaints.evaluation.scoreboard import ScoreboardRow, answer_systems
 from complaints.evaluation.selective import Point, accuracy_curve, at_threshold, threshold_for
 from complaints.evaluation.slices import HeldOutRows, parts_of
 from complaints.evaluation.subset_scores import (

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from complaints.core.csv_files import write_csv
-from complaints.evaluation.scoreboard import FLOOR, REFERENCE, ScoreboardRow
+from complaints.deciding.row_names import FLOOR, REFERENCE, adjusted
+from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.evaluation.subset_scores import DECIMALS
 from complaints.evaluation.truth import Truth
 from complaints.uncertainty.paired import Difference, corrected, differences
 from complaints.uncertainty.resampling import System, bootstrap
 
 DIFFERENCES_FILE = "differences.csv"
-BASE = f"{REFERENCE}-adjusted"
+BASE = adjusted(REFERENCE)
 """The row that all others are compared with: TF-IDF with its decision rule, the model to beat; REFERENCE without it."""
 METRICS = ("accuracy", "macro_f1", "macro_f1_10")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from complaints.deciding.row_names import FLOOR
 from complaints.evaluation import figures
 from complaints.evaluation.analyses import ANALYSIS_FILES, write_analyses
 from complaints.evaluation.differences import write_differences
@@ -20,7 +21,7 @@ from complaints.evaluation.markdown import (
     titled_subsets,
 )
 from complaints.evaluation.params import EvaluateParams
-from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow
+from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.evaluation.tables import CSV_FILES, confusions, write_tables
 from complaints.evaluation.tradeoff import tradeoff_section
 from complaints.evaluation.truth import Truth, by_frequency, tiers

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from complaints.core.schema import HELD_OUT
-from complaints.deciding.rule import ENSEMBLE, DecisionRule, apply, check_predictions, log_softmax, read_rule
+from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted
+from complaints.deciding.rule import DecisionRule, apply, check_predictions, log_softmax, read_rule
 from complaints.evaluation.answers import Answers
 from complaints.evaluation.given_product import masked
 from complaints.evaluation.products import product_scores
@@ -27,10 +28,6 @@ from complaints.scoring import metrics
 from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_predictions
 from complaints.uncertainty.resampling import RESAMPLES, System
-
-FLOOR = "majority"
-REFERENCE = "tfidf"
-"""The model that every other is compared with: a class is rescued if its F1 is 0 under this model and above 0 here."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ def answers_of(logits: Mapping[str, Mapping[str, np.ndarray]], rules: Mapping[st
             decided = {split: apply(rule, {part: logits[part][split] for part in rule.weights}) for split in HELD_OUT}
             log_probabilities = {split: decisions.log_probabilities for split, decisions in decided.items()}
             predicted = {split: decisions.predicted for split, decisions in decided.items()}
-            yield Answers(f"{name}-adjusted", name, rule, log_probabilities, predicted)
+            yield Answers(adjusted(name), name, rule, log_probabilities, predicted)
 
 
 def answer_systems(truth: Truth, answers: Sequence[Answers], split: str) -> dict[str, System]:

@@ -10,6 +10,7 @@ import numpy as np
 from complaints.evaluation.calibration import calibration_error, equal_mass_bins, equal_width_bins
 from complaints.evaluation.selective import aurc
 from complaints.scoring import metrics
+from complaints.uncertainty.count_metrics import TIERS
 from complaints.uncertainty.resampling import Rows, System, bootstrap
 
 K = TypeVar("K")
@@ -82,7 +83,7 @@ def _zeros(scores: metrics.ClassScores, reference: metrics.ClassScores, tiers: n
         "zero_f1_classes": metrics.zero_f1_classes(scores),
         "rescued": metrics.rescued_classes(scores, reference),
     }
-    for tier in ("head", "mid", "tail"):
+    for tier in TIERS:
         own, others = scores.select(tiers == tier), reference.select(tiers == tier)
         values |= {
             f"zero_f1_{tier}": metrics.zero_f1_classes(own),

@@ -7,7 +7,8 @@ import numpy as np
 
 from complaints.core.csv_files import write_csv
 from complaints.core.schema import HELD_OUT
-from complaints.evaluation.scoreboard import FLOOR, ScoreboardRow
+from complaints.deciding.row_names import FLOOR
+from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.evaluation.subset_scores import SubsetScores
 from complaints.evaluation.truth import Truth, by_frequency, tiers
 

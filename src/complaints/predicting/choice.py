@@ -9,10 +9,10 @@ from complaints.backbones.checkpoint import CLASSIFIER_FILE, is_checkpoint
 from complaints.core import config, paths
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
-from complaints.deciding.rule import ENSEMBLE, DecisionRule, read_rule, rule_file
+from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, model_of
+from complaints.deciding.rule import DecisionRule, read_rule, rule_file
 
 TFIDF_FILE = "tfidf.json"
-ADJUSTED = "-adjusted"
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,16 @@ def choose(argument: ModelArgument | None) -> ModelChoice:
             raise UserError("predict: there is no project here; name a checkpoint's folder with --model FOLDER")
         name = config.model_names()[0]
         return ModelChoice({name: _part(paths.MODELS / name)})
-    folders = {"tfidf": paths.TFIDF}
+    folders = {REFERENCE: paths.TFIDF}
     if in_project():
         folders |= {name: paths.MODELS / name for name in config.model_names()}
-        name = argument.name.removesuffix(ADJUSTED)
+        name = model_of(argument.name)
         if name == ENSEMBLE or (name in folders and argument.name != name):
             return _with_rule(name, folders)
         if name in folders:
             return ModelChoice({name: _part(folders[name])})
-        if name == "majority":
-            raise UserError("--model majority: it has the same label for every text; name another row")
+        if name == FLOOR:
+            raise UserError(f"--model {FLOOR}: it has the same label for every text; name another row")
     if argument.path.exists():
         return ModelChoice({argument.name: _model_in(argument.path)})
     raise UserError(_unknown(argument, folders))
@@ -81,7 +81,7 @@ def _unknown(argument: ModelArgument, folders: dict[str, Path]) -> str:
     """Return the message for a model that does not exist."""
     if not in_project():
         return f"--model: {argument.path} does not exist; name a checkpoint's folder"
-    rows = [*(row for name in folders for row in (name, name + ADJUSTED)), ENSEMBLE]
+    rows = [*(row for name in folders for row in (name, adjusted(name))), ENSEMBLE]
     close = difflib.get_close_matches(argument.path.name, rows, n=1)
     guess = f" (did you mean {close[0]}?)" if close else ""
     return (

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from complaints.deciding.row_names import FLOOR, is_adjusted, model_of
 from complaints.report.svg import Axis, Estimate, PlanePoint, Series, forest, lines, plane, spanning
-from complaints.report.tables import FLOOR, Line, Tables, interval, number
+from complaints.report.tables import Line, Tables, interval, number
 
 COLORS = 6
 """Number of colours in the page's style; further models begin again with the first."""
@@ -32,11 +33,6 @@ def color(tables: Tables, row: str) -> int:
     """Return the colour of a row of the scoreboard: that of its model, with and without a rule."""
     models = list(dict.fromkeys(model_of(name) for name in tables.models if name != FLOOR))
     return models.index(model_of(row)) % COLORS
-
-
-def model_of(row: str) -> str:
-    """Return the model of a row of the scoreboard."""
-    return row.removesuffix("-adjusted")
 
 
 def _scored(tables: Tables) -> list[Line]:
@@ -93,7 +89,7 @@ def _legend(series: Sequence[Series]) -> list[tuple[str, int, bool]]:
 def reliability(tables: Tables) -> Chart:
     """Return the reliability diagram of rows with a rule, before (dashed) and after temperature scaling."""
     series = []
-    for model in (name for name in tables.models if name.endswith("-adjusted")):
+    for model in (name for name in tables.models if is_adjusted(name)):
         for kind in ("raw", "calibrated"):
             bins = tables.of("reliability", model=model, split="test", probabilities=kind, binning="equal mass")
             points = [
@@ -118,7 +114,7 @@ def coverage(tables: Tables) -> Chart:
     for model in (name for name in tables.models if name != FLOOR):
         found = tables.of("coverage", model=model, split="test")
         points = [(float(line["coverage"]), float(line["accuracy"])) for line in found if line["accuracy"]]
-        series.append(Series(model, points, color(tables, model), not model.endswith("-adjusted")))
+        series.append(Series(model, points, color(tables, model), not is_adjusted(model)))
     values = [accuracy for one in series for _, accuracy in one.points]
     axes = Axis("share answered by the model", 0, 1, True), spanning("accuracy of its answers", values, True)
     text = "Complaints go to a person in ascending order of confidence; the curve is the accuracy of the others."

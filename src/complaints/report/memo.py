@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from complaints.deciding.row_names import is_adjusted
 from complaints.report.charts import WORDS
-from complaints.report.tables import FLOOR, Tables, number
+from complaints.report.tables import Tables, number
 from complaints.report.verdict import best_row, opening, p_text, score_text, unfound_classes
 
 SYNTHETIC = "**SYNTHETIC DATA: a program made up these complaints. The scores say nothing about real complaints.**"
@@ -110,7 +111,7 @@ def _rules(tables: Tables) -> str:
 def _calibration(tables: Tables) -> str:
     lines = []
     for line in tables.of("calibration", split="test"):
-        if line["model"] != FLOOR and line["model"].endswith("-adjusted"):
+        if is_adjusted(line["model"]):
             kind = "as computed" if line["probabilities"] == "raw" else "temperature-scaled"
             lines.append(
                 [f"{line['model']}, {kind}", *(f"{float(line[name]):.3f}" for name in ("ece", "nll", "brier"))]

@@ -8,9 +8,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from complaints.deciding.row_names import FLOOR
 from complaints.report import charts
 from complaints.report.charts import Chart
-from complaints.report.tables import FLOOR, Tables, interval, number
+from complaints.report.tables import Tables, interval, number
 from complaints.report.verdict import best_row, opening, p_text, unfound_classes
 
 MOST_PAIRS = 40

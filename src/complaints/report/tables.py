@@ -24,8 +24,6 @@ FILES = {
 }
 """File of reports/evaluation -> the columns that the report needs."""
 
-FLOOR = "majority"
-
 
 @dataclass(frozen=True)
 class Tables:

@@ -1,7 +1,8 @@
 """Sentences on what was compared and what can be said, each computed from the tables."""
 
+from complaints.deciding.row_names import FLOOR
 from complaints.report.charts import WORDS
-from complaints.report.tables import FLOOR, Line, Tables, interval, number
+from complaints.report.tables import Line, Tables, interval, number
 
 SUITED = {"better": "better than", "worse": "worse than", "cannot tell": "cannot be told from"}
 

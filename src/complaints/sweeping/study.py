@@ -21,10 +21,9 @@ from complaints.core.config import (
     rule,
 )
 from complaints.core.errors import UserError
+from complaints.deciding.row_names import REFERENCE
 from complaints.sweeping.space import Space, check_space, parse_dimension
 
-BASELINE = "tfidf"
-"""Row of the scoreboard whose parameters are the section `baseline` of params.yaml."""
 OPTIONS = "the study"
 """Name of a study of options alone in errors."""
 
@@ -57,7 +56,7 @@ class Study(Section):
     @property
     def seed_key(self) -> str:
         """Return the key of params.yaml with the model's seed."""
-        return "baseline.seed" if self.model == BASELINE else f"models.{self.model}.seed"
+        return "baseline.seed" if self.model == REFERENCE else f"models.{self.model}.seed"
 
     @property
     def dimensions(self) -> Space:
@@ -89,9 +88,9 @@ def read_study(file: Path | None, options: Mapping[str, Any], base: params.Param
     if isinstance(space, dict):
         tree["space"] = space | options.get("space", {})
     model = tree.setdefault("model", next(iter(base.models)))
-    if model != BASELINE and model not in base.models:
-        raise UserError(f"{file or OPTIONS}: there is no model {model}; take {', '.join([*base.models, BASELINE])}")
-    seed = base.baseline.seed if model == BASELINE else base.models[model].seed
+    if model != REFERENCE and model not in base.models:
+        raise UserError(f"{file or OPTIONS}: there is no model {model}; take {', '.join([*base.models, REFERENCE])}")
+    seed = base.baseline.seed if model == REFERENCE else base.models[model].seed
     defaults = {"method": "grid", "objective": "macro_f1", "seeds": [seed], "trials": None, "sampler_seed": 13}
     study = check(Study, defaults | tree, file or OPTIONS)
     _check_keys(study, file or OPTIONS)
@@ -101,7 +100,7 @@ def read_study(file: Path | None, options: Mapping[str, Any], base: params.Param
 
 def _check_keys(study: Study, place: str | Path) -> None:
     """Raise UserError for a key that cannot change the model's predictions, or that changes the rows they are on."""
-    section = "baseline" if study.model == BASELINE else "models"
+    section = "baseline" if study.model == REFERENCE else "models"
     for key in study.space:
         if key == study.seed_key:
             raise UserError(f"{place}: {key} is the seed of every point; list its values with --seeds instead")

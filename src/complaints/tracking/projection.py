@@ -8,6 +8,7 @@ from pathlib import Path
 from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, folder_md5, is_inside
 from complaints.core.files import file_digest, read_json
+from complaints.deciding.row_names import ENSEMBLE, REFERENCE, model_of
 from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.git import git
 from complaints.lineage.lock import flatten, is_code, stage_inputs_hash
@@ -31,9 +32,7 @@ PARENT = "evaluate"
 SPLITS = paths.SPLITS.as_posix()
 TOKENS = paths.TOKENS.as_posix()
 MODELS = paths.MODELS.as_posix()
-ADJUSTED = "-adjusted"
-"""End of the name of a row with a decision rule; entries of `models:` may not end so."""
-SECTIONS = {"tfidf": "baseline.", "ensemble": "decide."}
+SECTIONS = {REFERENCE: "baseline.", ENSEMBLE: "decide."}
 """Models that are no entries of `models:` -> the beginning of the keys of their parameters."""
 
 
@@ -140,10 +139,10 @@ def _rows(chain: Chain, params: dict[str, str], root: Path) -> list[Projection]:
     Their metrics, and the parameters of all entries, have the same names, so that they share columns in MLflow's table.
     A row and the run of the training that made its model have the same tag `model_md5`.
     """
-    models = {model.path: model.md5 for step in chain.steps if (model := _model_of(step.stage))}
+    models = {made.path: made.md5 for step in chain.steps if (made := _model_of(step.stage))}
     rows = []
     for row, scores in read_json(root / paths.METRICS).items():
-        model = row.removesuffix(ADJUSTED)
+        model = model_of(row)
         if section := SECTIONS.get(model):
             own = {key.removeprefix(section): value for key, value in params.items() if key.startswith(section)}
         else:
