@@ -1,19 +1,11 @@
 """Revisions as git knows them: commits, tags, branches and DVC experiments."""
 
-import subprocess
+from pathlib import Path
 
 from complaints.core.errors import UserError
+from complaints.lineage.git import experiments, git
 
-EXPERIMENTS = "refs/exps/*/*/"
-"""Where DVC keeps the commit of an experiment, under the hash of the commit that it started from."""
-
-
-def git_output(*arguments: str) -> bytes | None:
-    """Return the output of a git command in the working directory, None if it fails or there is no git."""
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
+_ROOT = Path(".")
 
 
 def resolve(revision: str) -> str | None:
@@ -22,21 +14,21 @@ def resolve(revision: str) -> str | None:
     Raises:
         UserError: if several experiments have the name.
     """
-    found = git_output("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    found = git(_ROOT, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found is not None:
-        return found.decode().strip()
-    refs = (git_output("for-each-ref", "--format=%(objectname)", EXPERIMENTS + revision) or b"").decode().split()
-    if len(set(refs)) > 1:
-        commits = ", ".join(commit[:9] for commit in refs)
-        raise UserError(f"{len(refs)} experiments are called {revision}; name one by its commit ({commits})")
-    return refs[0] if refs else None
+        return found
+    commits = list(dict.fromkeys(experiments(_ROOT, revision).values()))
+    if len(commits) > 1:
+        names = ", ".join(commit[:9] for commit in commits)
+        raise UserError(f"{len(commits)} experiments are called {revision}; name one by its commit ({names})")
+    return commits[0] if commits else None
 
 
 def unknown(revision: str) -> str:
     """Return the message for a revision that git does not know."""
-    if git_output("rev-parse", "--git-dir") is None:
+    if git(_ROOT, "rev-parse", "--git-dir") is None:
         return f"there is no git repository here, so {revision!r} is no revision; name rows of the workspace"
-    shallow = (git_output("rev-parse", "--is-shallow-repository") or b"").strip() == b"true"
+    shallow = git(_ROOT, "rev-parse", "--is-shallow-repository") == "true"
     more = (
         "this clone is shallow: `git fetch --unshallow` brings the others"
         if shallow

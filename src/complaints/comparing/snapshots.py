@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from complaints.comparing.cache import Cache
-from complaints.comparing.revisions import git_output, resolve, unknown
+from complaints.comparing.revisions import resolve, unknown
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.dvc_lock import Stage, read_lock
 from complaints.core.errors import UserError
 from complaints.core.stage_inputs import LOCK_FILE
+from complaints.lineage.cache import Cache
+from complaints.lineage.git import git, git_bytes
 from complaints.lineage.lock import without_removed_entries
 
 WORKSPACE = "workspace"
@@ -96,7 +97,7 @@ class PastSnapshot(Snapshot):
             target = self.root / file
             if target.exists():
                 continue
-            content = git_output("cat-file", "blob", f"{self.commit}:./{file.as_posix()}")
+            content = git_bytes(Path("."), "cat-file", "blob", f"{self.commit}:./{file.as_posix()}")
             if content is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
@@ -150,7 +151,7 @@ class PastSnapshot(Snapshot):
     def _absent(self, file: Path, md5: str) -> str:
         """Return the message for an output that only another machine can have."""
         push = "dvc push --all-commits"
-        if git_output("rev-parse", "--verify", "--quiet", "--end-of-options", self.name) is None:
+        if git(Path("."), "rev-parse", "--verify", "--quiet", "--end-of-options", self.name) is None:
             push = f"dvc exp push origin {self.name}"
         return (
             f"{self.name}:{file} (md5 {md5}) is not in DVC's cache, and {self._cache.remote}; run `{push}` on the "
@@ -164,7 +165,7 @@ class Snapshots:
     def __init__(self) -> None:
         """Start with the workspace."""
         self._open: dict[str, Snapshot] = {WORKSPACE: Snapshot(Path("."))}
-        self._cache = Cache()
+        self._cache = Cache(Path("."))
         self._stack = ExitStack()
 
     def __enter__(self) -> "Snapshots":

@@ -9,8 +9,8 @@ from typing import Any
 from complaints.core.config import PARAMS_FILE, Section, Text, read_yaml
 from complaints.core.dvc_lock import hash_path, is_inside
 from complaints.core.errors import UserError
+from complaints.lineage.git import run_git
 from complaints.params_document import flatten
-from complaints.sweeping.git import git
 
 NO_EFFECT = ("tracking.",)
 """Beginnings of keys of params.yaml that no output depends on."""
@@ -77,9 +77,11 @@ def read_base(root: Path, swept: Iterable[str], read: list[str]) -> Base:
 
 def _uncommitted(root: Path, read: list[str]) -> list[str]:
     """Return tracked files that changed, and new files inside of sources: a source that is not tracked is linked."""
-    status = git(root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", ".", ":!sweeps")
+    status = run_git(
+        root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", ".", ":!sweeps"
+    )
     files = [(line[:2], line[3:]) for line in status.split("\0") if line]
-    whole = [source for source in read if not git(root, "ls-files", "--", source)]
+    whole = [source for source in read if not run_git(root, "ls-files", "--", source)]
     inside = [source for source in read if source not in whole]
     return [path for mark, path in files if mark != "??" or any(is_inside(path, source) for source in inside)]
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from complaints.core.orphans import PR_SET_PDEATHSIG
 from complaints.core.paths import SCRATCH
-from complaints.sweeping.git import find_experiment, git
+from complaints.lineage.git import run_git
+from complaints.sweeping.experiments import find_experiment
 from complaints.tracking.store import ROOT_VARIABLE
 
 
@@ -44,11 +45,11 @@ class Clone:
         shutil.rmtree(old, ignore_errors=True)
         if self._path.exists():
             self._path.rename(old)
-        git(self._root, "clone", "--quiet", "--no-checkout", str(self._root), str(self._path))
+        run_git(self._root, "clone", "--quiet", "--no-checkout", str(self._root), str(self._path))
         for key in ("user.name", "user.email"):
-            if value := git(self._root, "config", "--default", "", "--get", key).strip():
-                git(self._path, "config", key, value)
-        git(self._path, "checkout", "--quiet", "--detach", git(self._root, "rev-parse", "HEAD").strip())
+            if value := run_git(self._root, "config", "--default", "", "--get", key).strip():
+                run_git(self._path, "config", key, value)
+        run_git(self._path, "checkout", "--quiet", "--detach", run_git(self._root, "rev-parse", "HEAD").strip())
         (self._path / ".dvc/config.local").write_text(f"[cache]\n    dir = {self._cache}\n", encoding="utf-8")
         links = {source: self._root / source for source in self._sources}
         links[SCRATCH.as_posix()] = self._path.with_name("checkpoints")
@@ -77,15 +78,17 @@ class Clone:
         """
         if not self._ready:
             self._make()
-        git(self._path, "reset", "--quiet", "--hard")
+        run_git(self._path, "reset", "--quiet", "--hard")
         if earlier := find_experiment(self._path, name):
-            git(self._path, "update-ref", "-d", earlier)  # `dvc exp run --force` would run every stage again
+            run_git(self._path, "update-ref", "-d", earlier)  # `dvc exp run --force` would run every stage again
         log = self._path.with_name(f"{name}.log")
         settings = [argument for key, value in values.items() for argument in ("-S", f"{key}={value}")]
         status = self._dvc(["exp", "run", "--name", name, *settings], log)
         reference = find_experiment(self._path, name)
         if status == 0 and reference is not None:
-            git(self._root, "fetch", "--quiet", "--no-write-fetch-head", str(self._path), f"+{reference}:{reference}")
+            run_git(
+                self._root, "fetch", "--quiet", "--no-write-fetch-head", str(self._path), f"+{reference}:{reference}"
+            )
             return None
         return _reason(log, status, self._path)
 

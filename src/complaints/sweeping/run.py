@@ -10,12 +10,13 @@ from typing import Any
 
 from complaints.core import paths
 from complaints.core.errors import UserError
+from complaints.lineage.cache import Cache
 from complaints.sweeping.base import digest, read_base, sources
 from complaints.sweeping.clone import Clone
-from complaints.sweeping.git import find_experiment, outputs_of
+from complaints.sweeping.experiments import find_experiment, outputs_of
 from complaints.sweeping.record import FOLDER, PointRecord, Record, Run, rounded
 from complaints.sweeping.samplers import open_sampler
-from complaints.sweeping.scores import ROW_FILES, Validation, open_cache, read_validation, scores
+from complaints.sweeping.scores import ROW_FILES, Validation, read_validation, scores
 from complaints.sweeping.space import Point
 from complaints.sweeping.study import Study
 
@@ -57,8 +58,8 @@ class Sweep:
         self._root, self.name, self.study, self._options = root, name, study, options
         self._base = read_base(root, [*study.space, study.seed_key], read)
         self.record = Record(FOLDER / f"{name}.json", study, self._base)
-        self.cache, directory = open_cache(root)
-        self._clone = Clone(root, SCRATCH / name, directory, read)
+        self.cache = Cache(root)
+        self._clone = Clone(root, SCRATCH / name, self.cache.directory, read)
         self._validation: Validation | None = None
 
     def run(self) -> None:
@@ -104,7 +105,7 @@ class Sweep:
         """Return whether a run on record is to be run again: it failed, if asked to, or its predictions are lost."""
         if run.error is not None:
             return self._options.retry
-        return not all(self.cache.path(md5).is_file() for md5 in (run.predictions or "", *self.record.rows.values()))
+        return not all(map(self.cache.has, (run.predictions, *self.record.rows.values())))
 
     def planned(self) -> list[str]:
         """Return a line for each experiment that is not on record; of `tpe`, as far as it can be foretold."""
@@ -153,7 +154,7 @@ class Sweep:
         outputs = outputs_of(self._root, reference)
         rows = {path: outputs.get(path, "") for path in ROW_FILES}
         predictions = outputs.get((paths.PREDICTIONS / f"{self.study.model}.parquet").as_posix(), "")
-        if not all(self.cache.path(md5).is_file() for md5 in (predictions, *rows.values())):
+        if not all(map(self.cache.has, (predictions, *rows.values()))):
             return None
         self.record.rows = self.record.rows or rows
         if self.record.rows != rows:

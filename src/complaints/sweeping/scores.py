@@ -11,6 +11,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.core.parquet import read_parquet
 from complaints.evaluation.truth import tiers
+from complaints.lineage.cache import Cache
 from complaints.scoring.predictions import read_predictions
 from complaints.uncertainty.resampling import Rows, System, bootstrap
 
@@ -19,34 +20,15 @@ ROW_FILES = tuple(path.as_posix() for path in (paths.LABELS, TRAIN, VALIDATION))
 """Outputs of the pipeline that define the validation rows and their classes."""
 
 
-@dataclass(frozen=True)
-class Cache:
-    """DVC's cache of the project."""
+def _find(cache: Cache, md5: str, what: str) -> Path:
+    """Return the path of an object in DVC's cache.
 
-    folder: Path
-    """Folder of the objects by md5, which DVC names files/md5."""
-
-    def path(self, md5: str) -> Path:
-        """Return the path of a file in the cache, which may not be there."""
-        return self.folder / md5[:2] / md5[2:]
-
-    def find(self, md5: str, what: str) -> Path:
-        """Return the path of a file in the cache.
-
-        Raises:
-            UserError: if the cache does not have it.
-        """
-        if not self.path(md5).exists():
-            raise UserError(f"DVC's cache has no {what} ({md5}); delete the record of the study to make it again")
-        return self.path(md5)
-
-
-def open_cache(root: Path) -> tuple[Cache, Path]:
-    """Return DVC's cache of a project, and its root, as `dvc cache dir` prints it."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
-        return Cache(Path(repo.cache.local.path)), Path(repo.cache.local_cache_dir)
+    Raises:
+        UserError: if the cache does not have it.
+    """
+    if not cache.has(md5):
+        raise UserError(f"DVC's cache has no {what} ({md5}); delete the record of the study to make it again")
+    return cache.path(md5)
 
 
 @dataclass(frozen=True)
@@ -62,7 +44,7 @@ class Validation:
         Raises:
             UserError: if the cache lacks the predictions, or they are those of other rows.
         """
-        row_ids, logits = read_predictions(cache.find(md5, "predictions"))["validation"]
+        row_ids, logits = read_predictions(_find(cache, md5, "predictions"))["validation"]
         if row_ids != self.row_ids or logits.shape[1] != self.rows.classes:
             raise UserError(f"the predictions {md5} are not those of the validation rows of this study")
         return System(logits.argmax(axis=1).astype(np.int64))
@@ -78,7 +60,7 @@ def read_validation(cache: Cache, files: Mapping[str, str]) -> Validation:
     Raises:
         UserError: if the cache lacks a file.
     """
-    found = {path: cache.find(md5, path) for path, md5 in files.items()}
+    found = {path: _find(cache, md5, path) for path, md5 in files.items()}
     classes = len(read_json(found[paths.LABELS.as_posix()]))
     train = read_parquet(found[TRAIN.as_posix()], columns=["label_id"])
     table = read_parquet(found[VALIDATION.as_posix()], columns=["row_id", "label_id", "group"])

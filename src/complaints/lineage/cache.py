@@ -11,10 +11,14 @@ from complaints.core.files import file_digest
 
 
 class Cache:
-    """DVC's cache and default remote, as the workspace configures them; DVC is imported at the first use."""
+    """DVC's cache and default remote, as a project configures them; DVC is imported at the first use."""
 
     remote = "no remote was asked"
-    """What is to be said of the remote when an object is absent."""
+    """The remote's part in the message on an absent object."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the root of the project."""
+        self._root = root
 
     @functools.cached_property
     def _repo(self) -> Any:
@@ -24,13 +28,22 @@ class Cache:
         for name in ("dvc", "dvc_data", "dvc_objects"):  # they print tracebacks of what is one line here
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         try:
-            return Repo(".")
+            return Repo(str(self._root))
         except DvcException as error:
             raise UserError(f"DVC cannot open the project ({' '.join(str(error).split())}); run `dvc status`") from None
+
+    @property
+    def directory(self) -> Path:
+        """The folder that `dvc cache dir` prints."""
+        return Path(self._repo.cache.local_cache_dir)
 
     def path(self, md5: str) -> Path:
         """Return the path of an object, which need not exist."""
         return Path(self._repo.cache.local.oid_to_path(md5))
+
+    def has(self, md5: str | None) -> bool:
+        """Return whether the cache has an object; None and "" stand for one that was never made."""
+        return bool(md5) and self.path(str(md5)).is_file()
 
     def bring(self, md5s: Sequence[str]) -> list[str]:
         """Fetch the objects that the cache lacks from the default remote, and return those that it still lacks.
