@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse, stats
 
-from complaints.uncertainty.count_metrics import Counts
 from complaints.uncertainty.paired import LEVEL, Difference, differences, holm, judge
-from complaints.uncertainty.resampling import Distribution, Rows, System, draw_clusters
+from complaints.uncertainty.resampling import Rows, System, class_f1
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ def class_changes(rows: Rows, a: Sequence[System], b: Sequence[System], resample
     """
     support = np.bincount(rows.true, minlength=rows.classes)
     listed = np.flatnonzero(support)
-    scores = _f1_distributions(rows, [*a, *b], listed, resamples, seed)
     names = [str(label) for label in listed]
-    found = differences(
-        len(rows.true),
-        *([dict(zip(names, f1, strict=True)) for f1 in side] for side in (scores[: len(a)], scores[len(a) :])),
-    )
+    scores = [
+        dict(zip(names, f1, strict=True))
+        for f1 in class_f1(rows, {str(number): one for number, one in enumerate((*a, *b))}, resamples, seed).values()
+    ]
+    found = differences(len(rows.true), scores[: len(a)], scores[len(a) :])
     p_values = np.maximum([found[name].p for name in names], _sign_tests(rows, a, b)[listed])
     changes = []
     for label, p in zip(listed.tolist(), holm(p_values).tolist(), strict=True):
@@ -58,31 +57,6 @@ def class_changes(rows: Rows, a: Sequence[System], b: Sequence[System], resample
 def _certainty(one: Difference) -> float:
     """Return the difference in standard errors."""
     return one.value / one.error if one.error else 0.0
-
-
-def _f1_distributions(
-    rows: Rows, systems: Sequence[System], listed: np.ndarray, resamples: int, seed: int
-) -> list[list[Distribution]]:
-    """Return the F1 of each listed class, on all rows and on resamples of clusters, for each system."""
-    cluster = np.unique(rows.clusters, return_inverse=True)[1]
-    clusters = int(cluster.max()) + 1
-
-    def counts(labels: np.ndarray, of: np.ndarray) -> sparse.csr_array:
-        ones = np.ones(len(labels))
-        return sparse.coo_array((ones, (labels, of)), shape=(rows.classes, clusters)).tocsr()[listed]
-
-    support = counts(rows.true, cluster)
-    rights = [rows.true == system.predicted for system in systems]
-    right = [counts(rows.true[hit], cluster[hit]) for hit in rights]
-    predicted = [counts(system.predicted, cluster) for system in systems]
-    chunks: list[list[np.ndarray]] = [[] for _ in systems]
-    for weights in (np.ones((clusters, 1)), *draw_clusters(clusters, resamples, seed)):
-        drawn = (support @ weights).T
-        for index in range(len(systems)):
-            own = Counts((right[index] @ weights).T, drawn, (predicted[index] @ weights).T)
-            chunks[index].append(own.f1)
-    values = [np.concatenate(of_system) for of_system in chunks]
-    return [[Distribution(float(column[0]), column[1:]) for column in f1.T] for f1 in values]
 
 
 def _sign_tests(rows: Rows, a: Sequence[System], b: Sequence[System]) -> np.ndarray:

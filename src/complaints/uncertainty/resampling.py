@@ -137,11 +137,11 @@ class _Sums:
         self._counts = len(counts)
         scale = deviation_scale(support[listed], (blocks[0] ** 2).sum(axis=1))
         self._classes = ClassList(support[listed], scale, [rows.tiers[label] for label in listed.tolist()])
-        self._all_rows, _ = self._split(np.ones((self.clusters, 1)))
+        self._all_rows, _ = self.counts(np.ones((self.clusters, 1)))
 
     def metrics(self, weights: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         """Return (system, metric) -> float64 [draws], for weights of clusters, float64 [clusters, draws]."""
-        counts, means = self._split(weights)
+        counts, means = self.counts(weights)
         metrics, of_values = count_metrics(self._classes), iter(means)
         result: dict[tuple[str, str], np.ndarray] = {}
         for (name, system), own, of_all_rows in zip(self._systems.items(), counts, self._all_rows, strict=True):
@@ -149,7 +149,7 @@ class _Sums:
             result |= {(name, metric): next(of_values) for metric in system.row_values}
         return result
 
-    def _split(self, weights: np.ndarray) -> tuple[list[Counts], np.ndarray]:
+    def counts(self, weights: np.ndarray) -> tuple[list[Counts], np.ndarray]:
         """Return the counts of each system, and the means of all row values, [values, draws]."""
         sums, listed = self._matrix @ weights, len(self._classes.support)
         counts = sums[: self._counts * listed].reshape(self._counts, listed, -1).transpose(0, 2, 1)
@@ -184,3 +184,21 @@ def bootstrap(
         values = np.concatenate([chunk[name, metric] for chunk in chunks])
         result.setdefault(name, {})[metric] = Distribution(float(values[0]), values[1:])
     return result
+
+
+def class_f1(
+    rows: Rows, systems: Mapping[str, System], resamples: int = RESAMPLES, seed: int = SEED
+) -> dict[str, list[Distribution]]:
+    """Return system -> F1 of each class with rows, by ascending class id, over the resamples of `bootstrap`.
+
+    Raises:
+        ValueError: as `bootstrap` does.
+    """
+    sums = _Sums(rows, {name: System(system.predicted) for name, system in systems.items()})
+    draws = (np.ones((sums.clusters, 1)), *draw_clusters(sums.clusters, resamples, seed))
+    chunks = [[own.f1 for own in sums.counts(weights)[0]] for weights in draws]
+    by_system = [np.concatenate(of_draws) for of_draws in zip(*chunks, strict=True)]
+    return {
+        name: [Distribution(float(column[0]), column[1:]) for column in f1.T]
+        for name, f1 in zip(systems, by_system, strict=True)
+    }
