@@ -12,6 +12,7 @@ from support.paths import ROOT
 
 from complaints.reporting import html_page
 from complaints.reporting.html_page import Section, Share, render
+from complaints.reporting.templates import load_template
 
 
 class _Page(html.parser.HTMLParser):
@@ -128,7 +129,7 @@ def test_tables_wider_than_a_phone_have_a_hint_that_they_scroll() -> None:
 def test_the_same_content_has_the_same_bytes() -> None:
     sections = [Section("S", "one\n\ntwo a.csv", ["a"], [["x"], ["y"]])]
     pages = [render("T", "lead", sections, "banner", ["a.csv"])]
-    html_page._template.cache_clear()
+    load_template.cache_clear()
     pages.append(render("T", "lead", sections, "banner", ["a.csv"]))
     assert pages[0] == pages[1]
     assert pages[0].startswith("<!doctype html>\n")

@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from complaints.reporting.markdown_table import aligned, markdown_table
+
 WIDTH = 100
 _ESCAPES = {**{mark: f"\\{mark}" for mark in "\\`*_[]|~"}, "<": "&lt;", "&": "&amp;"}
 _SPECIAL = re.compile(r"[\\`*\[\]|~<&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[>#]|^[+-](?= )|@|#(?=\d)")
@@ -62,7 +64,7 @@ def _text(block: Block) -> str:
         case Folded(title, inner):
             return f"{title}\n{textwrap.indent(as_text(inner), '  ')}"
         case Table(header, lines, numbers):
-            return "\n".join("  ".join(cells).rstrip() for cells in _padded(header, lines, numbers))
+            return "\n".join("  ".join(cells).rstrip() for cells in aligned((header, *lines), numbers))
 
 
 def as_markdown(blocks: Sequence[Block]) -> str:
@@ -79,11 +81,8 @@ def _markdown(block: Block) -> str:
         case Folded(title, inner):
             return f"<details>\n<summary>{escaped(title)}</summary>\n\n{as_markdown(inner)}\n\n</details>"
         case Table(header, lines, numbers):
-            cells = [[escaped(cell) for cell in line] for line in lines]
-            padded = _padded([escaped(cell) for cell in header], cells, numbers)
-            widths = [len(cell) for cell in padded[0]]
-            rule = ["-" * (width - 1) + (":" if number else "-") for width, number in zip(widths, numbers, strict=True)]
-            return "\n".join(f"| {' | '.join(line)} |" for line in (padded[0], rule, *padded[1:]))
+            cells = [[escaped(cell) for cell in line] for line in (header, *lines)]
+            return markdown_table(cells, numbers)
 
 
 def escaped(text: str) -> str:
@@ -95,15 +94,3 @@ def _escape(mark: str, position: int) -> str:
     if mark in _ESCAPES:
         return _ESCAPES[mark]
     return f"{mark}<!-- -->" if mark == "@" or position else f"\\{mark}"
-
-
-def _padded(header: Sequence[str], lines: Sequence[Sequence[str]], numbers: Sequence[bool]) -> list[list[str]]:
-    """Return header and lines with cells of one width for each column."""
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-    return [
-        [
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(line, widths, numbers, strict=True)
-        ]
-        for line in (header, *lines)
-    ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from complaints.costs.measure import CORPUS
+from complaints.reporting.markdown_table import aligned
 
 HEADER = (
     *("model", "parameters", "trained", "disk", "training", "examples/s", "latency p50", "p95", "texts/s"),
@@ -49,15 +50,8 @@ def _cells(cost: dict[str, Any]) -> list[str]:
 
 def table(costs: Sequence[dict[str, Any]]) -> str:
     """Return a table with a row per model, and under it the machine and the texts; costs are those of one run."""
-    rows = [list(HEADER), *map(_cells, costs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column in (0, len(HEADER) - 1) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    numbers = [False, *[True] * (len(HEADER) - 2), False]
+    lines = ["  ".join(cells).rstrip() for cells in aligned([HEADER, *map(_cells, costs)], numbers)]
     machine, speed, characters = costs[0]["machine"], costs[0]["throughput"], costs[0]["characters_per_text"]
     lines += [
         "",

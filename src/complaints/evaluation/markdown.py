@@ -6,6 +6,7 @@ from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.evaluation.truth import Truth
 from complaints.reporting.html_page import Cell
+from complaints.reporting.markdown_table import markdown_table
 from complaints.scoring import metrics
 
 SYNTHETIC = "SYNTHETIC DATA: a program made up these complaints. The scores say nothing about real complaints."
@@ -103,10 +104,7 @@ def _table(rows: Sequence[tuple[ScoreboardRow, Mapping[str, float], Mapping[str,
     for row, values, intervals in rows:
         lines.append([row.name, *(_text(values.get(name)) for name in COLUMNS.values()), _text(row.tau)])
         lines.append(["", *(_range(intervals[name]) if name in intervals else "" for name in COLUMNS.values()), ""])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    padded = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
+    return markdown_table(lines, [False] + [True] * (len(HEADER) - 1))
 
 
 def _text(cell: Cell) -> str:

@@ -6,6 +6,7 @@ from complaints.deciding.row_names import is_adjusted
 from complaints.report.charts import WORDS
 from complaints.report.tables import Tables, number
 from complaints.report.verdict import best_row, opening, p_text, score_text, unfound_classes
+from complaints.reporting.markdown_table import markdown_table
 
 SYNTHETIC = "**SYNTHETIC DATA: a program made up these complaints. The scores say nothing about real complaints.**"
 NOTE = (
@@ -43,8 +44,7 @@ def memo(tables: Tables) -> str:
 
 
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *(["--:"] * (len(header) - 1))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *lines))
+    return markdown_table([header, *lines], [False] + [True] * (len(header) - 1))
 
 
 def _scores(tables: Tables) -> str:

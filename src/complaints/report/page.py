@@ -3,16 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from complaints.deciding.row_names import FLOOR
 from complaints.report import charts
 from complaints.report.charts import Chart
 from complaints.report.tables import Tables, interval, number
 from complaints.report.verdict import best_row, opening, p_text, unfound_classes
+from complaints.reporting.templates import load_template
 
 MOST_PAIRS = 40
 """Confusions of a model on the page."""
@@ -48,7 +46,7 @@ def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]
         models: Names of the folders in models/ whose lineage the page tells how to trace.
     """
     best = best_row(tables)
-    return _template().render(
+    return load_template("complaints.report", "report.html.jinja", cell).render(
         synthetic=tables.synthetic,
         opening=opening(tables),
         verdicts=_verdicts(tables),
@@ -61,20 +59,6 @@ def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]
         best=best,
         models=models,
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("complaints.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["cell"] = cell
-    return environment.get_template("report.html.jinja")
 
 
 def cell(value: str | int | float | None) -> str:

@@ -8,10 +8,9 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from complaints.reporting.templates import load_template
 
 
 class Share(float):
@@ -115,20 +114,7 @@ def render(
         has_contents=len(sections) >= LEAST_SECTIONS_FOR_CONTENTS,
         sections=[_section(section, linked_files) for section in sections],
     )
-    return _template().render(page=page)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("complaints.reporting", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("page.html.jinja")
+    return load_template("complaints.reporting", "page.html.jinja").render(page=page)
 
 
 def _section(section: Section, linked_files: Sequence[str]) -> _SectionView:

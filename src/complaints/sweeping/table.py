@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from complaints.core.errors import printable
+from complaints.reporting.markdown_table import markdown_table
 from complaints.sweeping.ranking import Ranking
 from complaints.sweeping.record import PointRecord, Run
 from complaints.sweeping.study import Study
@@ -18,17 +19,6 @@ def _columns(study: Study) -> dict[str, str]:
         count = next(n for n in range(1, len(words) + 1) if all(words[-n:] != other[-n:] for other in others))
         headings[key] = ".".join(words[-count:])
     return headings
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table, the first row as its head, numbers to the right."""
-    widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
-
-    def line(row: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-
-    rule = "| " + " | ".join("-" * (width - 1) + ":" for width in widths) + " |"
-    return [line(rows[0]), rule, *map(line, rows[1:])]
 
 
 def _value(value: object) -> str:
@@ -51,7 +41,7 @@ def table(
     lines = [f"# Sweep {name}: {study.model} by {study.objective} on validation", ""]
     if ranking is not None:
         lines += [f"{len(ranking.points)} points, {seeds}, {rows:,} validation rows.", ""]
-        lines += [*_ranked(study, ranking), "", *_reading(study, ranking, rows)]
+        lines += [_ranked(study, ranking), "", *_reading(study, ranking, rows)]
     if failed:
         lines += ["", f"Failed: {len(failed)}", ""]
         lines += [f"- {run.experiment} ({_point(study, point)}): {printable(run.error or '')}" for point, run in failed]
@@ -62,8 +52,8 @@ def _point(study: Study, point: PointRecord) -> str:
     return ", ".join(f"{head} {_value(point.values[key])}" for key, head in _columns(study).items())
 
 
-def _ranked(study: Study, ranking: Ranking) -> list[str]:
-    """Return the lines of the table of points."""
+def _ranked(study: Study, ranking: Ranking) -> str:
+    """Return the table of points."""
     columns = _columns(study)
     several = len(study.seeds) > 1
     spread = ["over seeds"] if several else []
@@ -83,7 +73,7 @@ def _ranked(study: Study, ranking: Ranking) -> list[str]:
                 shown,
             ]
         )
-    return _aligned(rows)
+    return markdown_table(rows, [True] * len(rows[0]))
 
 
 def _reading(study: Study, ranking: Ranking, rows: int) -> list[str]:
