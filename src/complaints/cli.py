@@ -13,29 +13,13 @@ from complaints.comparing import arguments as compare_arguments
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
+from complaints.costs import arguments as cost_arguments
 from complaints.own_data import arguments as init_arguments
+from complaints.predicting import arguments as predict_arguments
+from complaints.sweeping import arguments as sweep_arguments
 
 Commands = Any
 """The action of argparse that adds subcommands."""
-
-PRECISIONS = ("auto", "fastest", "fp32", "bf16", "fp16")
-"""Precisions of a checkpoint's computation in predictions."""
-
-
-def _predict(arguments: argparse.Namespace) -> int:
-    from complaints.core import config
-    from complaints.predicting import command
-    from complaints.sources.params import FetchParams
-
-    if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
-        arguments.text_column = config.load("fetch", FetchParams).file.columns.text
-    return command.run(arguments)
-
-
-def _cost(arguments: argparse.Namespace) -> int:
-    from complaints.costs import command
-
-    return command.run(arguments)
 
 
 def _trace(arguments: argparse.Namespace) -> int:
@@ -96,13 +80,6 @@ def _model_remove(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _sweep(arguments: argparse.Namespace) -> int:
-    from complaints import params
-    from complaints.sweeping import command
-
-    return command.run(arguments, params.load())
-
-
 def _show(arguments: argparse.Namespace) -> int:
     check_regular(paths.SCOREBOARD)
     if not paths.SCOREBOARD.exists():
@@ -147,69 +124,6 @@ def _ui(arguments: argparse.Namespace) -> int:
     os.execv(sys.executable, [*command, "--port", str(arguments.port)])
 
 
-def _model_argument(argument: str) -> Any:
-    from complaints.predicting.choice import ModelArgument
-
-    return ModelArgument(argument, console.user_path(argument))
-
-
-def _add_predict(commands: Commands) -> None:
-    predict = commands.add_parser("predict", help="predict the label of a text or of every row of a file")
-    predict.add_argument("text", nargs="?", help="complaint to label")
-    predict.add_argument(
-        "--model",
-        type=_model_argument,
-        help="row of the scoreboard, such as minilm, minilm-adjusted, tfidf or ensemble, or a checkpoint's folder "
-        "(default: the first entry of `models:` in params.yaml)",
-    )
-    predict.add_argument(
-        "--input", type=console.user_path, help="CSV, Parquet or JSON-lines file to read, also .gz and .zip"
-    )
-    predict.add_argument("--output", type=console.user_path, help="file to write: .csv, .parquet or .jsonl")
-    predict.add_argument(
-        "--text-column", help="column of the texts (default: fetch.file.columns.text in params.yaml, or complaint_text)"
-    )
-    predict.add_argument("--id-column", help="column to copy to row_id (default: the number of the row)")
-    predict.add_argument(
-        "--keep",
-        action="append",
-        default=[],
-        metavar="COLUMN",
-        help="column of the input to copy to the output; once for each column, in the order of the output",
-    )
-    predict.add_argument("--encoding", help="encoding of a CSV or JSON-lines file (default: utf-8)")
-    predict.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="precision of a checkpoint's computation (default: half precision if it was scored so and this machine is "
-        "fast in it, else fp32; fastest: half precision if this machine is fast in it)",
-    )
-    predict.add_argument(
-        "--abstain-below",
-        metavar="P",
-        help="leave a text without a label where the probability of its label is below P: a number, or accuracy=0.8 "
-        "for the threshold at which the model's decision rule has this accuracy",
-    )
-    predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
-    predict.set_defaults(run=_predict, anywhere=True)
-
-
-def _add_cost(commands: Commands) -> None:
-    cost = commands.add_parser("cost", help="measure time, memory and size of models on this machine")
-    cost.add_argument(
-        "models", nargs="*", metavar="MODEL", help="tfidf or an entry of `models:` (default: all that were trained)"
-    )
-    cost.add_argument(
-        "--texts", type=_count, default=1000, help="texts of the test split to label at once (default: %(default)s)"
-    )
-    cost.add_argument(
-        "--precision", choices=PRECISIONS, default="auto", help="precision of checkpoints, as for `complaints predict`"
-    )
-    cost.add_argument("--json", action="store_true", help="print JSON")
-    cost.set_defaults(run=_cost)
-
-
 def _add_trace(commands: Commands) -> None:
     trace = commands.add_parser("trace", help="show the data, code and parameters that made an output")
     trace.add_argument("path", type=console.user_path, help="output of the pipeline, such as models/minilm")
@@ -249,12 +163,6 @@ def _add_model(commands: Commands) -> None:
     remove.set_defaults(run=_model_remove)
 
 
-def _add_sweep(commands: Commands) -> None:
-    from complaints.sweeping import command
-
-    command.add_to(commands, console.user_path).set_defaults(run=_sweep)
-
-
 def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)
@@ -264,12 +172,6 @@ def _port(argument: str) -> int:
     if not (argument.isdecimal() and 0 < int(argument[:6]) < 2**16):
         raise argparse.ArgumentTypeError(f"{argument!r} is not a port; take one from 1 to 65535")
     return int(argument)
-
-
-def _count(argument: str) -> int:
-    if not (argument.isdecimal() and int(argument[:9]) > 0):
-        raise argparse.ArgumentTypeError(f"{argument!r} is not a number of texts; take one from 1")
-    return int(argument[:9])
 
 
 def _add_ui(commands: Commands) -> None:
@@ -284,16 +186,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(anywhere=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
-        _add_predict,
+        predict_arguments.add,
         compare_arguments.add,
-        _add_cost,
+        cost_arguments.add,
         _add_trace,
         _add_track,
         _add_profile,
         _add_check,
         init_arguments.add,
         _add_model,
-        _add_sweep,
+        sweep_arguments.add,
         _add_show,
         _add_ui,
     ):
