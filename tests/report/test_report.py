@@ -1,5 +1,6 @@
 """Tests of the report page and the memo, the page in a real browser where there is one."""
 
+import html
 import json
 import re
 import shutil
@@ -11,14 +12,36 @@ import pytest
 from support import evaluation_data
 
 from complaints.core import paths
+from complaints.core.csv_files import write_csv
 from complaints.core.errors import UserError
+from complaints.evaluation.learning_curve import write_curve_table
+from complaints.evaluation.truth import Truth
 from complaints.report.memo import memo
 from complaints.report.page import cell, render
 from complaints.report.svg import Axis, Series, lines, spanning
 from complaints.report.tables import Tables, read_tables
 from complaints.report.verdict import best_row, difference_text, opening, unfound_classes
+from complaints.scoring.learning_curve import CurvePoint
 
+ODD = "</script><b>bold</b> & more " * 5
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def _write_further_tables(folder: Path, truth: Truth) -> None:
+    """Write the tables that the stage evaluate makes of learning curve and errors."""
+    predicted = [
+        {split: np.where(np.arange(len(ids)) < share * len(ids), ids, 0) for split, ids in truth.label_ids.items()}
+        for share in (0.3, 0.5, 0.6)
+    ]
+    points = [CurvePoint(rows / 120, rows, labels) for rows, labels in zip((12, 60, 120), predicted, strict=True)]
+    write_curve_table(folder / "learning_curve.csv", truth, points, 50)
+    errors = ["model", "split", "rank", "row_id", "true", "predicted", "confidence", "p_true", "in_train", "text"]
+    best = ["net", "net-adjusted", "ensemble-adjusted", "tfidf", "tfidf-adjusted"]
+    write_csv(
+        folder / "errors.csv", errors, ([m, "test", 1, "t-1", "Rare", "Zebra", 0.9, 0.1, False, ODD] for m in best)
+    )
+    header = ["split", "row_id", "given", "suggested", "p_given", "p_suggested", "text"]
+    write_csv(folder / "label_errors.csv", header, [["train", "t-2", "Rare", "Zebra", 0.1, 0.8, ODD]])
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +50,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         evaluation_data.write_inputs()
-        evaluation_data.report(Path("evaluation"), evaluation_data.read_truth())
+        truth = evaluation_data.read_truth()
+        evaluation_data.report(Path("evaluation"), truth)
+        _write_further_tables(Path("evaluation"), truth)
         return read_tables(Path("evaluation"), paths.RULES, synthetic=True)
 
 
@@ -48,6 +73,17 @@ def test_page_loads_nothing_and_escapes_labels(page: str) -> None:
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     assert data is not None
     assert sorted(json.loads(data[1])["labels"]) == sorted(evaluation_data.LABELS)
+
+
+def test_errors_and_the_learning_curve_of_the_data_are_shown(page: str) -> None:
+    assert "<b>bold" not in page
+    assert page.count("&lt;b&gt;bold") == 10
+    assert "Likely wrong labels, train" in page
+    assert "How much would more data help?" in page
+    # Three measured points of two metrics, and the end of each dashed line.
+    curve = re.search(r'<svg[^>]*aria-label="How much would more data help\?".*?</svg>', page, re.S)
+    assert curve is not None
+    assert curve[0].count("<circle") == 2 * 3 + 2 * 2
 
 
 def test_synthetic_data_are_named(tables: Tables, page: str) -> None:
@@ -165,7 +201,7 @@ zeros.click(); result.zeros = column(0); zeros.click();
 const model = document.getElementById("model");
 result.scores = [...model.options].map(option => { model.value = option.value; model.dispatchEvent(new Event("change"));
   return [option.value, column(4)]; });
-result.wide = document.documentElement.scrollWidth - innerWidth;
+result.wide = document.documentElement.scrollWidth - innerWidth; result.inner = innerWidth;
 const shown = document.createElement("pre"); shown.id = "result"; shown.textContent = JSON.stringify(result);
 document.body.append(shown);
 </script>"""
@@ -174,16 +210,29 @@ document.body.append(shown);
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.parametrize("width", [390, 1440])
 def test_page_works_in_a_browser(width: int, page: str, tables: Tables, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    file.write_text(page.replace("</body>", SCRIPT + "</body>"), encoding="utf-8")
+    # A window of a headless browser has a least width of its own; a frame has none, and shares its origin by srcdoc.
+    inner = html.escape(page.replace("</body>", SCRIPT + "</body>"))
+    file = tmp_path / "frame.html"
+    file.write_text(
+        f'<!doctype html><iframe id="f" style="border:0;width:{width}px;height:900px" srcdoc="{inner}"></iframe>'
+        '<pre id="shown"></pre><script>document.getElementById("f").addEventListener("load", event => {'
+        'const inner = event.target.contentDocument.getElementById("result");'
+        'document.getElementById("shown").textContent = inner.textContent;'
+        "});</script>",
+        encoding="utf-8",
+    )
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
     done = subprocess.run(
-        [*command, f"--window-size={width},900", file.as_uri()], capture_output=True, text=True, timeout=120
+        [*command, "--virtual-time-budget=5000", "--window-size=1600,1000", file.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert "CONSOLE" not in done.stderr
-    text = re.search(r'<pre id="result">(.*?)</pre>', done.stdout, re.S)
+    text = re.search(r'<pre id="shown">(.*?)</pre>', done.stdout, re.S)
     assert text is not None, done.stdout[-2000:]
-    result = json.loads(text[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    result = json.loads(html.unescape(text[1]))
+    assert result["inner"] == width
     counts = sorted(evaluation_data.COUNTS["train"])
     assert result["sort"] == "descending"
     assert [int(value) for value in result["down"]] == counts[::-1]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from complaints.deciding.row_names import FLOOR, is_adjusted, model_of
+from complaints.deciding.row_names import FLOOR, REFERENCE, is_adjusted, model_of
 from complaints.report.svg import Axis, Estimate, PlanePoint, Series, forest, lines, plane, spanning
 from complaints.report.tables import Line, Tables, interval, number
 
@@ -149,3 +149,31 @@ def learning_curve(tables: Tables, losses: dict[str, list[tuple[float, float]]])
     axes = Axis("epoch", 0, max(max(xs), 1)), spanning("validation macro-F1", ys)
     text = "Macro-F1 on validation after each epoch, without a decision rule. Epoch 0: the initial weights."
     return Chart("Training", text, lines("Validation macro-F1 by epoch", *axes, series), _legend(series))
+
+
+def data_curve(tables: Tables) -> Chart | None:
+    """Return the scores of TF-IDF by the number of its training rows, and what a power law expects of twice as many.
+
+    None if the baseline was not trained on fractions.
+    """
+    series = []
+    for number_of_color, metric in enumerate(("accuracy", "macro_f1")):
+        found = tables.of("learning_curve", split="test", metric=metric)
+        measured = [line for line in found if line["kind"] == "measured"]
+        expected = [line for line in found if line["kind"] == "expected"][:1]
+        for name, chosen in ((WORDS[metric], measured), (f"{WORDS[metric]}, expected", [*measured[-1:], *expected])):
+            points = [(float(line["train_rows"]), float(line["value"])) for line in chosen]
+            ends = [(float(line["low"]), float(line["high"])) for line in chosen]
+            series.append(Series(name, points, number_of_color, chosen is not measured, True, ends))
+    if not any(one.points for one in series):
+        return None
+    axes = (
+        Axis("training rows", 0, 1.05 * max(x for one in series for x, _ in one.points)),
+        spanning("score on test", [0.0, *(end for one in series for ends in one.intervals for end in ends)]),
+    )
+    text = (
+        f"{REFERENCE} after training on fractions of the rows, with 95 % intervals. Dashed: twice the rows, by a power "
+        "law through the points, if it holds so far."
+    )
+    title = "How much would more data help?"
+    return Chart(title, text, lines(title, *axes, series), _legend([one for one in series if not one.dashed]))

@@ -14,6 +14,8 @@ from complaints.reporting.templates import load_template
 
 MOST_PAIRS = 40
 """Confusions of a model on the page."""
+MOST_ERRORS = 15
+"""Complaints in each list of errors."""
 LISTED_METRICS = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -54,6 +56,7 @@ def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]
         charts=_charts(tables, histories, best),
         given_product=_given_product(tables),
         slices=_slices(tables, best),
+        errors=[table for table in (_errors(tables, best), _label_errors(tables)) if table.rows],
         unfound=unfound_classes(tables),
         classes=_classes(tables),
         best=best,
@@ -84,6 +87,7 @@ def _charts(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]
         charts.reliability(tables),
         charts.coverage(tables),
         charts.learning_curve(tables, {name: list(points) for name, points in histories.items()}),
+        charts.data_curve(tables),
     ]
     return [chart for chart in found if chart is not None]
 
@@ -159,6 +163,35 @@ def _slices(tables: Tables, best: str) -> Table:
         rows.append([line["slice"], line["value"], int(line["rows"]), *shown])
     text = "Parts of the test rows, each with its own interval; many parts are compared, so some differ by chance."
     return Table(f"Slices, {best}", text, ["slice", "value", "rows", "accuracy", "macro-F1"], rows)
+
+
+def _errors(tables: Tables, best: str) -> Table:
+    rows = [
+        [line["row_id"], line["true"], line["predicted"], number(line, "confidence"), line["text"]]
+        for line in tables.of("errors", split="test", model=best)[:MOST_ERRORS]
+    ]
+    text = "The errors that it is most confident of; texts are cut, and personal data in them is masked."
+    return Table(f"Confident errors of {best}, test", text, ["row", "true", "predicted", "confidence", "text"], rows)
+
+
+def _label_errors(tables: Tables) -> Table:
+    rows = [
+        [
+            line["row_id"],
+            line["given"],
+            line["suggested"],
+            number(line, "p_given"),
+            number(line, "p_suggested"),
+            line["text"],
+        ]
+        for line in tables.of("label_errors", split="train")[:MOST_ERRORS]
+    ]
+    text = (
+        "Training rows whose label is probably wrong, by confident learning on out-of-fold predictions, the surest "
+        "first: to be reviewed, not to be dropped. p: probability of the given and of the suggested class."
+    )
+    header = ["row", "given", "suggested", "p given", "p suggested", "text"]
+    return Table("Likely wrong labels, train", text, header, rows)
 
 
 def _classes(tables: Tables) -> str:

@@ -21,6 +21,8 @@ class Series:
     dashed: bool = False
     marked: bool = False
     """Whether each point has a dot."""
+    intervals: Sequence[tuple[float, float]] = ()
+    """Lower and upper end at each point, none or as many as points."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def lines(title: str, x: Axis, y: Axis, series: Sequence[Series], diagonal: bool
         canvas.parts.append(
             f'<polyline points="{path}" class="l{one.color}"{dash}><title>{escape(one.name)}</title></polyline>'
         )
+        for (at_x, _), (low, high) in zip(points, one.intervals, strict=False):
+            canvas.line(at_x, canvas.py(low), at_x, canvas.py(high), f"l{one.color} thin")
         if one.marked:
             for (a, b), (at_x, at_y) in zip(one.points, points, strict=True):
                 canvas.dot(at_x, at_y, one.color, f"{one.name}: {x.text(a)}, {y.text(b)}", 2.6)
