@@ -1,6 +1,7 @@
 """The report page: verdict, charts and tables of an evaluation in one file."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from complaints.reporting.templates import load_template
 
 MOST_PAIRS = 40
 """Confusions of a model on the page."""
+_BEGINS_WITH_NUMBER = re.compile(r"[-+<]?\s*\.?\d")
 MOST_ERRORS = 15
 """Complaints in each list of errors."""
 LISTED_METRICS = {
@@ -37,6 +39,12 @@ class Table:
     text: str
     header: Sequence[str]
     rows: Sequence[Sequence[str | int | float | None]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether a column has numbers alone, or texts that begin with one such as an interval."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.header)
+        return [all(not isinstance(one, str) or _BEGINS_WITH_NUMBER.match(one) for one in column) for column in columns]
 
 
 def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]], models: Sequence[str]) -> str:
