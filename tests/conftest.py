@@ -12,8 +12,8 @@ from hypothesis import settings
 from support.project import Project, copy_project
 from support.small_disk import SmallDisk
 
+from complaints import cli
 from complaints.backbones.resolve import Backbone
-from complaints.predicting import arguments as predict_arguments
 
 # Every run has the same examples, and examples have no time limit: test machines are busy.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -136,7 +136,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    monkeypatch.setattr(predict_arguments, "_predict", predict)
+    monkeypatch.setattr(cli, "_predict", predict)
     monkeypatch.setattr(tracking, "connect", no_store)
     monkeypatch.setattr(os, "execv", lambda program, command: sys.exit(0))
     project = make_project(tmp_path / "project")

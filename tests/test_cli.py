@@ -13,7 +13,6 @@ from support import mini_pipeline
 from support.commands import COMMANDS, LOCK, MARKERS, files_in, run
 
 from complaints import cli
-from complaints.predicting import arguments as predict_arguments
 
 HEAVY = ("torch", "transformers", "pandas", "mlflow", "pyarrow.dataset", "sklearn", "matplotlib", "dvc")
 
@@ -214,7 +213,7 @@ def test_paths_are_relative_to_where_the_user_stands(
         seen.update({name: Path(path).resolve() for name, path in paths.items()})
         return 0
 
-    monkeypatch.setattr(predict_arguments, "_predict", predict)
+    monkeypatch.setattr(cli, "_predict", predict)
 
     def given(folder: Path, *options: str) -> dict[str, Path]:
         monkeypatch.chdir(folder)

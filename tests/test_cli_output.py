@@ -13,7 +13,6 @@ from support import mini_pipeline
 from support.commands import COMMANDS, LOCK, files_in, run, stdout_to
 
 from complaints import cli
-from complaints.predicting import arguments as predict_arguments
 
 HOSTILE = "\x1b[31m\u202eFees"
 
@@ -119,7 +118,7 @@ def test_utf8_that_the_locale_could_not_decode_is_text(root: Path, monkeypatch: 
         texts.append(arguments.text)
         return 0
 
-    monkeypatch.setattr(predict_arguments, "_predict", predict)
+    monkeypatch.setattr(cli, "_predict", predict)
     monkeypatch.setattr("sys.argv", ["complaints", "predict", "caf\udcc3\udca9"])
     with pytest.raises(SystemExit):
         cli.main()

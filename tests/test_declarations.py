@@ -17,7 +17,8 @@ from support.imports import imported_files
 from support.paths import ROOT
 
 from complaints import profiles
-from complaints.core.config import Section, read_yaml
+from complaints.core.config import read_yaml
+from complaints.core.section import Section
 from complaints.finetuning import run
 from complaints.pretraining import mlm
 

@@ -14,6 +14,7 @@ from complaints.backbones.params import TokenizerParams
 from complaints.core import config
 from complaints.core.config import read_yaml
 from complaints.core.errors import UserError
+from complaints.core.section import Section
 from complaints.features.params import EmbedParams
 from complaints.finetuning.params import ModelParams
 from complaints.pretraining.params import PretrainParams
@@ -234,7 +235,7 @@ def test_missing_file_and_unknown_model_are_one_line(tmp_path: Path, monkeypatch
         config.load_entry("bert", ModelParams)
 
 
-ENTRY_OF_STAGE: dict[str, type[config.Section]] = {
+ENTRY_OF_STAGE: dict[str, type[Section]] = {
     "tokenize": TokenizerParams,
     "pretrain": PretrainParams,
     "embed": EmbedParams,

@@ -22,6 +22,16 @@ Commands = Any
 """The action of argparse that adds subcommands."""
 
 
+def _predict(arguments: argparse.Namespace) -> int:
+    from complaints.core import config
+    from complaints.predicting import command
+    from complaints.sources.params import FetchParams
+
+    if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
+        arguments.text_column = config.load("fetch", FetchParams).file.columns.text
+    return command.run(arguments)
+
+
 def _trace(arguments: argparse.Namespace) -> int:
     from complaints.lineage.trace import main_trace
 
@@ -80,6 +90,13 @@ def _model_remove(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(arguments: argparse.Namespace) -> int:
+    from complaints import params
+    from complaints.sweeping import command
+
+    return command.run(arguments, params.load())
+
+
 def _show(arguments: argparse.Namespace) -> int:
     check_regular(paths.SCOREBOARD)
     if not paths.SCOREBOARD.exists():
@@ -124,6 +141,10 @@ def _ui(arguments: argparse.Namespace) -> int:
     os.execv(sys.executable, [*command, "--port", str(arguments.port)])
 
 
+def _add_predict(commands: Commands) -> None:
+    predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True)
+
+
 def _add_trace(commands: Commands) -> None:
     trace = commands.add_parser("trace", help="show the data, code and parameters that made an output")
     trace.add_argument("path", type=console.user_path, help="output of the pipeline, such as models/minilm")
@@ -163,6 +184,10 @@ def _add_model(commands: Commands) -> None:
     remove.set_defaults(run=_model_remove)
 
 
+def _add_sweep(commands: Commands) -> None:
+    sweep_arguments.add(commands).set_defaults(run=_sweep)
+
+
 def _add_show(commands: Commands) -> None:
     show = commands.add_parser("show", help="print the scoreboard and pointers to more")
     show.set_defaults(run=_show)
@@ -186,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(anywhere=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
-        predict_arguments.add,
+        _add_predict,
         compare_arguments.add,
         cost_arguments.add,
         _add_trace,
@@ -195,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_check,
         init_arguments.add,
         _add_model,
-        sweep_arguments.add,
+        _add_sweep,
         _add_show,
         _add_ui,
     ):

@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 from complaints.audit.params import AuditParams
 from complaints.baseline.params import BaselineParams, NgramParams
 from complaints.core import config, paths
-from complaints.core.config import PARAMS_FILE, Section, Text, rule
+from complaints.core.config import PARAMS_FILE
 from complaints.core.errors import UserError
+from complaints.core.section import Section, Text, rule
 from complaints.deciding.params import DecideParams
 from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, is_adjusted
 from complaints.evaluation.params import EvaluateParams

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from complaints.core.config import Count, Listed, Section, Share, changed, load_entry
+from complaints.core.config import changed, load_entry
 from complaints.core.errors import UserError
+from complaints.core.section import Count, Listed, Section, Share
 
 
 class Inner(Section):

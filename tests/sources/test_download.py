@@ -13,7 +13,8 @@ from support.archive_server import BODY, PATH, Fault, File, Ranges, Site, serve
 from support.downloads import refusal
 
 from complaints.core.errors import UserError
-from complaints.sources.download import ATTEMPTS, download, file_name, kept_path
+from complaints.sources.addresses import file_name, kept_path
+from complaints.sources.download import ATTEMPTS, download
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
 
@@ -209,6 +210,18 @@ def test_an_invalid_address_is_refused_in_one_line(tmp_path: Path, address: str)
         download(address, tmp_path)
     assert str(caught.value).startswith(address)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_no_message_has_the_password_of_an_address(
+    site: Site, tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.faults[PATH] = [("status", status)] * 100
+    address = site.origin.replace("://", "://ann:s3cret@") + PATH
+    said = refusal(address, tmp_path) + capsys.readouterr().err
+    assert site.origin + PATH in said
+    assert "s3cret" not in said
+    assert "ann" not in said
 
 
 def test_a_full_disk_is_noticed_before_the_download(

@@ -14,7 +14,8 @@ from support.downloads import refusal
 
 from complaints.core.errors import UserError
 from complaints.sources import http_client
-from complaints.sources.download import ATTEMPTS, download, is_address, kept_path
+from complaints.sources.addresses import is_address, kept_path
+from complaints.sources.download import ATTEMPTS, download
 from complaints.sources.http_client import Budget
 
 pytestmark = pytest.mark.usefixtures("no_backoff")

@@ -1,6 +1,6 @@
 """Parameters of the stage audit."""
 
-from complaints.core.config import Count, Listed, Section, Text
+from complaints.core.section import Count, Listed, Section, Text
 
 
 class AuditParams(Section):

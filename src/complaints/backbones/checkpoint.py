@@ -16,9 +16,9 @@ from complaints.backbones.model_files import (
 )
 from complaints.backbones.params import MaxLength
 from complaints.core import config
-from complaints.core.config import Section
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
+from complaints.core.section import Section
 
 CLASSIFIER_FILE = "classifier.json"
 """Settings of a fine-tuned checkpoint; its presence marks a folder as one."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from complaints.core.config import Section, Text, rule
+from complaints.core.section import Section, Text, rule
 
 MaxLength = Annotated[int, Field(ge=8, le=8192)]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from complaints.core.config import Count, Listed, Positive, Section, Seed, Share, rule
+from complaints.core.section import Count, Listed, Positive, Section, Seed, Share, rule
 
 
 class NgramParams(Section):

@@ -10,18 +10,18 @@ import re
 import reprlib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import SequenceNode
 
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
+from complaints.core.section import Section
 from complaints.core.yaml_text import parse_yaml
 
 PARAMS_FILE = Path("params.yaml")
@@ -36,51 +36,7 @@ _VALUES.maxlevel = 2
 _VALUES.maxstring = _VALUES.maxother = _VALUES.maxlong = 80
 
 
-class Section(BaseModel):
-    """A mapping of a YAML file; subclasses have its keys as fields."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-    partial: ClassVar[bool] = False
-    """Whether the mapping has keys of other stages too. Subclasses do not inherit it: they may have all keys."""
-
-
-T = TypeVar("T")
 S = TypeVar("S", bound=Section)
-
-
-def _iso_day(value: str) -> str:
-    try:
-        if date.fromisoformat(value).isoformat() == value:
-            return value
-    except ValueError:
-        pass
-    raise PydanticCustomError("day", "Input should be a day, as 'YYYY-MM-DD'")
-
-
-Text = Annotated[str, StringConstraints(pattern=r"\S")]
-"""A string that is not blank."""
-Day = Annotated[str, AfterValidator(_iso_day)]
-"""A day as YYYY-MM-DD; as strings, days sort in time."""
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-# A YAML list becomes a tuple, which strict mode alone would refuse.
-Listed = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
-"""A list with at least one item."""
-
-
-def rule(key: str | tuple[str | int, ...], message: str) -> PydanticCustomError:
-    """Return the error for a validator of several keys to raise.
-
-    Args:
-        key: The key to change, relative to the mapping of the validator: dotted, or a tuple of keys and indices.
-        message: Continues the sentence that begins with the key: "is 3, but ...".
-    """
-    return PydanticCustomError(
-        "rule", "{message}", {"key": tuple(key.split(".")) if isinstance(key, str) else key, "message": message}
-    )
 
 
 def read_yaml(path: str | Path) -> Any:

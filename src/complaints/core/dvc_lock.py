@@ -16,11 +16,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from complaints.core.config import Section, Text, check, read_yaml, rule
+from complaints.core.config import check, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.core.inputs import check_regular
 from complaints.core.paths import MANIFEST, REPORTS
+from complaints.core.section import Section, Text, rule
 from complaints.core.yaml_text import CONFLICT
 
 LOCK_SCHEMA = "2.0"

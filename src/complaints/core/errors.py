@@ -1,6 +1,7 @@
 """Exception for problems that the user can solve, and the form in which text is printed."""
 
 import contextlib
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,11 @@ def printable(text: str) -> str:
     These are line ends, terminal escapes, marks that change the direction of writing, and undecodable bytes.
     """
     return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+
+
+def without_credentials(address: str) -> str:
+    """Return an address without the user name and the password in it, for messages and for records."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", address)
 
 
 def say_error(line: str) -> None:

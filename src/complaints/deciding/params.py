@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from complaints.core.config import Listed, NotNegative, Section, Share, Text, rule
+from complaints.core.section import Listed, NotNegative, Section, Share, Text, rule
 
 
 class DecideParams(Section):

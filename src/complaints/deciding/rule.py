@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from complaints.core.config import Count, NotNegative, Positive, Section, Share
 from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json, write_json
+from complaints.core.section import Count, NotNegative, Positive, Section, Share
 from complaints.scoring.class_prior import log_prior_of_counts
 from complaints.scoring.logit_adjustment import adjust
 

@@ -13,8 +13,8 @@ from complaints.backbones.params import ComputeParams
 from complaints.backbones.pretrained import initial_weights
 from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import check_tokenizer, load_tokenizer
-from complaints.core.config import Section
 from complaints.core.files import file_digest
+from complaints.core.section import Section
 from complaints.engine.checkpoints import code_digest
 from complaints.engine.device import describe_device, device_name, resolve_precision
 from complaints.engine.distributed import make_accelerator

@@ -1,6 +1,6 @@
 """Parameters of the stage evaluate."""
 
-from complaints.core.config import Count, Section
+from complaints.core.section import Count, Section
 
 
 class EvaluateParams(Section):

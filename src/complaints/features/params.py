@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from complaints.backbones.params import ComputeParams
-from complaints.core.config import Section, Text
+from complaints.core.section import Section, Text
 
 Train = Literal["full", "lora", "frozen", "head"]
 

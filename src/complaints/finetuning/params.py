@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from complaints.backbones.params import MaxLength
-from complaints.core.config import Count, Listed, NotNegative, Positive, Section, Seed, Share, Text, rule
+from complaints.core.section import Count, Listed, NotNegative, Positive, Section, Seed, Share, Text, rule
 from complaints.features.params import EmbedParams, HeadKindParams, TrainParams
 
 

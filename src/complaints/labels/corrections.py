@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from pydantic import Strict, model_validator
 
 from complaints.core.columns import trimmed_labels
-from complaints.core.config import Section, Text, check, line_of, read_yaml, rule
+from complaints.core.config import check, line_of, read_yaml
 from complaints.core.csv_files import unescape_formula
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
+from complaints.core.section import Section, Text, rule
 from complaints.labels.label_map import LabelMap, Name
 
 REQUIRED = ("row_id", "label", "who", "why")

@@ -9,8 +9,9 @@ import pyarrow as pa
 from pydantic import AfterValidator, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
-from complaints.core.config import Day, Section, Share, check, read_yaml, rule
+from complaints.core.config import check, read_yaml
 from complaints.core.errors import UserError
+from complaints.core.section import Day, Section, Share, rule
 from complaints.text.label_names import normalize_label_names
 
 

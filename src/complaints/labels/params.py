@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from complaints.core.config import Count, Section, Text
 from complaints.core.paths import NO_CORRECTIONS, NO_MAP
+from complaints.core.section import Count, Section, Text
 
 
 def _or_empty(nothing: str, path: Path) -> BeforeValidator:

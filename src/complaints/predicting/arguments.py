@@ -9,25 +9,17 @@ PRECISIONS = ("auto", "fastest", "fp32", "bf16", "fp16")
 """Precisions of a checkpoint's computation in predictions."""
 
 
-def _predict(arguments: argparse.Namespace) -> int:
-    from complaints.core import config
-    from complaints.predicting import command
-    from complaints.sources.params import FetchParams
-
-    if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
-        arguments.text_column = config.load("fetch", FetchParams).file.columns.text
-    return command.run(arguments)
-
-
 def _model_argument(argument: str) -> Any:
     from complaints.predicting.choice import ModelArgument
 
     return ModelArgument(argument, console.user_path(argument))
 
 
-def add(commands: Any) -> None:
-    """Add the command to the subcommands of the command line."""
-    predict = commands.add_parser("predict", help="predict the label of a text or of every row of a file")
+def add(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to the subcommands of the command line, and return its own parser."""
+    predict: argparse.ArgumentParser = commands.add_parser(
+        "predict", help="predict the label of a text or of every row of a file"
+    )
     predict.add_argument("text", nargs="?", help="complaint to label")
     predict.add_argument(
         "--model",
@@ -65,4 +57,4 @@ def add(commands: Any) -> None:
         "for the threshold at which the model's decision rule has this accuracy",
     )
     predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
-    predict.set_defaults(run=_predict, anywhere=True)
+    return predict

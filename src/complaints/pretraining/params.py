@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from complaints.backbones.params import ComputeParams
-from complaints.core.config import Count, Positive, Section, Seed
+from complaints.core.section import Count, Positive, Section, Seed
 
 
 class MaskingParams(Section):

@@ -7,7 +7,8 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from complaints.core.config import Section, check, read_yaml
+from complaints.core.config import check, read_yaml
+from complaints.core.section import Section
 from complaints.sources.readers.lines import check_file
 
 D = TypeVar("D", bound=Section)

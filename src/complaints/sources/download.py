@@ -1,6 +1,5 @@
 """Downloads over HTTP: streamed, resumed after an interruption, complete or absent, and kept."""
 
-import hashlib
 import json
 import os
 import re
@@ -9,13 +8,13 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx2
 from tqdm import tqdm
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, without_credentials
 from complaints.core.files import write_json
+from complaints.sources.addresses import kept_path
 from complaints.sources.http_client import HEADERS, TooSlow, describe, is_retryable, is_retryable_status, new_client
 from complaints.sources.readers.lines import content_of
 
@@ -25,8 +24,6 @@ BACKOFF_SECONDS = 1.0
 """Wait before the second attempt; every further wait is twice as long."""
 MOST_BYTES = 16 * 2**30
 """Largest file that is downloaded if no other limit is known: ten times the CFPB's structured file."""
-NAME_CHARACTERS = 60
-"""Longest name of a file: with four bytes for each character it stays below 255 bytes, the limit of file systems."""
 DATA_SUFFIXES = {".csv", ".gz", ".zip"}
 """A web page under a name with one of these suffixes is an error page, whatever the status of the response."""
 
@@ -51,48 +48,6 @@ class _Record:
     def validator(self) -> str | None:
         """Return the value for If-Range; a weak ETag does not promise equal bytes (RFC 9110, 13.1.5)."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
-
-
-def is_address(location: str) -> bool:
-    """Tell whether a location is an address, of which `download` takes http and https; otherwise it is a local path."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", location) is not None
-
-
-def _split(address: str) -> SplitResult:
-    """Return the parts of an http(s) address.
-
-    Raises:
-        UserError: if it cannot be the address of a file.
-    """
-    try:
-        parts = urlsplit(address)
-        if parts.scheme.lower() not in ("http", "https"):
-            raise ValueError("only http and https are downloaded")
-        if not parts.hostname or re.search(r"\s", parts.netloc):
-            raise ValueError("no host name, or a blank in it")
-        _ = parts.port  # raises ValueError beyond 65535
-    except ValueError as error:
-        raise UserError(f"{address} is not a valid address ({error}); correct it") from None
-    return parts
-
-
-def file_name(address: str) -> str:
-    """Return the last segment of an address's path, made safe as a file name.
-
-    Raises:
-        UserError: if the address is invalid.
-    """
-    name = unquote(_split(address).path.rpartition("/")[2])
-    return re.sub(r"[^\w.-]", "_", name)[-NAME_CHARACTERS:].lstrip(".") or "index"
-
-
-def kept_path(address: str, folder: Path) -> Path:
-    """Return the path at which `download` keeps a file: equal names do not clash, as every address has a folder.
-
-    Raises:
-        UserError: if the address is invalid.
-    """
-    return folder / hashlib.sha256(address.encode()).hexdigest()[:16] / file_name(address)
 
 
 def _read_record(record: Path, part: Path, address: str) -> _Record:
@@ -249,7 +204,7 @@ def _receive_all(client: httpx2.Client, address: str, part: Path, record: Path, 
         if failures == ATTEMPTS:
             raise UserError(f"{address}: {problem}; given up after {ATTEMPTS} attempts, run this again to resume")
         wait = BACKOFF_SECONDS * 2 ** (failures - 1)
-        print(f"note: {address}: {problem}; trying again in {wait:g} s", file=sys.stderr)
+        print(f"note: {without_credentials(address)}: {problem}; trying again in {wait:g} s", file=sys.stderr)
         time.sleep(wait)
 
 
@@ -270,14 +225,17 @@ def download(address: str, folder: Path, limit: int = MOST_BYTES) -> Path:
             repeatedly breaks off without progress or is too slow, sends a web page instead of a file, sends more than
             `limit`, or needs more disk space.
     """
-    path = kept_path(address, folder)
-    if path.exists():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part, record = path.with_name(path.name + ".part"), path.with_name(path.name + ".json")
-    with new_client(HEADERS) as client:
-        _receive_all(client, address, part, record, limit)
-    _check_content(address, part)
+    try:
+        path = kept_path(address, folder)
+        if path.exists():
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part, record = path.with_name(path.name + ".part"), path.with_name(path.name + ".json")
+        with new_client(HEADERS) as client:
+            _receive_all(client, address, part, record, limit)
+        _check_content(address, part)
+    except UserError as error:
+        raise UserError(str(error).replace(address, without_credentials(address))) from None
     part.replace(path)
     record.unlink(missing_ok=True)
     return path

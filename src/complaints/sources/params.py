@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from complaints.core.config import Day, Listed, Section, Seed, Text, rule
+from complaints.core.section import Day, Listed, Section, Seed, Text, rule
 
 
 class SampleParams(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from complaints.core.config import Section, Seed
+from complaints.core.section import Section, Seed
 
 Fraction = Annotated[float, Field(gt=0, le=0.9)]
 

@@ -6,16 +6,11 @@ from typing import Any
 from complaints import console
 
 
-def _sweep(arguments: argparse.Namespace) -> int:
-    from complaints import params
-    from complaints.sweeping import command
-
-    return command.run(arguments, params.load())
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subcommands of the command line."""
-    sweep = commands.add_parser("sweep", help="run a grid or an Optuna study over parameters as DVC experiments")
+def add(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to the subcommands of the command line, and return its own parser."""
+    sweep: argparse.ArgumentParser = commands.add_parser(
+        "sweep", help="run a grid or an Optuna study over parameters as DVC experiments"
+    )
     sweep.add_argument("study", nargs="?", type=console.user_path, help="YAML file of a study; options win over it")
     sweep.add_argument(
         "-S",
@@ -35,4 +30,4 @@ def add(commands: Any) -> None:
     sweep.add_argument("--sampler-seed", type=int, help="seed of --method tpe (default: 13)")
     sweep.add_argument("--retry-failed", action="store_true", help="run experiments again that failed")
     sweep.add_argument("--dry-run", action="store_true", help="check the study, list its experiments, and run nothing")
-    sweep.set_defaults(run=_sweep)
+    return sweep

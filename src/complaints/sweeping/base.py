@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from complaints.core.config import PARAMS_FILE, Section, Text, read_yaml
+from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.dvc_lock import hash_path, is_inside
 from complaints.core.errors import UserError
+from complaints.core.section import Section, Text
 from complaints.lineage.git import run_git
 from complaints.params_document import flatten
 

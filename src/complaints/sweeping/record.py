@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from complaints.core.config import Section, Seed, Text, check
+from complaints.core.config import check
 from complaints.core.errors import UserError
 from complaints.core.files import read_json, write_json
+from complaints.core.section import Section, Seed, Text
 from complaints.sweeping.base import Base, difference
 from complaints.sweeping.space import Point
 from complaints.sweeping.study import Study

@@ -8,19 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from complaints import params
-from complaints.core.config import (
-    ENTRY_NAME,
-    ENTRY_NAME_RULE,
-    Count,
-    Listed,
-    Section,
-    Seed,
-    Text,
-    check,
-    read_yaml,
-    rule,
-)
+from complaints.core.config import ENTRY_NAME, ENTRY_NAME_RULE, check, read_yaml
 from complaints.core.errors import UserError
+from complaints.core.section import Count, Listed, Section, Seed, Text, rule
 from complaints.deciding.row_names import REFERENCE
 from complaints.sweeping.space import Space, check_space, parse_dimension
 

@@ -1,6 +1,6 @@
 """Parameters of MLflow tracking."""
 
-from complaints.core.config import Section, Text
+from complaints.core.section import Section, Text
 
 
 class TrackingParams(Section):

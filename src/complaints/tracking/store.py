@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 import socket
 import sqlite3
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from complaints.core.errors import without_credentials
 from complaints.core.paths import SCRATCH
 
 DATABASE = "mlflow.db"
@@ -73,7 +73,7 @@ class Store:
     @property
     def shown(self) -> str:
         """Return the address without user name and password."""
-        return re.sub(r"(?<=://)[^/?#]*@", "", self.uri)
+        return without_credentials(self.uri)
 
     @property
     def database(self) -> Path | None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from complaints.core.config import Count, Section, Text
+from complaints.core.section import Count, Section, Text
 from complaints.sources.description import Sha256
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from complaints.core.errors import UserError
+from complaints.core.errors import UserError, without_credentials
 from complaints.core.files import file_digest
+from complaints.sources.addresses import file_name, is_address, kept_path
 from complaints.sources.cfpb.description import CfpbDescription, Pin
-from complaints.sources.download import MOST_BYTES, download, file_name, is_address, kept_path
+from complaints.sources.download import MOST_BYTES, download
 from complaints.sources.readers.chunk import Chunk, check_columns
 from complaints.sources.readers.csv import csv_chunks, csv_header
 from complaints.sources.readers.lines import check_file, shown
@@ -122,7 +123,7 @@ def _local_file(location: str, pinned: dict[str, Pin], downloads: Path) -> DataF
             f"{pin.bytes:,} with {shown(pin.sha256)}; correct the pin, or supply the pinned file"
         )
     # The entry is committed with source.json; a user name and a password are not.
-    address = re.sub(r"(?<=://)[^/?#]*@", "", location)
+    address = without_credentials(location)
     return DataFile(path, entry | ({"address": address} if is_address(location) else {}), status.st_mtime_ns)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from complaints.core.config import Section, Text, rule
 from complaints.core.schema import SPLITS
+from complaints.core.section import Section, Text, rule
 from complaints.sources.description import Sha256
 
 

@@ -11,7 +11,8 @@ from huggingface_hub import constants
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.core.schema import SPLITS
-from complaints.sources.download import download, is_address, kept_path
+from complaints.sources.addresses import is_address, kept_path
+from complaints.sources.download import download
 from complaints.sources.hub.description import IndexFile, Indices
 from complaints.sources.readers.lines import shown
 

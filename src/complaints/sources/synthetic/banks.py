@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from complaints.core.config import Count, Listed, Section, Text, check, line_of, read_yaml, rule
+from complaints.core.config import check, line_of, read_yaml
 from complaints.core.errors import UserError
+from complaints.core.section import Count, Listed, Section, Text, rule
 
 ISSUES_FILE = "issues.yaml"
 SHARED_FILE = "shared.yaml"
