@@ -163,3 +163,13 @@ def test_names_of_entries_reach_the_shell_as_one_word(
     assert len(commands) == 4
     for command in commands:
         assert shlex.split(command)[2:] == [name]
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "stages").glob("*.py")), ids=lambda script: script.name)
+def test_a_stage_script_imports_complaints_before_any_other_package(script: Path) -> None:
+    """Importing complaints pins the arithmetic of numpy, which has no effect on a numpy that is loaded already."""
+    for node in ast.parse(script.read_text()).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+            packages = {name.partition(".")[0] for name in names}
+            assert packages <= sys.stdlib_module_names | {"complaints"}, f"line {node.lineno}"

@@ -5,11 +5,16 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
+from complaints.baseline.params import BaselineParams
 from complaints.baseline.tfidf import Corpus, TfidfModel, fit_rows, majority_logits, score_rows
 from complaints.core.errors import UserError
+from complaints.core.parquet import read_parquet
+from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.scoring.learning_curve import CurvePoint
 from complaints.subsets.folds import assign_folds
 from complaints.subsets.fractions import nested_fraction
@@ -32,6 +37,33 @@ class Rows:
     """Indices in the corpus of the rows of each held-out split, int64."""
     classes: int
     """Size of the label vocabulary."""
+
+
+def read_rows(splits: Path, classes: int, params: BaselineParams) -> tuple[Rows, dict[str, list[str]]]:
+    """Return the rows of the splits with their texts analysed, and the row ids of each split.
+
+    Args:
+        splits: Folder of the splits.
+        classes: Size of the label vocabulary.
+        params: Section `baseline` of params.yaml.
+
+    Raises:
+        UserError: if a file is missing or broken.
+    """
+    columns = ["row_id", "text", "label_id", "group"]
+    tables = {name: read_parquet(splits / f"{name}.parquet", columns=columns) for name in SPLITS}
+    texts = pa.concat_tables(tables.values())["text"].to_pylist()
+    ends = np.cumsum([len(table) for table in tables.values()])
+    indices = dict(zip(SPLITS, np.split(np.arange(len(texts)), ends[:-1]), strict=True))
+    train = tables["train"]
+    rows = Rows(
+        corpus=Corpus.read(texts, params),
+        label_ids=train["label_id"].to_numpy(),
+        clusters=train["group"].to_pylist(),
+        held_out={name: indices[name] for name in HELD_OUT},
+        classes=classes,
+    )
+    return rows, {name: table["row_id"].to_pylist() for name, table in tables.items()}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ the number of cores. They read these settings when they are loaded, so `complain
 
 import os
 import platform
+import sys
 
 PINNED = {
     # The kernels for processors with AVX2, and no division of one product among threads.
@@ -29,9 +30,25 @@ def is_x86() -> bool:
 def pin_numpy() -> None:
     """Make the settings of PINNED for this process and those that it starts.
 
-    They have no effect on a numpy that is loaded already.
+    They have no effect on a numpy that is loaded already: `check_pinned` finds that.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", THREAD_SPINS)
     if is_x86():
         os.environ.pop("OMP_THREAD_LIMIT", None)
+        if "numpy" in sys.modules and any(os.environ.get(name) != value for name, value in PINNED.items()):
+            _LOADED_BEFORE.append("numpy")
         os.environ.update(PINNED)
+
+
+def check_pinned() -> None:
+    """Check that numpy was loaded after `pin_numpy`, as portable results need it.
+
+    Raises:
+        RuntimeError: if it was loaded before: the script imports it before `complaints`.
+    """
+    if _LOADED_BEFORE:
+        raise RuntimeError("numpy was imported before complaints, which pins its arithmetic; import complaints first")
+
+
+_LOADED_BEFORE: list[str] = []
+"""numpy, if it was loaded before it was pinned."""

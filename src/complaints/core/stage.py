@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from complaints.core.errors import UserError, one_line, say_error
+from complaints.core.numerics import check_pinned
 from complaints.core.orphans import die_with_dvc
 from complaints.core.paths import SCRATCH
 from complaints.core.stage_inputs import check_inputs
@@ -74,7 +75,11 @@ def run(main: Callable[[], None]) -> None:
 
     On a UserError, an error of the operating system and Ctrl-C it prints one line and exits with status 1. Whatever
     the error, the outputs of the last good run are restored.
+
+    Raises:
+        RuntimeError: if the script imports numpy before complaints.
     """
+    check_pinned()
     name = os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem
     name = name.rpartition(":")[2]
     try:
