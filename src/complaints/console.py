@@ -41,7 +41,7 @@ def find_root() -> Path | None:
 
 
 def enter_root(required: bool) -> None:
-    """Change into the root of the project.
+    """Enter the root of the project.
 
     Raises:
         UserError: if there is no project here and one is required.

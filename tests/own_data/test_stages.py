@@ -35,13 +35,15 @@ def test_the_stages_run_to_a_scoreboard(name: str, tmp_path: Path, monkeypatch: 
     run_stage("baseline", monkeypatch)
     for script in ("pretrain", "embed", "finetune"):
         run_stage(script, monkeypatch, "minilm")
-    run_stage("evaluate", monkeypatch)
+    for script in ("decide", "evaluate", "report"):
+        run_stage(script, monkeypatch)
     metrics = json.loads(paths.METRICS.read_text())
     assert metrics["tfidf"]["test"]["accuracy"] > 0.9
     assert json.loads(paths.LABELS.read_text()) == LABELS[name]
     report = json.loads(paths.LABELS_REPORT.read_text())
     assert (report["classes_absent"], report["not_in_the_list"]) == ([], [])
     assert "tfidf" in paths.SCOREBOARD.read_text()
+    assert "ensemble-adjusted" in paths.MEMO.read_text()
     assert "map_defects" not in (paths.AUDIT / "index.html").read_text()
 
 

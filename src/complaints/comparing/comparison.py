@@ -30,7 +30,7 @@ class Options:
 
 @dataclass(frozen=True)
 class PairResult:
-    """What was found for one pair."""
+    """Result of one pair."""
 
     pair: Pair
     metrics: Mapping[str, Difference]
@@ -76,7 +76,7 @@ def make_comparison(pairs: Sequence[Pair], snapshots: Snapshots, options: Option
 def _compare(
     pair: Pair, truths: Mapping[str, tuple[Snapshot, Truth]], test: ComparedRows, options: Options
 ) -> PairResult:
-    """Return what is found for one pair, without a correction for others."""
+    """Return the result of one pair, without a correction for others."""
 
     def system(name: SystemName) -> System:
         snapshot, truth = truths[name.revision]

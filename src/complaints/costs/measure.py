@@ -131,7 +131,7 @@ def _gpu_memory(device: str) -> int | None:
 
 
 def measure(request: Request) -> dict[str, Any]:
-    """Return the cost of a model's predictions. Its peak memory is that of this process, which should do nothing else.
+    """Return the cost of a model's predictions; the peak memory is that of this process, which does nothing else.
 
     Raises:
         UserError: if the model cannot be loaded, or there are no texts.

@@ -65,7 +65,7 @@ class MapEvidence:
         )
 
     def cause(self, one: str, two: str) -> Cause | None:
-        """Return the cause of a confusion that lies in the label map, None if the evidence shows none."""
+        """Return the fault of the label map behind a confusion of two classes, None without evidence of one."""
         if _letters(one) == _letters(two):
             return Cause("equal names", f"{one!r} and {two!r} differ only in case or punctuation")
         if reason := self._renames.get(frozenset((one, two))):

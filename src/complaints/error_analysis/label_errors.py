@@ -142,7 +142,7 @@ class Measured:
 
 
 def measure(judgement: Judgement, rows: LabelledRows, planted: Mapping[str, str], names: Sequence[str]) -> Measured:
-    """Return precision and recall against the planted wrong labels of a synthetic corpus.
+    """Return precision and recall of a list, measured by the planted wrong labels of a synthetic corpus.
 
     Args:
         judgement: The list.

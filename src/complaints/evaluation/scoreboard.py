@@ -101,7 +101,7 @@ def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[s
 
 
 def read_rules(folder: Path, models: Iterable[str], predictions: Path) -> dict[str, DecisionRule]:
-    """Return the rules of TF-IDF, of `models` and of the ensemble.
+    """Return the decision rules by name: TF-IDF, `models` and the ensemble.
 
     Raises:
         UserError: if a rule is missing or broken, or was fitted on predictions that are no longer there.

@@ -93,7 +93,7 @@ def _zeros(scores: metrics.ClassScores, reference: metrics.ClassScores, tiers: n
 
 
 def confidence_values(confidence: np.ndarray, right: np.ndarray) -> dict[str, float]:
-    """Return the metrics of confidences that are no means over rows: ece, adaptive_ece and aurc.
+    """Return the calibration errors ece and adaptive_ece, and the area under the risk-coverage curve, aurc.
 
     Args:
         confidence: Probability of the predicted class, float [rows].

@@ -21,7 +21,7 @@ from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.inference import infer
-from complaints.engine.setup import ARITHMETIC, run_config, set_up
+from complaints.engine.setup import ARITHMETIC, Setup, run_config, set_up
 from complaints.features.embed import Features
 from complaints.finetuning import trainable
 from complaints.finetuning.batching import count_steps
@@ -167,6 +167,20 @@ def _training_rows(tokens: Path, labels: np.ndarray, params: ModelParams) -> np.
     return nested_fraction(read_clusters(tokens), labels, params.finetune.train_fraction, params.seed)
 
 
+def _prepare_model(
+    setup: Setup, params: ModelParams, labels: list[str]
+) -> tuple[classifier.Classifier, Any, dict[str, Any]]:
+    """Return the classifier on its device, its form with adapters (None without), and its part of the run config."""
+    recipe = params.finetune
+    pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
+    model = classifier.build(setup.initial, params.head.kind, pooling, labels).to(setup.accelerator.device)
+    packed = prepare_attention(model.encoder, recipe.packing, recipe.compile, setup.precision)
+    adapted = trainable.choose_trainable(model, recipe)
+    if setup.accelerator.device.type == "cpu" and not recipe.compile:
+        draw_masks_in_bulk(model)
+    return model, adapted, {"pooling": pooling, "packed": packed, "labels": labels}
+
+
 @one_line_device_errors(
     "raise finetune.accumulation (smaller micro-batches, same step), or lower finetune.batch_tokens or max_length"
 )
@@ -195,16 +209,10 @@ def finetune(
     accelerator, tokenizer, recipe = setup.accelerator, setup.tokenizer, params.finetune
     labels: list[str] = read_json(inputs.labels)
     set_seed(params.seed)
-    pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
-    model = classifier.build(setup.initial, params.head.kind, pooling, labels).to(accelerator.device)
-    packed = prepare_attention(model.encoder, recipe.packing, recipe.compile, setup.precision)
-    adapted = trainable.choose_trainable(model, recipe)
-    if accelerator.device.type == "cpu" and not recipe.compile:
-        draw_masks_in_bulk(model)
+    model, adapted, model_config = _prepare_model(setup, params, labels)
     parameters = trainable.count_parameters(model)
     data_files = [*inputs.tokens.glob("*.parquet"), *inputs.features.glob("*.npy")]
-    config = run_config(setup, params, data_files, VERSIONED, CODE)
-    config |= {"pooling": pooling, "packed": packed, "labels": labels}
+    config = run_config(setup, params, data_files, VERSIONED, CODE) | model_config
     first = accelerator.is_main_process
     checkpoints = Checkpoints(scratch, json_digest(config), writes=first)
 
@@ -214,7 +222,7 @@ def finetune(
     learner = HeadOnly(model) if params.trains_head_only else model
     rows = _training_rows(inputs.tokens / "train.parquet", splits["train"].labels, params)
     train = examples["train"] if recipe.train_fraction == 1 else examples["train"].take(rows)
-    data = Data(train, examples["validation"], tokenizer.pad_token_id, len(labels), packed)
+    data = Data(train, examples["validation"], tokenizer.pad_token_id, len(labels), config["packed"])
     sources = HeadSources(features, splits["train"].labels, rows, tokenizer, labels, params.max_length)
     objective = make_objective(recipe, data.train.labels, data.classes, accelerator.device)
     training = make_training(accelerator, learner, data, params, objective, checkpoints)

@@ -21,7 +21,7 @@ def product_attention(
     is_causal: bool | None = None,
     **named: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attend by two matrix products and a softmax in bfloat16, in the form of transformers' attention interface.
+    """Compute attention in bfloat16 by two matrix products and a softmax, as transformers' attention interface.
 
     On a processor torch's fused attention takes two to three times as long as these, also in float32
     (benchmarks/precision.py). It needs less memory: with more than PRODUCT_TOKENS tokens it computes in float32 here,

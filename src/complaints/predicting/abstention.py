@@ -8,7 +8,7 @@ ACCURACY = "accuracy="
 
 
 def least_confidence(argument: str | None, choice: ModelChoice) -> float | None:
-    """Return the confidence from which a text has a label; None if every text has one.
+    """Return the confidence threshold of --abstain-below, None without one: every text has a label then.
 
     Args:
         argument: The argument of --abstain-below: a probability, or `accuracy=` and a wanted accuracy.

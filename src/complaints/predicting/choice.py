@@ -52,7 +52,7 @@ def in_project() -> bool:
 
 
 def choose(argument: ModelArgument | None) -> ModelChoice:
-    """Return the model named by --model, by default that of the first entry of `models:` in params.yaml.
+    """Return the model of --model, by default that of the first entry of `models:` in params.yaml.
 
     Raises:
         UserError: if there is no such model, a file of it is missing, or its decision rule was fitted on another one.
