@@ -10,7 +10,6 @@ from complaints.deciding.rule import Decisions
 from complaints.evaluation.truth import NEVER_SEEN, Truth, tiers
 from complaints.uncertainty.resampling import Rows
 
-SUBSETS = ("test", "validation", f"test{NEVER_SEEN}", f"validation{NEVER_SEEN}")
 COMMON = "--common-rows"
 
 
@@ -55,7 +54,7 @@ def make_compared_rows(truths: Mapping[str, Truth], subset: str, common: bool) -
 
     Args:
         truths: Snapshot -> its splits.
-        subset: One of SUBSETS.
+        subset: test, validation, or one of them with the end NEVER_SEEN.
         common: Leave out rows and classes that a snapshot lacks, instead of refusing them.
 
     Raises:

@@ -178,7 +178,6 @@ class PlanePoint:
     x: tuple[float, float, float]
     y: tuple[float, float, float]
     color: int
-    hollow: bool = False
 
 
 def plane(title: str, x: Axis, y: Axis, points: Sequence[PlanePoint]) -> str:
