@@ -4,11 +4,13 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support import compared_project
+from support.commands import Ran, run
 from support.project import Project, copy_project
 from support.small_disk import SmallDisk
 
@@ -18,6 +20,29 @@ from complaints.backbones.resolve import Backbone
 # Every run has the same examples, and examples have no time limit: test machines are busy.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def made_compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small repository with tags and an experiment; not to be changed by a test."""
+    return compared_project.make(tmp_path_factory.mktemp("made_compared") / "repo")
+
+
+@pytest.fixture
+def compared(made_compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it as the working directory, without the caller's settings of DVC."""
+    for name in [name for name in os.environ if name.startswith("DVC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))  # DVC remembers there what remotes have
+    root = Path(shutil.copytree(made_compared, tmp_path / "repo", symlinks=True))
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def compare(compared: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Ran, str]]:
+    """The command, in this process, with few resamples."""
+    return lambda *arguments: run(capsys, "compare", *arguments, "--resamples", "300")
 
 
 @pytest.fixture(scope="session")

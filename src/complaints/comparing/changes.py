@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from complaints.comparing.rows import models_of
-from complaints.comparing.snapshots import Snapshot
 from complaints.core import paths
 from complaints.core.dvc_lock import Stage, hash_path
 from complaints.core.errors import UserError
@@ -15,6 +14,7 @@ from complaints.deciding.row_names import is_adjusted
 from complaints.evaluation.truth import Truth
 from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.lock import flatten, is_code
+from complaints.lineage.snapshots import Snapshot
 from complaints.lineage.trace import computed
 
 KINDS = ("parameters", "code", "data", "environment")

@@ -8,9 +8,9 @@ from complaints.comparing.document import document
 from complaints.comparing.fixes import write_ids
 from complaints.comparing.json_form import as_json
 from complaints.comparing.sides import pairs, parse_side
-from complaints.comparing.snapshots import WORKSPACE, Snapshots
 from complaints.comparing.verdicts import check_metrics, failures, parse_limit
 from complaints.core.errors import UserError, say_error
+from complaints.lineage.snapshots import WORKSPACE, Snapshots
 
 FEWEST_RESAMPLES = 100
 

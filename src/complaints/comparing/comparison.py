@@ -11,10 +11,10 @@ from complaints.comparing.compared_rows import ComparedRows, make_compared_rows,
 from complaints.comparing.fixes import Flips, flips
 from complaints.comparing.rows import answers_of, truth_of
 from complaints.comparing.sides import Pair, SystemName
-from complaints.comparing.snapshots import Snapshot, Snapshots
 from complaints.comparing.verdicts import McNemar, mcnemar_of, system_of
 from complaints.core.errors import UserError
 from complaints.evaluation.truth import Truth
+from complaints.lineage.snapshots import Snapshot, Snapshots
 from complaints.uncertainty.paired import Difference, compare, corrected
 from complaints.uncertainty.resampling import RESAMPLES, SEED, System
 

@@ -12,8 +12,8 @@ from complaints.comparing.changes import KINDS, STAGES, Change
 from complaints.comparing.classes import ClassChange
 from complaints.comparing.comparison import Comparison, PairResult
 from complaints.comparing.fixes import Flip
-from complaints.comparing.snapshots import WORKSPACE
 from complaints.comparing.verdicts import in_words
+from complaints.lineage.snapshots import WORKSPACE
 from complaints.uncertainty.paired import Difference
 
 HEADLINES = ("accuracy", "macro_f1")

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from complaints.comparing.snapshots import Snapshot
 from complaints.core import paths
 from complaints.core.csv_files import read_csv
 from complaints.core.errors import UserError
@@ -18,6 +17,7 @@ from complaints.deciding.rule import (
 )
 from complaints.evaluation.scoreboard import read_logits
 from complaints.evaluation.truth import Truth, read_truth
+from complaints.lineage.snapshots import Snapshot
 
 SCOREBOARD = paths.EVALUATION / "scoreboard.csv"
 

@@ -4,11 +4,11 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from complaints.comparing.revisions import resolve
 from complaints.comparing.rows import rows_of
-from complaints.comparing.snapshots import WORKSPACE, Snapshot, Snapshots
 from complaints.core.errors import UserError
 from complaints.deciding.row_names import FLOOR
+from complaints.lineage.revisions import resolve
+from complaints.lineage.snapshots import WORKSPACE, Snapshot, Snapshots
 
 
 @dataclass(frozen=True)

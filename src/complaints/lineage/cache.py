@@ -81,6 +81,6 @@ class Cache:
         path = self.path(md5)
         if not md5.endswith(".dir") and file_digest(path, "md5") != md5:
             raise UserError(
-                f"{path} in DVC's cache is damaged: its md5 is not {md5}; run `rm -f {path}` and compare again"
+                f"{path} in DVC's cache is damaged: its md5 is not {md5}; run `rm -f {path}`, then the command again"
             )
         return path

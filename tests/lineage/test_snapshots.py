@@ -9,9 +9,9 @@ from support.commands import Ran
 from support.compared_project import git
 from support.mini_pipeline import dvc
 
-from complaints.comparing.revisions import resolve
-from complaints.comparing.snapshots import Snapshots
 from complaints.core.errors import UserError
+from complaints.lineage.revisions import resolve
+from complaints.lineage.snapshots import Snapshots
 
 Compare = Callable[..., tuple[Ran, str]]
 

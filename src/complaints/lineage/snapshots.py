@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from complaints.comparing.revisions import resolve, unknown
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.dvc_lock import Stage, read_lock
 from complaints.core.errors import UserError
@@ -15,6 +14,7 @@ from complaints.core.stage_inputs import LOCK_FILE
 from complaints.lineage.cache import Cache
 from complaints.lineage.git import git, git_bytes
 from complaints.lineage.lock import without_removed_entries
+from complaints.lineage.revisions import resolve, unknown
 
 WORKSPACE = "workspace"
 """The name of the snapshot of the files as they are now; DVC calls it so too."""
