@@ -1,0 +1,27 @@
+"""The commands that the pages on lineage show print what the pages show, in a project of the tiny profile."""
+
+import pytest
+from support.console_blocks import agrees, calls_of
+from support.paths import ROOT
+from support.project import Project
+
+PAGES: list[str] = []
+"""Pages whose console blocks run in order, each page in a fresh copy of the built project on the branch main."""
+
+
+def test_wildcards_stand_for_characters_and_lines() -> None:
+    assert agrees(("a ... c", "...", "end"), "a b c\nx\ny\nend\n")
+    assert agrees(("a", "..."), "a\n")
+    assert agrees((), "")
+    assert not agrees(("a ... c", "end"), "a b c\nx\nend\n")
+    assert not agrees(("a",), "a\nb\n")
+    assert not agrees((), "a\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_show_what_the_commands_print(page: str, project: Project) -> None:
+    project.run("git", "branch", "-M", "main")
+    for call in calls_of((ROOT / page).read_text(encoding="utf-8")):
+        printed = project.run("bash", "-c", call.command, check=False, COLUMNS="100").stdout
+        assert agrees(call.shown, printed), f"{page}: $ {call.command}\n{printed}"
