@@ -15,7 +15,7 @@ class Call:
 
 
 def calls_of(text: str) -> list[Call]:
-    """Return the commands of a page's console blocks, in order; a command goes on after a line that ends in a backslash."""
+    """Return the commands of a page's console blocks, in order; a backslash joins a line to the next."""
     calls: list[Call] = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.M | re.S):
         for part in re.split(r"^\$ ", block.replace("\\\n", ""), flags=re.M)[1:]:
