@@ -22,7 +22,7 @@ def test_every_plot_is_drawn_with_data_and_known_columns(built: Project) -> None
     for name, plot in declared.items():
         (drawn,) = shown["data"][name]
         anchors = drawn["anchor_definitions"]
-        assert json.loads(anchors["<DVC_METRIC_DATA>"]), name
+        assert anchors["<DVC_METRIC_DATA>"], name
         (table,) = plot["y"]
         columns = {*read_csv(built.root / table)[0], "rev", "rank"}
         content = drawn["content"] if isinstance(drawn["content"], str) else json.dumps(drawn["content"])
