@@ -12,7 +12,7 @@ FLOORS = [
     {"cli"},
     {"costs"},
     {"comparing", "entries", "own_data", "predicting", "profiles", "sweeping"},
-    {"console"},
+    {"console", "output_files"},
     {"params_document"},
     {"params"},
     {"finetuning"},
