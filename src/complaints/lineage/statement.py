@@ -5,6 +5,7 @@ docs/trace.md says which field holds what. The content depends on dvc.lock and t
 the same output has the same statement on every machine.
 """
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,13 @@ def digest_of(md5: str) -> dict[str, str]:
 def describe(entry: Entry, **annotations: Any) -> Descriptor:
     """Return an entry of dvc.lock as a ResourceDescriptor."""
     described: Descriptor = {"name": entry.path, "digest": digest_of(entry.md5)}
+    return described | ({"annotations": annotations} if annotations else {})
+
+
+def stated(name: str, text: str, **annotations: Any) -> Descriptor:
+    """Return a short text as a ResourceDescriptor with its content, in base64 as JSON has bytes."""
+    content = base64.b64encode(text.encode()).decode()
+    described: Descriptor = {"name": name, "mediaType": "text/plain", "content": content}
     return described | ({"annotations": annotations} if annotations else {})
 
 

@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from complaints import console
+from complaints.core import paths
 from complaints.core.errors import UserError
+from complaints.core.schema import SPLITS
 from complaints.core.stage_inputs import PIPELINE_FILE
 from complaints.lineage.problems import Problem
 from complaints.lineage.snapshots import Snapshots
-from complaints.lineage.statement import ROW_IDS_DIGEST, Descriptor, statement
+from complaints.lineage.statement import ROW_IDS_DIGEST, Descriptor, describe, stated, statement
 from complaints.tracing import copied
 from complaints.tracing.arguments import Named
 from complaints.tracing.chain_text import render
 from complaints.tracing.facts import Facts, read_facts
-from complaints.tracing.place import commit_note
+from complaints.tracing.place import commit_note, recorded_in
 from complaints.tracing.screen import first_screen, stale
 from complaints.tracing.subject import subject_of
 from complaints.tracing.targets import Found, Search
 
+MANIFEST_KEYS = ("source", "synthetic", "rows_read", "rows_kept")
 UNCHECKED = "not checked; --verify recomputes every hash"
 
 
@@ -50,20 +53,36 @@ def _holds(facts: Facts, problems: list[Problem], root: Path) -> tuple[str, list
     return f"no: {number}, the first in {problems[0].path}", lines + [f"  then: {p.message}" for p in problems[1:]]
 
 
+def _reports(facts: Facts) -> list[Descriptor]:
+    """Return the reports that count rows, with the counts, as ResourceDescriptors."""
+    counts = {
+        paths.MANIFEST: {key: facts.manifest[key] for key in MANIFEST_KEYS if key in facts.manifest},
+        paths.LABELS_REPORT: {key: facts.labels[key] for key in ("classes", "rows_kept") if key in facts.labels},
+        paths.SPLIT_REPORT: {
+            key: value["rows"] if isinstance(value, dict) else value
+            for key, value in facts.split.items()
+            if key in ("method", *SPLITS)
+        },
+    }
+    outs = {out.path: out for step in facts.chain.steps for out in step.stage.outs}
+    return [describe(outs[path.as_posix()], **counted) for path, counted in counts.items() if counted]
+
+
 def _byproducts(facts: Facts, problems: list[Problem] | None, root: Path) -> list[Descriptor]:
-    """Return the rows trained on, and the result of a verification, as ResourceDescriptors."""
-    found: list[Descriptor] = []
+    """Return the counts of rows, the commit of the record, and the result of a verification, as ResourceDescriptors."""
+    found = _reports(facts)
     if facts.rows:
         digest = {ROW_IDS_DIGEST: facts.rows["row_ids_sha256"]}
         found.append({"name": "rows trained on", "digest": digest, "annotations": {"rows": facts.rows["rows"]}})
-    counts = {"source": dict(facts.manifest), "labels": dict(facts.labels), "split": dict(facts.split)}
-    if any(counts.values()):
-        found.append({"name": "reports", "annotations": counts})
+    commit, _ = recorded_in(facts.chain, root)
+    if commit is not None:
+        found.append({"name": "commit that first recorded it", "digest": {"gitCommit": commit}})
+    if warning := stale(facts.chain, root):
+        found.append(stated("withdrawals", warning))
     if problems is not None:
         differing = [dataclasses.asdict(problem) for problem in problems]
-        found.append({"name": "verification", "annotations": {"holds": not problems, "problems": differing}})
-    if warning := stale(facts.chain, root):
-        found.append({"name": "withdrawals", "annotations": {"stale": warning}})
+        result = "holds" if not problems else "does not hold"
+        found.append(stated("verification", result, holds=not problems, problems=differing))
     return found
 
 
@@ -78,7 +97,7 @@ def trace(
     """Print the chain of an output of the project in the working directory, and verify it on request.
 
     Returns:
-        The exit status: 1 if something differs from dvc.lock, else 0.
+        The exit status: with `verify` 1 if something differs from dvc.lock, else 0.
 
     Raises:
         UserError: if no version has the output, dvc.lock cannot be read, or a file cannot be hashed.
@@ -88,15 +107,18 @@ def trace(
         found = Search(snapshots, revision, root).find(target)
         problems = _problems(found, root) if verify else None
         facts = read_facts(found)
+        failed = int(verify and bool(problems or found.differs))
         if as_json:
             print(json.dumps(_json(found, facts, problems, root), indent=2, sort_keys=True, ensure_ascii=False))
-            return 1 if problems else 0
+            return failed
         holds, lines = (UNCHECKED, []) if problems is None else _holds(facts, problems, root)
+        if found.differs:
+            holds = f"no: the copy has {found.differs}"
         print(first_screen(found, facts, root, holds))
         if full:
             print(render(facts.chain, facts.manifest))
         print("\n".join(lines), end="\n" if lines else "")
-    return 1 if problems else 0
+    return failed
 
 
 def run(arguments: argparse.Namespace) -> int:

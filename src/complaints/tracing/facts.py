@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core import paths
-from complaints.core.dvc_lock import hash_path
+from complaints.core.dvc_lock import hash_path, is_inside
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.lineage.chain import Chain, chain_of, trained_on
 from complaints.lineage.training import RECORDS, record_of
+from complaints.tracing.listings import Listings
 from complaints.tracing.targets import Found
 
 
@@ -29,7 +30,9 @@ class Facts:
     record: Mapping[str, Any]
     """The record of the training in the checkpoint of the last stage."""
     rows: Mapping[str, Any]
-    """`rows` and `row_ids_sha256` of the rows that the last stage trained on, or the nearest one before it."""
+    """`rows` and `row_ids_sha256` of the rows that the last stage trained on."""
+    absent: str
+    """The checkpoint whose record is neither in DVC's cache nor on a remote, empty if there is none."""
 
 
 def _json(found: Found, chain: Chain, file: Path) -> dict[str, Any]:
@@ -55,11 +58,20 @@ def read_facts(found: Found) -> Facts:
                 with suppress(UserError):
                     snapshot.bring(Path(out.path) / name)
     record = record_of(chain, snapshot.root) or {}
+    models = [out for out in chain.steps[-1].stage.outs if is_inside(out.path, paths.MODELS.as_posix())]
+    listings = Listings(Path("."))
+    absent = (
+        ""
+        if record or snapshot.commit is None
+        else next((out.path for out in models if not listings.get(out.md5, out.path)), "")
+    )
+    rows = record.get("rows", {}).get("train") or (trained_on(chain, snapshot.root) if models else None)
     return Facts(
         chain=chain,
         manifest=_json(found, chain, paths.MANIFEST),
         labels=_json(found, chain, paths.LABELS_REPORT),
         split=_json(found, chain, paths.SPLIT_REPORT),
         record=record,
-        rows=record.get("rows", {}).get("train") or trained_on(chain, snapshot.root) or {},
+        rows=rows or {},
+        absent=absent,
     )

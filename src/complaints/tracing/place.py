@@ -18,7 +18,7 @@ def recorded_in(chain: Chain, root: Path) -> tuple[str | None, list[str]]:
     The hashes are looked for in the text of every dvc.lock, which takes a hundredth of the time of reading it as YAML.
 
     Returns:
-        The commit, None if git has none; tags, branches and experiments.
+        The commit, None if git has none; tags, branches and experiments, those of remotes last.
     """
     found = places(root)
     texts = contents(root, [place.lock_blob for place in found])
@@ -26,7 +26,8 @@ def recorded_in(chain: Chain, root: Path) -> tuple[str | None, list[str]]:
     holding = [place for place, text in zip(found, texts, strict=True) if all(md5 in text for md5 in wanted)]
     commits = [commit for place in holding for commit in place.commits]
     names = {name for place in holding for name in place.names}
-    return commits[-1] if commits else None, sorted(names - {WORKSPACE})
+    own = sorted(name for name in names - {WORKSPACE} if not name.endswith("/HEAD"))
+    return commits[-1] if commits else None, sorted(own, key=lambda name: "/" in name)
 
 
 def changed_since_head(chain: Chain, root: Path) -> list[str] | None:

@@ -110,6 +110,7 @@ def _lines(found: Found, facts: Facts, root: Path, holds: str) -> Iterator[tuple
     yield "backbone", _backbone(facts)
     yield "parameters", _parameters(chain, root)
     yield "computed", computed_text(facts.record)
+    yield "record", facts.absent and f"{facts.absent} is neither in DVC's cache nor on a remote, nor its own record"
     yield "recorded in", recorded_line(chain, found.snapshot.commit is None, root)
     yield "runs", _runs(chain)
     yield "stale", (stale(chain, root) or "").removeprefix("stale: ") or None

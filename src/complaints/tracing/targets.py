@@ -17,6 +17,7 @@ from complaints.tracing.arguments import Named
 from complaints.tracing.listings import Listings, files_of
 
 HASH = re.compile(r"[0-9a-f]{8,64}(\.dir)?")
+MD5_DIGITS = 32
 SHOWN = 5
 
 
@@ -41,6 +42,8 @@ class Found:
     md5: str
     note: str = ""
     """How a copy or a hash was recognised."""
+    differs: str = ""
+    """The files in which a copy is not the output; empty for the output itself and for a true copy."""
 
 
 def _in_project(path: Path, root: Path) -> str | None:
@@ -92,8 +95,8 @@ class Search:
         chain_of(self._first.lock, relative)  # raises the error that names near outputs
         raise AssertionError(relative)
 
-    def _found(self, output: Output, note: str) -> Found:
-        return Found(self._snapshots.get(output.revision), output.lock, output.path, output.md5, note)
+    def _found(self, output: Output, note: str, differs: str = "") -> Found:
+        return Found(self._snapshots.get(output.revision), output.lock, output.path, output.md5, note, differs)
 
     def _all_outputs(self) -> Iterator[Output]:
         """Yield every output: of the workspace, then of each version in git, the oldest first."""
@@ -122,9 +125,10 @@ class Search:
 
     def _hash(self, digits: str) -> Found:
         """Return the output whose md5, or else sha256, begins with `digits`."""
-        found = self._matches(lambda output: output.md5.startswith(digits)) if len(digits) <= 32 else []
+        found = self._matches(lambda output: output.md5.startswith(digits)) if len(digits) <= MD5_DIGITS else []
         kind = "md5" if found else "sha256"
-        found = found or self._matches(lambda output: self._sha256(output).startswith(digits))
+        if not found and len(digits) != MD5_DIGITS:
+            found = self._matches(lambda output: self._sha256(output).startswith(digits))
         if not found:
             place = "any version in git or the workspace" if self._everywhere else self._first.name
             raise UserError(
@@ -135,7 +139,7 @@ class Search:
             several = ", ".join(f"{out.md5} ({out.path})" for out in found[:SHOWN])
             more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
             raise UserError(f"{digits} begins {len(found)} hashes: {several}{more}; give more digits")
-        return self._found(found[0], f"{digits} is its {kind}" if kind == "md5" else f"{digits} is its sha256")
+        return self._found(found[0], f"{digits} begins its {kind}")
 
     def _sha256(self, output: Output) -> str:
         """Return the sha256 of a file in DVC's cache or in the workspace, "" for one in neither, and for a folder."""
@@ -163,14 +167,28 @@ class Search:
             same = sum(own.get(name) == md5 for name, md5 in listing.items())
             if same and (best is None or same > best[0]):
                 best = same, output, listing
-        return self._found(best[1], f"{full} is a copy of it, {_difference(own, best[2])}") if best else None
+        if best is None:
+            return None
+        changed, more = _difference(own, best[2])
+        note = (
+            f"{full} is a copy of it" + (f", with {changed}" if changed else "") + (f", beside {more}" if more else "")
+        )
+        return self._found(best[1], note, changed)
 
 
-def _difference(own: dict[str, str], listing: dict[str, str]) -> str:
-    """Return how the files of a folder, path -> md5, differ from those of an output."""
-    parts = {
-        "changed in": sorted(name for name in own.keys() & listing.keys() if own[name] != listing[name]),
-        "without": sorted(listing.keys() - own.keys()),
-        "with also": sorted(own.keys() - listing.keys()),
-    }
-    return "; ".join(f"{what} {', '.join(names[:SHOWN])}" for what, names in parts.items() if names)
+def _difference(own: dict[str, str], listing: dict[str, str]) -> tuple[str, str]:
+    """Return the changed and missing files of a copy, and those that it has beside the output's, as texts.
+
+    Args:
+        own: Path -> md5 of the files of the copy.
+        listing: Path -> md5 of the files of the output.
+    """
+
+    def named(names: set[str]) -> str:
+        shown = sorted(names)[:SHOWN]
+        return ", ".join(shown) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+    changed = {name for name in own.keys() & listing.keys() if own[name] != listing[name]}
+    missing = listing.keys() - own.keys()
+    parts = [f"{verb} {named(names)}" for verb, names in (("changed", changed), ("missing", missing)) if names]
+    return " and ".join(parts), named(own.keys() - listing.keys())
