@@ -1,6 +1,8 @@
 """Arguments of `complaints rows`, `seen` and `diff-data`, parsed without anything that takes time to import."""
 
 import argparse
+import re
+from pathlib import Path
 from typing import Any
 
 from complaints import console
@@ -10,6 +12,24 @@ def _seen(arguments: argparse.Namespace) -> int:
     from complaints.row_history import commands
 
     return commands.seen(arguments)
+
+
+def _rows(arguments: argparse.Namespace) -> int:
+    from complaints.row_history import commands
+
+    return commands.rows(arguments)
+
+
+def _diff_data(arguments: argparse.Namespace) -> int:
+    from complaints.row_history import commands
+
+    return commands.diff_data(arguments)
+
+
+def _checkpoint(argument: str) -> str:
+    """Return an md5, or its first digits, as it is, and the path of a folder relative to the root of the project."""
+    is_md5 = re.fullmatch(r"[0-9a-f]{8,32}(\.dir)?", argument) and not Path(argument).exists()
+    return argument if is_md5 else str(console.user_path(argument))
 
 
 def _add_remote(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +54,36 @@ def _add_seen(commands: Any) -> None:
     seen.set_defaults(run=_seen)
 
 
+def _add_rows(commands: Any) -> None:
+    rows = commands.add_parser(
+        "rows",
+        help="count or write the exact rows that a checkpoint was trained on",
+        description="The checkpoint is recognised by the hash of its bytes, wherever it lies. The rows are those of "
+        "train, as far as train_fraction took them, and of validation, which chose the epoch.",
+    )
+    rows.add_argument(
+        "checkpoint", type=_checkpoint, metavar="CHECKPOINT", help="folder, such as models/minilm or a copy, or an md5"
+    )
+    rows.add_argument("--rev", metavar="REV", help="revision, tag, branch or experiment whose dvc.lock has the path")
+    rows.add_argument("--output", type=console.user_path, metavar="FILE.parquet", help="file to write the rows to")
+    _add_remote(rows)
+    rows.set_defaults(run=_rows)
+
+
+def _add_diff_data(commands: Any) -> None:
+    diff = commands.add_parser(
+        "diff-data",
+        help="count the rows added, removed, relabelled, rewritten and moved between two revisions",
+        description="Compares raw, labeled and split data by the hashes in dvc.lock; nothing is checked out.",
+    )
+    diff.add_argument("a", metavar="A", help="revision, tag, branch or experiment to start from")
+    diff.add_argument("b", metavar="B", nargs="?", default="workspace", help="other revision (default: the workspace)")
+    diff.add_argument("--ids", action="store_true", help="list the ids of the rows too, with both values")
+    _add_remote(diff)
+    diff.set_defaults(run=_diff_data)
+
+
 def add(commands: Any) -> None:
     """Add the commands to the subcommands of the command line."""
-    _add_seen(commands)
+    for add_command in (_add_rows, _add_seen, _add_diff_data):
+        add_command(commands)

@@ -1,8 +1,11 @@
 """The exact rows that a checkpoint was trained on, found by its hash in the versions of dvc.lock."""
 
+import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +16,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.core.parquet import read_parquet
 from complaints.lineage.history import History, Version
-from complaints.lineage.objects import FOLDER, Objects
+from complaints.lineage.objects import Objects
 from complaints.lineage.training_sets import Checkpoint, Exposure, checkpoints
 from complaints.row_history.index import sha256_of
 from complaints.subsets.fractions import nested_fraction
@@ -29,43 +32,38 @@ SCHEMA = pa.schema(
 """One row per complaint and use. `split` is train, validation (they chose the epoch), or `pretraining` and `initial
 weights` for rows of the training of the weights that the checkpoint began with."""
 
-HEX = set("0123456789abcdef")
-SHORTEST = 8
-"""Digits of an abbreviated md5."""
+MD5 = re.compile(r"[0-9a-f]{8,32}(\.dir)?")
+"""md5 of a folder, or its first digits."""
 
 
-def _as_md5(name: str) -> str | None:
-    """Return what an md5 or the beginning of one begins with, None for another name."""
-    digits = name.removesuffix(FOLDER)
-    return digits if SHORTEST <= len(digits) <= 32 and set(digits) <= HEX else None
-
-
-def md5_of(checkpoint: str, root: Path, version: Version | None) -> str:
+def md5_of(checkpoint: str, root: Path, version: Version, is_past: bool) -> str:
     """Return the md5 of a checkpoint, or the beginning of it.
 
     Args:
         checkpoint: A path relative to `root`, a folder anywhere, or an md5.
         root: The folder of dvc.yaml.
-        version: The version of dvc.lock in which to look up a path, None for the files as they are.
+        version: The version of dvc.lock in which to look up a path that is no folder.
+        is_past: Look up the path in any case, instead of hashing the folder that is there.
 
     Raises:
         UserError: if there is no such checkpoint, or a folder cannot be hashed.
     """
     full = root / checkpoint
     path = Path(os.path.relpath(full, root)).as_posix()
-    if version is None and full.is_dir():
-        md5 = hash_path(root, path) if not path.startswith("..") else hash_path(full, ".")
+    if not is_past and full.is_dir():
+        md5 = hash_path(full, ".") if path.startswith("..") else hash_path(root, path)
         assert md5 is not None
         return md5
-    outs = {out.path: out.md5 for stage in version.lock.values() for out in stage.outs} if version else {}
+    outs = {out.path: out.md5 for stage in version.lock.values() for out in stage.outs}
     if path in outs:
         return outs[path]
-    if version is None and (digits := _as_md5(checkpoint)) is not None:
-        return digits
-    if version is not None:
-        made = ", ".join(sorted(out for out in outs if Path(out).parent == paths.MODELS)) or "none"
-        raise UserError(f"dvc.lock of that revision has no checkpoint {path}; it has {made}")
-    raise UserError(f"{path} is neither a folder nor an md5; name a checkpoint such as {paths.TFIDF}, or its md5")
+    if not is_past and MD5.fullmatch(checkpoint):
+        return checkpoint
+    made = (
+        ", ".join(sorted(out for out in outs if Path(out).parent == paths.MODELS and Path(out) != paths.RULES))
+        or "none"
+    )
+    raise UserError(f"{path} is no folder, md5 or output in dvc.lock; name a checkpoint (dvc.lock has {made})")
 
 
 def find(md5: str, history: History) -> list[tuple[Checkpoint, list[Version]]]:
@@ -124,3 +122,19 @@ def rows_of(checkpoint: Checkpoint, objects: Objects) -> pa.Table:
         )
     tables = [table for exposure in checkpoint.exposures for table in _table(exposure, objects)]
     return pa.concat_tables([SCHEMA.empty_table(), *tables])
+
+
+def summary(checkpoint: Checkpoint, table: pa.Table) -> dict[str, Any]:
+    """Return the number and identity of the rows of each split, as `complaints trace` has them."""
+    splits = table["split"].to_pylist()
+    ids: dict[str, list[str]] = {split: [] for split in dict.fromkeys(splits)}
+    for split, row_id in zip(splits, table["row_id"].to_pylist(), strict=True):
+        ids[split].append(row_id)
+    counted = {
+        split: {
+            "rows": len(some),
+            "row_ids_sha256": hashlib.sha256("".join(f"{row_id}\n" for row_id in sorted(some)).encode()).hexdigest(),
+        }
+        for split, some in ids.items()
+    }
+    return {"path": checkpoint.path, "md5": checkpoint.md5, "rows": counted}

@@ -100,7 +100,8 @@ def render(search: Search) -> str:
     return "\n".join(lines)
 
 
-def _places(versions: Iterable[Place]) -> list[dict[str, Any]]:
+def places(versions: Iterable[Place]) -> list[dict[str, Any]]:
+    """Return versions as JSON values."""
     return [{"lock": v.lock_blob, "names": list(v.names), "commits": list(v.commits)} for v in versions]
 
 
@@ -114,7 +115,7 @@ def as_dict(search: Search) -> dict[str, Any]:
                     {
                         "path": use.checkpoint.path,
                         "md5": use.checkpoint.md5,
-                        "versions": _places(use.versions),
+                        "versions": places(use.versions),
                         "rows": {role: [vars(row) for row in use.rows[role]] for role in ROLES if role in use.rows},
                     }
                     for use in answer.uses
@@ -132,12 +133,12 @@ def as_dict(search: Search) -> dict[str, Any]:
                 {
                     "path": unread.checkpoint.path,
                     "md5": unread.checkpoint.md5,
-                    "versions": _places(unread.versions),
+                    "versions": places(unread.versions),
                     "missing": list(unread.missing),
                 }
                 for unread in search.unread
             ],
-            "locks": _places(search.history.unreadable),
+            "locks": places(search.history.unreadable),
             "remote": search.remote if search.unread else None,
         },
     }
