@@ -16,6 +16,7 @@ from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
+from complaints.row_history import arguments as row_arguments
 from complaints.sweeping import arguments as sweep_arguments
 from complaints.tracing import arguments as trace_arguments
 
@@ -202,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
         compare_arguments.add,
         cost_arguments.add,
         trace_arguments.add,
+        row_arguments.add,
         _add_track,
         _add_profile,
         _add_check,

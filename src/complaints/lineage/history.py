@@ -15,6 +15,7 @@ from complaints.core.dvc_lock import LOCK_SCHEMA, Entry, Stage, command
 from complaints.core.errors import UserError
 from complaints.core.stage_inputs import LOCK_FILE
 from complaints.lineage.git import EXPERIMENTS, git
+from complaints.lineage.revisions import resolve, unknown
 from complaints.lineage.yaml12 import Loader
 
 WORKSPACE = "workspace"
@@ -208,3 +209,28 @@ def holders(root: Path, md5: str) -> list[Version]:
         UserError: as `history` does.
     """
     return [v for v in versions(root) if any(out.md5 == md5 for stage in v.lock.values() for out in stage.outs)]
+
+
+def version_at(root: Path, revision: str) -> Version:
+    """Return the dvc.lock of a revision, tag, branch, experiment or `workspace`, without its commits and names.
+
+    Raises:
+        UserError: if git knows no such revision, or it has no dvc.lock that can be read.
+    """
+    if revision == WORKSPACE:
+        if not (root / LOCK_FILE).is_file():
+            raise UserError(f"the workspace has no {LOCK_FILE}; run `dvc repro`, or name a revision")
+        content = (root / LOCK_FILE).read_bytes()
+        blob = git(root, "hash-object", "--", LOCK_FILE.as_posix()) or WORKSPACE
+    else:
+        commit = resolve(revision)
+        if commit is None:
+            raise UserError(unknown(revision))
+        found = git(root, "rev-parse", "--verify", "--quiet", f"{commit}:./{LOCK_FILE}")
+        if found is None:
+            raise UserError(f"{revision} has no {LOCK_FILE}; name a revision after the first `dvc repro`")
+        blob, (content,) = found, contents(root, [found])
+    lock = parse(content)
+    if lock is None:
+        raise UserError(f"{LOCK_FILE} of {revision} is not as DVC 3 writes it; name another revision")
+    return Version(blob, (), (), lock)
