@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, compare, cost, trace, track, profile, check, init, model, sweep, show and ui."""
+"""Command line `complaints`: predict, compare, trace, verify, track, profile, check, init, model, sweep and others."""
 
 import argparse
 import importlib.util
@@ -17,6 +17,7 @@ from complaints.costs import arguments as cost_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
 from complaints.sweeping import arguments as sweep_arguments
+from complaints.verifying import arguments as verify_arguments
 
 Commands = Any
 """The action of argparse that adds subcommands."""
@@ -215,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
         compare_arguments.add,
         cost_arguments.add,
         _add_trace,
+        verify_arguments.add,
         _add_track,
         _add_profile,
         _add_check,
