@@ -62,7 +62,7 @@ class Verification:
             if not self._is_consequence(same[0], broken):
                 self._add(same, self._mender.command(same[0]), self._files(same[0]))
         self._checked.append(
-            f"{len(subject.chain)} stages: commands, parameters, {self._count('deps')} inputs, {self._count('outs')} outputs"
+            f"{len(subject.chain)} stages, {self._count('deps')} inputs, {self._count('outs')} outputs, parameters and rows"
         )
 
     def _count(self, kind: str) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 
 from complaints.backbones.checkpoint import check_saved_files, is_checkpoint, read_settings
 from complaints.backbones.model_files import read_model_files
-from complaints.baseline.store import SETTINGS_FILE, model_file
 from complaints.core import paths
 from complaints.core.dvc_lock import Stage
 from complaints.core.errors import UserError
@@ -18,6 +17,8 @@ from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
 
 RECORD = "training.json"
+TFIDF_RECORD = "tfidf.json"
+"""The package `baseline`, which writes it and `<analyser>.skops`, takes seconds to import."""
 
 
 def _expected(folder: Path, root: Path) -> Iterator[tuple[str, Path, str]]:
@@ -27,9 +28,9 @@ def _expected(folder: Path, root: Path) -> Iterator[tuple[str, Path, str]]:
         for read, sha256 in _mapping(read_json(full / RECORD), "data").items():
             source = paths.FEATURES if read.endswith(".npy") else paths.TOKENS
             yield f"{folder}/{RECORD}", source / name / read, sha256
-    if (full / SETTINGS_FILE).is_file():
-        for analyser, sha256 in _mapping(read_json(full / SETTINGS_FILE), "sha256").items():
-            yield f"{folder}/{SETTINGS_FILE}", folder / model_file(analyser), sha256
+    if (full / TFIDF_RECORD).is_file():
+        for analyser, sha256 in _mapping(read_json(full / TFIDF_RECORD), "sha256").items():
+            yield f"{folder}/{TFIDF_RECORD}", folder / f"{analyser}.skops", sha256
     if folder == paths.RULES:
         for rule in sorted(full.glob("*.json")):
             for model, source in _mapping(_mapping(read_json(rule), "fit"), "parts").items():
