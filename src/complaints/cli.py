@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, compare, cost, trace, track, profile, check, init, model, sweep, show and ui."""
+"""Command line `complaints`: predict, compare, trace, verify, track, profile, check, init, model, sweep and others."""
 
 import argparse
 import importlib.util
@@ -19,6 +19,7 @@ from complaints.predicting import arguments as predict_arguments
 from complaints.row_history import arguments as row_arguments
 from complaints.sweeping import arguments as sweep_arguments
 from complaints.tracing import arguments as trace_arguments
+from complaints.verifying import arguments as verify_arguments
 
 Commands = Any
 """The action of argparse that adds subcommands."""
@@ -204,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
         cost_arguments.add,
         trace_arguments.add,
         row_arguments.add,
+        verify_arguments.add,
         _add_track,
         _add_profile,
         _add_check,

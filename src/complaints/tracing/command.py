@@ -12,6 +12,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.schema import SPLITS
 from complaints.core.stage_inputs import PIPELINE_FILE
+from complaints.lineage.place import commit_note, recorded_in
 from complaints.lineage.problems import Problem
 from complaints.lineage.snapshots import Snapshots
 from complaints.lineage.statement import ROW_IDS_DIGEST, Descriptor, describe, stated, statement
@@ -19,7 +20,6 @@ from complaints.tracing import copied
 from complaints.tracing.arguments import Named
 from complaints.tracing.chain_text import render
 from complaints.tracing.facts import Facts, read_facts
-from complaints.tracing.place import commit_note, recorded_in
 from complaints.tracing.screen import first_screen, stale
 from complaints.tracing.subject import subject_of
 from complaints.tracing.targets import Found, Search

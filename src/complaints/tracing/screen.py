@@ -10,10 +10,10 @@ from typing import Any
 from complaints.core import paths
 from complaints.lineage.chain import Chain
 from complaints.lineage.lock import stage_inputs_hash
+from complaints.lineage.place import recorded_line
 from complaints.lineage.training import COMPUTED
 from complaints.tracing.defaults import chain_params, default_params, differing
 from complaints.tracing.facts import Facts
-from complaints.tracing.place import recorded_line
 from complaints.tracing.targets import Found
 
 WIDTH = 110
