@@ -167,6 +167,9 @@ def test_a_path_through_a_link_to_the_project_is_inside(
 
 def test_a_version_whose_objects_are_gone_says_so(compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(".dvc/cache")
+    _, text = run(capsys, "trace", PREDICTIONS, "--rev", "better")
+    assert "computed    device cpu, numerics portable, threads 2" in text  # the workspace has the same checkpoint
+    shutil.rmtree("models")
     ran, text = run(capsys, "trace", PREDICTIONS, "--rev", "better")
     assert ran.status == 0, ran.err
     assert "record      models/net is neither in DVC's cache nor on a remote" in text

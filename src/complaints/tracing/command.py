@@ -71,9 +71,9 @@ def _reports(facts: Facts) -> list[Descriptor]:
 def _byproducts(facts: Facts, problems: list[Problem] | None, root: Path) -> list[Descriptor]:
     """Return the counts of rows, the commit of the record, and the result of a verification, as ResourceDescriptors."""
     found = _reports(facts)
-    if facts.rows:
-        digest = {ROW_IDS_DIGEST: facts.rows["row_ids_sha256"]}
-        found.append({"name": "rows trained on", "digest": digest, "annotations": {"rows": facts.rows["rows"]}})
+    if rows := facts.record.get("rows", {}).get("train"):  # not facts.rows, which depend on the workspace
+        digest = {ROW_IDS_DIGEST: rows["row_ids_sha256"]}
+        found.append({"name": "rows trained on", "digest": digest, "annotations": {"rows": rows["rows"]}})
     commit, _ = recorded_in(facts.chain, root)
     if commit is not None:
         found.append({"name": "commit that first recorded it", "digest": {"gitCommit": commit}})

@@ -35,7 +35,7 @@ def as_text(folder: Path, record: dict[str, Any]) -> str:
         else "",
         "splits": f"sha256 {_digests(record['splits_sha256'])}" if "splits_sha256" in record else "",
         "data read": f"sha256 {_digests(record['data'])}" if "data" in record else "",
-        "labels": f"{record.get('classes')}, sha256 {str(record.get('labels_sha256'))[:DIGITS]}",
+        "labels": ", sha256 ".join(str(record[key])[:DIGITS] for key in ("classes", "labels_sha256") if key in record),
         "backbone": backbone,
         "computed": computed_text(record) or "",
         "lineage": HINT,

@@ -11,9 +11,12 @@ from complaints.core.dvc_lock import hash_path, is_inside
 from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.lineage.chain import Chain, chain_of, trained_on
-from complaints.lineage.training import RECORDS, record_of
+from complaints.lineage.training import RECORDS, read_record, record_of
 from complaints.tracing.listings import Listings
 from complaints.tracing.targets import Found
+
+TRAININGS = ("baseline", "finetune", "pretrain")
+"""Stages that train on rows."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,32 @@ def _json(found: Found, chain: Chain, file: Path) -> dict[str, Any]:
     return {}
 
 
-def read_facts(found: Found) -> Facts:
-    """Return the facts about an output; records that are in no reach of this machine are left out."""
-    snapshot = found.snapshot
-    chain = chain_of(found.lock, found.path)
-    for out in chain.steps[-1].stage.outs:
-        if out.md5.endswith(".dir"):
-            for name in RECORDS:
-                with suppress(UserError):
-                    snapshot.bring(Path(out.path) / name)
-    record = record_of(chain, snapshot.root) or {}
+def _record(found: Found, chain: Chain) -> tuple[dict[str, Any], str]:
+    """Return the record of the training, and the checkpoint whose record is out of reach; both are empty for others."""
+    snapshot, here = found.snapshot, Path(".")
     models = [out for out in chain.steps[-1].stage.outs if is_inside(out.path, paths.MODELS.as_posix())]
-    listings = Listings(Path("."))
-    absent = (
-        ""
-        if record or snapshot.commit is None
-        else next((out.path for out in models if not listings.get(out.md5, out.path)), "")
-    )
-    rows = record.get("rows", {}).get("train") or (trained_on(chain, snapshot.root) if models else None)
+    for out in models:
+        for name in RECORDS if out.md5.endswith(".dir") else ():
+            with suppress(UserError):
+                snapshot.bring(Path(out.path) / name)
+    record = record_of(chain, snapshot.root)
+    if record is not None or snapshot.commit is None:
+        return record or {}, ""
+    listings = Listings(here)
+    for out in models:
+        if not listings.get(out.md5, out.path):
+            return {}, out.path
+        if hash_path(here, out.path) == out.md5:  # the workspace has what the cache has lost
+            record = record or read_record(here / out.path)
+    return record or {}, ""
+
+
+def read_facts(found: Found) -> Facts:
+    """Return the facts about an output; records that are out of reach of this machine are left out."""
+    chain = chain_of(found.lock, found.path)
+    record, absent = _record(found, chain)
+    trains = chain.steps[-1].stage.name.partition("@")[0] in TRAININGS
+    rows = record.get("rows", {}).get("train") or (trained_on(chain, found.snapshot.root) if trains else None)
     return Facts(
         chain=chain,
         manifest=_json(found, chain, paths.MANIFEST),
