@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from support.broken_locks import BROKEN, write_broken
 from support.files import flip_byte
-from support.mini_pipeline import read_chain
+from support.mini_pipeline import environment, read_chain
 
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
@@ -20,6 +21,8 @@ from complaints.tracing.arguments import Named
 from complaints.tracing.command import trace
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import sync
+
+HEAVY = ("dvc", "mlflow", "pandas", "pyarrow", "sklearn", "torch", "transformers")
 
 
 def named(target: str) -> Named:
@@ -156,3 +159,19 @@ def test_a_training_says_how_it_was_computed(in_mini: Path, target: str, capsys:
     for damaged in ("{", "[]", "{}"):
         record.write_text(damaged)
         assert "computed" not in screen(capsys, target)
+
+
+def test_a_trace_of_a_checkpoint_with_a_record_imports_nothing_heavy(in_mini: Path) -> None:
+    """It would take longer than a second."""
+    rows = {"train": {"rows": 3, "row_ids_sha256": "f" * 64}}
+    (in_mini / "models/a/training.json").write_text(json.dumps({"rows": rows}))
+    code = (
+        "import sys; from complaints import cli\n"
+        "try: cli.main()\n"
+        f"except SystemExit: print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "trace", "models/a"], capture_output=True, text=True, env=environment(), check=True
+    )
+    assert "3 rows, sha256 of their sorted ids ffffffffffff" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

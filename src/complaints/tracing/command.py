@@ -10,7 +10,6 @@ from typing import Any
 from complaints import console
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.schema import SPLITS
 from complaints.core.stage_inputs import PIPELINE_FILE
 from complaints.lineage.place import commit_note, recorded_in
 from complaints.lineage.problems import Problem
@@ -61,7 +60,7 @@ def _reports(facts: Facts) -> list[Descriptor]:
         paths.SPLIT_REPORT: {
             key: value["rows"] if isinstance(value, dict) else value
             for key, value in facts.split.items()
-            if key in ("method", *SPLITS)
+            if key == "method" or (isinstance(value, dict) and "rows" in value)
         },
     }
     outs = {out.path: out for step in facts.chain.steps for out in step.stage.outs}
