@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, compare, cost, trace, track, profile, check, init, model, sweep, show and ui."""
+"""Command line `complaints`: predict, compare, trace, verify, track, profile, check, init, model, sweep and others."""
 
 import argparse
 import importlib.util
@@ -16,7 +16,10 @@ from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
+from complaints.row_history import arguments as row_arguments
 from complaints.sweeping import arguments as sweep_arguments
+from complaints.tracing import arguments as trace_arguments
+from complaints.verifying import arguments as verify_arguments
 
 Commands = Any
 """The action of argparse that adds subcommands."""
@@ -30,12 +33,6 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
         arguments.text_column = config.load("fetch", FetchParams).file.columns.text
     return command.run(arguments)
-
-
-def _trace(arguments: argparse.Namespace) -> int:
-    from complaints.lineage.trace import main_trace
-
-    return main_trace(str(arguments.path), verify=arguments.verify, as_json=arguments.json, root=Path("."))
 
 
 def _track(arguments: argparse.Namespace) -> int:
@@ -145,14 +142,6 @@ def _add_predict(commands: Commands) -> None:
     predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True)
 
 
-def _add_trace(commands: Commands) -> None:
-    trace = commands.add_parser("trace", help="show the data, code and parameters that made an output")
-    trace.add_argument("path", type=console.user_path, help="output of the pipeline, such as models/minilm")
-    trace.add_argument("--verify", action="store_true", help="recompute every hash; exit with status 1 if one differs")
-    trace.add_argument("--json", action="store_true", help="print JSON")
-    trace.set_defaults(run=_trace)
-
-
 def _add_track(commands: Commands) -> None:
     track = commands.add_parser("track", help="log the stages of dvc.lock that have no run in MLflow")
     track.set_defaults(run=_track)
@@ -214,7 +203,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_predict,
         compare_arguments.add,
         cost_arguments.add,
-        _add_trace,
+        trace_arguments.add,
+        row_arguments.add,
+        verify_arguments.add,
         _add_track,
         _add_profile,
         _add_check,

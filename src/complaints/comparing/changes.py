@@ -15,7 +15,7 @@ from complaints.evaluation.truth import Truth
 from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.lock import flatten, is_code
 from complaints.lineage.snapshots import Snapshot
-from complaints.lineage.trace import computed
+from complaints.lineage.training import computed
 
 STAGES = "stages"
 """The kind of change that is another list of stages, and its name."""

@@ -1,8 +1,8 @@
 """The chain of stages from an output back to its sources, read from dvc.lock."""
 
 import difflib
-import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,9 +10,8 @@ from typing import Any, Literal
 from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, hash_path, is_inside
 from complaints.core.errors import UserError
-from complaints.core.parquet import read_parquet
 from complaints.lineage.lock import flatten, is_code
-from complaints.subsets.fractions import nested_fraction
+from complaints.subsets.row_ids import row_ids_sha256
 
 MANIFEST = paths.MANIFEST.as_posix()
 COMPLAINTS = paths.COMPLAINTS.as_posix()
@@ -58,6 +57,25 @@ def _makers(lock: dict[str, Stage], path: str) -> tuple[str, ...]:
     )
 
 
+def ordered(lock: dict[str, Stage], targets: Iterable[str]) -> list[str]:
+    """Return the names of stages and of all that they depend on, each after the stages that it depends on."""
+    order: dict[str, None] = {}
+    visited: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in visited:
+            return
+        visited.add(name)
+        for dep in lock[name].deps:
+            for maker in _makers(lock, dep.path):
+                visit(maker)
+        order[name] = None
+
+    for target in targets:
+        visit(target)
+    return list(order)
+
+
 def chain_of(lock: dict[str, Stage], path: str) -> Chain:
     """Return the chain of an output, of a file inside an output, or of a folder that contains outputs.
 
@@ -73,28 +91,14 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
             f"no stage has the output {path}; {hint}. If dvc.yaml has it, it was not made yet or dvc.lock is cut off: "
             "run `dvc repro`"
         )
-    order: list[str] = []
-    visited: set[str] = set()
-    wanted = {path}
-
-    def visit(name: str) -> None:
-        if name in visited:
-            return
-        visited.add(name)
-        for dep in lock[name].deps:
-            makers = _makers(lock, dep.path)
-            if makers:
-                wanted.add(dep.path)
-            for maker in makers:
-                visit(maker)
-        order.append(name)
-
-    for target in targets:
-        visit(target)
+    made = {
+        name: {dep.path: makers for dep in lock[name].deps if (makers := _makers(lock, dep.path))}
+        for name in ordered(lock, targets)
+    }
+    wanted = {path, *(dep for made_by in made.values() for dep in made_by)}
     steps = []
-    for name in order:
+    for name, made_by in made.items():
         stage = lock[name]
-        made_by = {dep.path: makers for dep in stage.deps if (makers := _makers(lock, dep.path))}
         used = [
             out
             for out in stage.outs
@@ -107,6 +111,9 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
 
 def _training_row_ids(file: Path, stage: Stage) -> list[str]:
     """Return the ids of the rows of a train.parquet that a stage trained on: all, or those of its train_fraction."""
+    from complaints.core.parquet import read_parquet  # pyarrow takes half a second, and records have the rows
+    from complaints.subsets.fractions import nested_fraction
+
     params = {name: value for values in stage.params.values() for name, value in flatten(values).items()}
     fraction = next((value for name, value in params.items() if name.endswith(".finetune.train_fraction")), 1)
     row_ids: list[str] = read_parquet(file, ["row_id"])["row_id"].to_pylist()
@@ -129,7 +136,6 @@ def trained_on(chain: Chain, root: Path) -> dict[str, Any] | None:
         for dep in step.stage.deps:
             file = dep.path if dep.path.endswith(f"/{TRAIN}") else f"{dep.path}/{TRAIN}"
             if (root / file).is_file() and hash_path(root, dep.path) == dep.md5:
-                row_ids = sorted(_training_row_ids(root / file, step.stage))
-                digest = hashlib.sha256("".join(f"{row_id}\n" for row_id in row_ids).encode()).hexdigest()
-                return {"path": file, "rows": len(row_ids), "row_ids_sha256": digest}
+                row_ids = _training_row_ids(root / file, step.stage)
+                return {"path": file, "rows": len(row_ids), "row_ids_sha256": row_ids_sha256(row_ids)}
     return None
