@@ -21,7 +21,7 @@ FLOORS = [
     {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"deciding", "uncertainty"},
-    {"backbones", "labels", "scoring"},
+    {"backbones", "labels", "scoring", "withdrawals"},
     {"dedup", "reporting", "subsets", "text"},
     {"core"},
 ]

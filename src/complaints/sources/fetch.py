@@ -24,6 +24,11 @@ from complaints.sources.readers.lines import check_file
 from complaints.sources.synthetic.corpus import make_corpus
 from complaints.text.label_names import normalize_label_names
 from complaints.text.pii import KINDS, mask_batches
+from complaints.withdrawals.batches import WithdrawnFilter
+from complaints.withdrawals.ledger import NONE, Withdrawals
+
+WITHDRAWN = "withdrawn"
+"""Reason in `left_out` of rows that their authors withdrew."""
 
 
 @dataclass
@@ -41,6 +46,8 @@ class Source:
     synthetic: bool = False
     origin: dict[str, Any] = field(default_factory=dict)
     """Further entries of the manifest about the origin of the rows; complete once `batches` is drawn."""
+    own_ids: bool = True
+    """Whether row ids are those of the source, not numbers of rows."""
 
 
 def synthetic_source(banks: Path, params: SampleParams) -> Source:
@@ -71,7 +78,7 @@ def file_source(path: Path, params: FileParams) -> Source:
             raise changed
         files.append({"name": path.name, "bytes": before.st_size, "sha256": digest})
 
-    return Source(batches=batches(), files=files)
+    return Source(batches=batches(), files=files, own_ids=params.columns.id is not None)
 
 
 def hub_source(description_path: Path, downloads: Path, last: LastManifest) -> Source:
@@ -88,7 +95,8 @@ def hub_source(description_path: Path, downloads: Path, last: LastManifest) -> S
     description = read_description(HubDescription, description_path)
     data = open_dataset(description, downloads, last)
     left_out: dict[str, int] = {}
-    return Source(read_hub(data, left_out), data.listing, left_out, origin=description.origin)
+    own_ids = description.columns.id is not None
+    return Source(read_hub(data, left_out), data.listing, left_out, origin=description.origin, own_ids=own_ids)
 
 
 def cfpb_source(description_path: Path, filters: CfpbParams, downloads: Path) -> Source:
@@ -140,24 +148,27 @@ def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             bar.update(batch.num_rows)
 
 
-def fetch(params: FetchParams, folder: Path, downloads: Path) -> dict[str, Any]:
+def fetch(params: FetchParams, folder: Path, downloads: Path, withdrawals: Withdrawals = NONE) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     No file in `folder` changes before all three are complete. The manifest depends only on the source and its content:
     {source, synthetic, files, rows_read, rows_kept, left_out, labels_evened (rows whose label lost an invisible
     difference), complaints_sha256} and the source's origin; with params.mask_personal_data also {masked: count by
-    kind}.
+    kind}. Withdrawn rows are in `left_out`, if there are any.
 
     Args:
         params: the parameters of the stage.
         folder: the folder of the outputs, with the manifest of the last run if there was one.
         downloads: a folder in which downloaded files are kept.
+        withdrawals: the complaints that their authors withdrew.
 
     Raises:
         UserError: if the source cannot be read or is refused.
     """
     last = LastManifest(folder / "source.json")
     source = open_source(params, downloads, last)
+    kept = WithdrawnFilter(withdrawals, source.own_ids)
+    source.batches = kept.apply(source.batches)
     masked = Counter(dict.fromkeys(KINDS, 0))
     if params.mask_personal_data:
         source.batches = mask_batches(source.batches, masked)
@@ -170,6 +181,8 @@ def fetch(params: FetchParams, folder: Path, downloads: Path) -> dict[str, Any]:
         replacing_file(folder / "complaints.parquet") as complaints_file,
     ):
         rows = write_parquet(complaints_file, RAW_SCHEMA, batches)
+        if kept.row_ids:
+            source.left_out[WITHDRAWN] = len(kept.row_ids)
         manifest = {
             "source": params.source,
             "synthetic": source.synthetic,
@@ -184,6 +197,6 @@ def fetch(params: FetchParams, folder: Path, downloads: Path) -> dict[str, Any]:
         if params.mask_personal_data:
             manifest["masked"] = masked
         last.warn_of_changes(source.files)
-        write_json(truth_file, source.truth)
+        write_json(truth_file, kept.without_ids(source.truth))
         write_json(manifest_file, manifest)
     return manifest
