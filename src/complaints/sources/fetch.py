@@ -46,8 +46,6 @@ class Source:
     synthetic: bool = False
     origin: dict[str, Any] = field(default_factory=dict)
     """Further entries of the manifest about the origin of the rows; complete once `batches` is drawn."""
-    own_ids: bool = True
-    """Whether row ids are those of the source, not numbers of rows."""
 
 
 def synthetic_source(banks: Path, params: SampleParams) -> Source:
@@ -78,7 +76,7 @@ def file_source(path: Path, params: FileParams) -> Source:
             raise changed
         files.append({"name": path.name, "bytes": before.st_size, "sha256": digest})
 
-    return Source(batches=batches(), files=files, own_ids=params.columns.id is not None)
+    return Source(batches=batches(), files=files)
 
 
 def hub_source(description_path: Path, downloads: Path, last: LastManifest) -> Source:
@@ -95,8 +93,7 @@ def hub_source(description_path: Path, downloads: Path, last: LastManifest) -> S
     description = read_description(HubDescription, description_path)
     data = open_dataset(description, downloads, last)
     left_out: dict[str, int] = {}
-    own_ids = description.columns.id is not None
-    return Source(read_hub(data, left_out), data.listing, left_out, origin=description.origin, own_ids=own_ids)
+    return Source(read_hub(data, left_out), data.listing, left_out, origin=description.origin)
 
 
 def cfpb_source(description_path: Path, filters: CfpbParams, downloads: Path) -> Source:
@@ -128,6 +125,19 @@ def open_source(params: FetchParams, downloads: Path, last: LastManifest) -> Sou
             return hub_source(path, downloads, last)
         case "cfpb":
             return cfpb_source(path, params.cfpb, downloads)
+
+
+def has_own_ids(params: FetchParams) -> bool:
+    """Return whether row ids are those of the source; without an id column they are numbers of its rows.
+
+    Raises:
+        UserError: if the description of a data set on the hub is wrong.
+    """
+    if params.source != "hub":
+        return params.source != "file" or params.file.columns.id is not None
+    from complaints.sources.hub.description import HubDescription
+
+    return read_description(HubDescription, Path(params.path)).columns.id is not None
 
 
 def _with_normalized_labels(batches: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
@@ -167,7 +177,7 @@ def fetch(params: FetchParams, folder: Path, downloads: Path, withdrawals: Withd
     """
     last = LastManifest(folder / "source.json")
     source = open_source(params, downloads, last)
-    kept = WithdrawnFilter(withdrawals, source.own_ids)
+    kept = WithdrawnFilter(withdrawals, has_own_ids(params))
     source.batches = kept.apply(source.batches)
     masked = Counter(dict.fromkeys(KINDS, 0))
     if params.mask_personal_data:
