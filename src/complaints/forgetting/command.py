@@ -139,13 +139,13 @@ def _run_purge(
     after = take(root, history(root), ledger, matcher)
     removed = [f"{md5} {next(iter(before[md5]), 'named by no version')}" for md5 in purge.removed]
     removed += [f"entry {path.parent.name[:12]} of the run cache" for path in purge.runs] + on_remotes
-    needed = survey.outputs.needed_now() - {name for name, _ in cache_files(Cache(root).directory)}
+    needed = survey.outputs.needed_now() & survey.cached
     clean = not after.held("cache")
     proof = [
         f"{hashed} objects left in DVC's cache were hashed; {len(damaged)} do not have their md5",
         f"{after.searched} files in cache and workspace were searched; "
         + ("none of the cache holds a withdrawn complaint" if clean else f"{len(after.held('cache'))} still hold one"),
-        f"dvc.lock names {len(survey.outputs.needed_now())} objects; the cache lacks {len(needed)} of them",
+        f"the cache had {len(needed)} objects that dvc.lock names; {len(needed & after.cached)} of them are there",
     ]
     notes = (
         [f"{purge.links} removed objects have hard links elsewhere, such as in another clone"] if purge.links else []

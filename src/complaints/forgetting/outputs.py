@@ -4,16 +4,18 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, folder_md5, is_inside
 from complaints.lineage.cache import Cache
-from complaints.lineage.history import WORKSPACE, Version
+from complaints.lineage.history import WORKSPACE, Version, parse
 from complaints.withdrawals.ledger import Affected, Role
 
 WEIGHTS = (".safetensors", ".skops", ".bin", ".pt")
 """Endings of files with weights; an output below models/ without any, such as decision rules, is no checkpoint."""
 ROLES: dict[str, Role] = {"train.parquet": "train", "validation.parquet": "validation"}
+RUN_CACHE = "run cache"
 SHOWN_NAMES = 3
 
 
@@ -137,24 +139,31 @@ def _is_checkpoint(out: Entry, files: Mapping[str, str]) -> bool:
     return not inside or any(path.endswith(WEIGHTS) for path in inside)
 
 
-def _role(
-    stage: Stage, files: Mapping[str, str], readings: Readings, held: Collection[str], known: Mapping[str, Affected]
-) -> Role | None:
-    """Return the most direct role of withdrawn complaints in what a stage read."""
-    roles: set[Role] = set()
-    for dep in stage.deps:
-        read = readings.of(dep, files)
-        roles |= {
-            role
-            for path, md5 in read.items()
-            if md5 in held and (role := ROLES.get(PurePosixPath(path).name)) is not None
+@dataclass
+class _Reader:
+    """Roles of withdrawn complaints in what stages read."""
+
+    readings: Readings
+    held: Collection[str]
+    searched: Collection[str]
+    affected: dict[str, Affected] = field(default_factory=dict)
+
+    def role(self, stage: Stage, files: Mapping[str, str]) -> Role | Literal["none", "unknown"]:
+        """Return the most direct role in a stage; `none` if its data were searched and hold no complaint."""
+        roles: set[Role] = {self.affected[dep.md5].role for dep in stage.deps if dep.md5 in self.affected}
+        data = {
+            md5: role
+            for dep in stage.deps
+            for path, md5 in self.readings.of(dep, files).items()
+            if (role := ROLES.get(PurePosixPath(path).name)) is not None
         }
-        if dep.md5 in known:
-            roles.add(known[dep.md5].role)
-    return "train" if "train" in roles else "validation" if roles else None
+        roles |= {role for md5, role in data.items() if md5 in self.held}
+        if roles:
+            return "train" if "train" in roles else "validation"
+        return "none" if data and data.keys() <= set(self.searched) else "unknown"
 
 
-def affected_checkpoints(outputs: Outputs, held: Collection[str]) -> dict[str, Affected]:
+def affected_checkpoints(outputs: Outputs, held: Collection[str], searched: Collection[str]) -> dict[str, Affected]:
     """Return the checkpoints that were trained or selected on withdrawn complaints, by md5.
 
     One that began from such a checkpoint is affected too. One that a stage also made from data without them is not:
@@ -163,19 +172,39 @@ def affected_checkpoints(outputs: Outputs, held: Collection[str]) -> dict[str, A
     Args:
         outputs: The outputs of all versions.
         held: md5s of the objects that hold withdrawn complaints.
+        searched: md5s of all objects that were searched.
     """
-    readings = Readings(outputs)
-    affected: dict[str, Affected] = {}
+    reader = _Reader(Readings(outputs), held, searched)
+    clean: set[str] = set()
     before = -1
-    while before != len(affected):
-        before = len(affected)
-        clean: set[str] = set()
+    while before != len(reader.affected):
+        before = len(reader.affected)
+        clean = set()
         for version, files in zip(outputs.versions, outputs.files, strict=True):
             for stage in version.lock.values():
-                role = _role(stage, files, readings, held, affected)
                 checkpoints = [out for out in stage.outs if _is_checkpoint(out, files)]
-                if role is None:
+                role = reader.role(stage, files) if checkpoints else "unknown"
+                if role == "none":
                     clean |= {out.md5 for out in checkpoints}
-                else:
-                    affected |= {out.md5: Affected(path=out.path, role=role) for out in checkpoints}
-    return {md5: item for md5, item in sorted(affected.items()) if md5 not in clean}
+                elif role != "unknown":
+                    reader.affected |= {out.md5: Affected(path=out.path, role=role) for out in checkpoints}
+    return {md5: item for md5, item in sorted(reader.affected.items()) if md5 not in clean}
+
+
+def run_cache_versions(folder: Path) -> list[Version]:
+    """Return the entries of a run cache as versions of one stage each: runs whose dvc.lock may never have been kept.
+
+    Args:
+        folder: The folder `runs` of the cache; an entry that cannot be read is passed over.
+    """
+    found = []
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        if not path.is_file():
+            continue
+        content = b"schema: '2.0'\nstages:\n  run:\n" + b"".join(
+            b"    " + line for line in path.read_bytes().splitlines(keepends=True)
+        )
+        lock = parse(content)
+        if lock is not None:
+            found.append(Version("", (), (RUN_CACHE,), lock))
+    return found

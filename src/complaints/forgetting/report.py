@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from complaints.core.dvc_lock import is_inside
 from complaints.core.files import write_text
 from complaints.forgetting.outputs import version_name
 from complaints.forgetting.survey import Survey, outputs_line
 from complaints.lineage.git import git
-from complaints.withdrawals.ledger import LEDGER, Withdrawals
+from complaints.withdrawals.ledger import LEDGER, Affected, Withdrawals
 
 TITLE = "# Certificate of withdrawal"
 DIGITS = 12
@@ -46,7 +47,7 @@ def holding(survey: Survey) -> list[Section]:
         return [f"{found.name} ({', '.join(sorted(found.parts))})" for found in rows]
 
     checkpoints = [
-        f"{affected.path} {md5[:DIGITS]} ({affected.role}) of {_versions_with(survey, md5)}"
+        f"{affected.path} {md5[:DIGITS]} ({affected.role}) of {_versions_with(survey, md5)}{_state(survey, affected)}"
         for md5, affected in survey.affected.items()
     ]
     return [
@@ -67,6 +68,17 @@ def _versions_with(survey: Survey, md5: str) -> str:
         version_name(v) for v in survey.outputs.versions if any(o.md5 == md5 for s in v.lock.values() for o in s.outs)
     ]
     return "; ".join(dict.fromkeys(names)) or "no version"
+
+
+def _state(survey: Survey, affected: Affected) -> str:
+    """Return a note on a checkpoint of which no file is left in the cache."""
+    own = {
+        md5
+        for files in survey.outputs.files
+        for path, md5 in files.items()
+        if is_inside(path, affected.path) and md5 in survey.derived
+    }
+    return "" if own & survey.cached else ", no longer in the cache"
 
 
 def as_text(sections: Sequence[Section]) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from complaints.core.files import file_digest
 from complaints.forgetting.matcher import Matcher
-from complaints.forgetting.outputs import Outputs, affected_checkpoints, read_outputs
+from complaints.forgetting.outputs import Outputs, affected_checkpoints, read_outputs, run_cache_versions
 from complaints.forgetting.remotes import Remote, RemoteError, remote_names
-from complaints.forgetting.search import Found, Where, cache_files, search, search_git, workspace_files
+from complaints.forgetting.search import RUNS, Found, Where, cache_files, search, search_git, workspace_files
 from complaints.lineage.cache import Cache
 from complaints.lineage.git import git
 from complaints.lineage.history import History
@@ -31,6 +31,8 @@ class Survey:
     """Name of a remote -> md5s of its objects that are held or derived."""
     affected: dict[str, Affected] = field(default_factory=dict)
     """Checkpoints made from the complaints: those of the ledger, and those found now."""
+    cached: set[str] = field(default_factory=set)
+    """md5s of the objects in the cache."""
     searched: int = 0
     """Number of files searched."""
     unreached: list[str] = field(default_factory=list)
@@ -97,8 +99,8 @@ def take(
         remotes: Remotes of which also the objects that the cache lacks are searched.
     """
     cache = Cache(root)
-    survey = Survey(read_outputs(history.versions, cache))
     directory = cache.directory
+    survey = Survey(read_outputs([*history.versions, *run_cache_versions(directory / RUNS)], cache))
     objects = cache_files(directory)
     files = workspace_files(root, [directory, root / ".git"])
     mlflow = [item for item in files if item[0].split("/")[0].startswith(MLFLOW)] + _mlflow_elsewhere(root, survey)
@@ -108,15 +110,17 @@ def take(
     survey.found += search("mlflow", mlflow, matcher)
     survey.found += search_git(root, matcher)
     survey.searched = len(objects) + len(files)
-    _search_remotes(root, remotes, {name for name, _ in objects}, matcher, survey)
-    survey.affected = withdrawals.affected | affected_checkpoints(survey.outputs, survey.objects)
-    _search_copies(workspace + mlflow, cache, survey)
+    survey.cached = {name for name, _ in objects}
+    _search_remotes(root, remotes, survey.cached, matcher, survey)
+    survey.affected = withdrawals.affected | affected_checkpoints(survey.outputs, survey.objects, survey.cached)
+    _search_copies(workspace + mlflow, survey)
     _ask_remotes(root, survey)
     for found in survey.found:
         if found.is_unreadable and (found.where != "workspace" or found.name.startswith(("data/", "scratch/"))):
             survey.unreached.append(f"{found.where} {found.name} is {' '.join(sorted(found.parts))}")
-    absent = survey.outputs.named() - {name for name, _ in objects} - set().union(*survey.remotes.values(), set())
-    if absent:
+    tracked = set((git(root, "ls-files") or "").splitlines())
+    named = {md5 for files in survey.outputs.files for path, md5 in files.items() if path not in tracked}
+    if absent := named.difference(survey.cached, *survey.remotes.values()):
         survey.unreached.append(
             f"{len(absent)} objects of old versions are not in the cache; `--remote NAME` searches a remote for them"
         )
@@ -143,11 +147,11 @@ def _ask_remotes(root: Path, survey: Survey) -> None:
             survey.unreached.append(f"remote {name} ({remote.address}): {error}")
 
 
-def _search_copies(files: Sequence[tuple[str, Path]], cache: Cache, survey: Survey) -> None:
-    """Find copies of the files of affected checkpoints outside of the cache, by size and md5."""
-    sizes = {cache.path(md5).stat().st_size for md5 in survey.derived if cache.path(md5).is_file()}
-    for name, path in files:
-        if os.path.isfile(path) and path.stat().st_size in sizes and file_digest(path, "md5") in survey.derived:
+def _search_copies(files: Sequence[tuple[str, Path]], survey: Survey) -> None:
+    """Find copies of the files of affected checkpoints outside of the cache, by md5."""
+    derived = survey.derived
+    for name, path in files if derived else []:
+        if os.path.isfile(path) and file_digest(path, "md5") in derived:
             where: Where = "mlflow" if name.startswith(MLFLOW) else "workspace"
             survey.found.append(Found(where, name, frozenset({"checkpoint"}), path))
 
