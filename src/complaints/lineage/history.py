@@ -135,18 +135,18 @@ def places(root: Path) -> list[Place]:
 def contents(root: Path, blobs: Iterable[str]) -> Iterator[bytes]:
     """Yield the content of each version of dvc.lock; the one that git does not have is read from the workspace."""
     wanted = list(blobs)
-    output = _batch(root, "--batch", wanted) if git(root, "rev-parse", "--git-dir") is not None else b""
+    in_git = git(root, "rev-parse", "--git-dir") is not None
+    output = _batch(root, "--batch", wanted) if in_git else b"\n" * len(wanted)
     start = 0
-    for blob in wanted:
-        header, _, _ = output[start:].partition(b"\n")
-        fields = header.split(b" ")
+    for _ in wanted:
+        line_end = output.index(b"\n", start)
+        fields, start = output[start:line_end].split(b" "), line_end + 1
         if len(fields) == 3 and fields[1] == b"blob":
-            begin = start + len(header) + 1
-            yield output[begin : begin + int(fields[2])]
-            start = begin + int(fields[2]) + 1
+            size = int(fields[2])
+            yield output[start : start + size]
+            start += size + 1
         else:
             yield (root / LOCK_FILE).read_bytes()
-            start += len(header) + 1
 
 
 def parse(content: bytes) -> dict[str, Stage] | None:

@@ -5,6 +5,7 @@ and `12:30` are none.
 """
 
 import re
+from typing import ClassVar
 
 import yaml
 
@@ -12,7 +13,7 @@ import yaml
 class Loader(yaml.CSafeLoader):
     """Safe loader with the implicit types of the core schema."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 def _float(loader: Loader, node: yaml.ScalarNode) -> float:
