@@ -132,6 +132,7 @@ def make(root: Path) -> Path:
         "stages/work.py": WORK,
         "complaints.csv": f"id,text,label\n{table}",
         "data/withdrawn.json": '{\n  "affected": {},\n  "withdrawn": {}\n}\n',
+        ".dvcignore": ".gitignore\n__pycache__\n",
         ".gitignore": "/complaints.csv\n/scratch\n/mlflow.db\n/mlartifacts\n",
     }
     for path, text in files.items():

@@ -138,7 +138,8 @@ def _run_purge(
     hashed, damaged = damaged_objects(Cache(root).directory)
     after = take(root, history(root), ledger, matcher)
     removed = [f"{md5} {next(iter(before[md5]), 'named by no version')}" for md5 in purge.removed]
-    removed += [f"entry {path.parent.name[:12]} of the run cache" for path in purge.runs] + on_remotes
+    removed += [f"entry {path.parent.name[:12]} of the run cache" for path in purge.runs]
+    removed += [*map(str, purge.indices), *on_remotes]
     needed = survey.outputs.needed_now() & survey.cached
     clean = not after.held("cache")
     proof = [

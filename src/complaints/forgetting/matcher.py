@@ -9,6 +9,8 @@ SHORTEST_ID = 6
 """A shorter id, such as a row number, is recognised in columns of ids alone: elsewhere it may be any number."""
 ID_COLUMNS = frozenset({"row_id", "id", "Complaint ID"})
 MOST_REMEMBERED = 2_000_000
+LONGEST_TEXT = 2**20
+"""A longer string is no complaint, but may have one in it."""
 SHORTEST_TEXT = 20
 """A text with fewer letters and digits is recognised as a whole string alone, not as a part of a longer one."""
 
@@ -66,7 +68,7 @@ class Matcher:
         return within and any(self._is_id(word) for word in _WORD.findall(value) if len(word) >= SHORTEST_ID)
 
     def _is_text(self, value: str) -> bool:
-        if self._withdrawals.covers_normal(normal_form(value)):
+        if len(value) <= LONGEST_TEXT and self._withdrawals.covers_normal(normal_form(value)):
             if value not in self.texts:
                 self.learn(set(), {value})
             return True

@@ -125,6 +125,11 @@ class Readings:
             for path in wanted:
                 if under := _files_under(files, path):
                     self._states.setdefault((path, _hash(under, path)), under)
+        # A folder may have had files that no stage wrote; its hash is then known from the stage that read it alone.
+        for version, files in zip(outputs.versions, outputs.files, strict=True):
+            for dep in (dep for stage in version.lock.values() for dep in stage.deps):
+                if under := _files_under(files, dep.path):
+                    self._states.setdefault((dep.path, dep.md5), under)
 
     def of(self, dep: Entry, files: Mapping[str, str]) -> dict[str, str]:
         """Return path -> md5 of the files that a dependency was; those of the stage's version if no version knows."""
@@ -163,8 +168,18 @@ class _Reader:
         return "none" if data and data.keys() <= set(self.searched) else "unknown"
 
 
-def affected_checkpoints(outputs: Outputs, held: Collection[str], searched: Collection[str]) -> dict[str, Affected]:
-    """Return the checkpoints that were trained or selected on withdrawn complaints, by md5.
+@dataclass(frozen=True)
+class Judged:
+    """Checkpoints of all versions, judged by the data behind them."""
+
+    affected: dict[str, Affected]
+    """md5 of those trained or selected on withdrawn complaints."""
+    unknown: dict[str, str]
+    """md5 -> path of those whose data are not here, or were not searched."""
+
+
+def judge_checkpoints(outputs: Outputs, held: Collection[str], searched: Collection[str]) -> Judged:
+    """Return the checkpoints that were trained or selected on withdrawn complaints.
 
     One that began from such a checkpoint is affected too. One that a stage also made from data without them is not:
     equal bytes cannot depend on them.
@@ -176,19 +191,23 @@ def affected_checkpoints(outputs: Outputs, held: Collection[str], searched: Coll
     """
     reader = _Reader(Readings(outputs), held, searched)
     clean: set[str] = set()
+    unknown: dict[str, str] = {}
     before = -1
     while before != len(reader.affected):
         before = len(reader.affected)
-        clean = set()
+        clean, unknown = set(), {}
         for version, files in zip(outputs.versions, outputs.files, strict=True):
             for stage in version.lock.values():
                 checkpoints = [out for out in stage.outs if _is_checkpoint(out, files)]
                 role = reader.role(stage, files) if checkpoints else "unknown"
                 if role == "none":
                     clean |= {out.md5 for out in checkpoints}
-                elif role != "unknown":
+                elif role == "unknown":
+                    unknown |= {out.md5: out.path for out in checkpoints}
+                else:
                     reader.affected |= {out.md5: Affected(path=out.path, role=role) for out in checkpoints}
-    return {md5: item for md5, item in sorted(reader.affected.items()) if md5 not in clean}
+    affected = {md5: item for md5, item in sorted(reader.affected.items()) if md5 not in clean}
+    return Judged(affected, {md5: path for md5, path in unknown.items() if md5 not in clean | affected.keys()})
 
 
 def run_cache_versions(folder: Path) -> list[Version]:

@@ -14,6 +14,7 @@ from complaints.core.files import file_digest
 from complaints.forgetting.search import RUNS, cache_files
 from complaints.forgetting.survey import Survey
 from complaints.lineage.cache import Cache
+from complaints.lineage.objects import ROW_INDEX
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Purge:
     """md5, or path of a file that is no object -> path in the cache, in the order of removal."""
     runs: list[Path]
     """Entries of the run cache that name these objects: DVC would offer them as results."""
+    indices: list[Path] = field(default_factory=list)
+    """Files of the index of rows, which has ids and is made again when it is needed."""
     kept: list[str] = field(default_factory=list)
     """md5s that are left to a person: objects of a cache outside of the project that no version names."""
     removed: list[str] = field(default_factory=list)
@@ -82,7 +85,8 @@ def plan(root: Path, survey: Survey) -> Purge:
         kept = [md5 for md5 in chosen if md5 not in named]
         chosen = [md5 for md5 in chosen if md5 in named]
     gone = {*chosen, *survey.affected} - needed
-    return Purge({md5: there[md5] for md5 in chosen}, _runs(cache.directory / RUNS, gone), kept)
+    indices = sorted((root / ROW_INDEX).parent.glob(f"{ROW_INDEX.name}*"))
+    return Purge({md5: there[md5] for md5 in chosen}, _runs(cache.directory / RUNS, gone), indices, kept)
 
 
 def _runs(folder: Path, md5s: Collection[str]) -> list[Path]:
@@ -95,7 +99,7 @@ def _runs(folder: Path, md5s: Collection[str]) -> list[Path]:
 
 def execute(purge: Purge) -> None:
     """Remove the objects. A purge that is killed here is completed by running it again."""
-    for path in purge.runs:
+    for path in (*purge.runs, *purge.indices):
         path.unlink(missing_ok=True)
     for md5, path in purge.objects.items():
         purge.links += path.stat().st_nlink > 1

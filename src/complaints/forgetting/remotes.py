@@ -1,5 +1,6 @@
 """Remotes of DVC: the objects that they have, a search of those that the cache lacks, and their removal."""
 
+import contextlib
 import logging
 import tempfile
 from collections.abc import Callable, Collection
@@ -10,6 +11,8 @@ from complaints.core.errors import UserError, without_credentials
 from complaints.forgetting.matcher import Matcher
 from complaints.forgetting.search import Found, search_file
 
+NO_OBJECT = "0" * 32
+
 
 class RemoteError(Exception):
     """A remote that cannot be reached; the message is the reason in one line."""
@@ -18,6 +21,8 @@ class RemoteError(Exception):
 def _reached(action: Callable[[], Any]) -> Any:
     try:
         return action()
+    except RemoteError:
+        raise
     except Exception as error:  # of the network, a driver, or DVC itself
         raise RemoteError(" ".join(str(error).split()) or type(error).__name__) from None
 
@@ -48,13 +53,31 @@ class Remote:
             self._odb = self._repo.cloud.get_remote_odb(self.name)
         return self._odb
 
+    def _check_reached(self) -> None:
+        """Read an object that cannot be there: some drivers take a server that does not answer for an empty one."""
+        store = self._store()
+        if store.fs.protocol == "local":
+            if not Path(store.path).is_dir():
+                raise RemoteError("its folder is not there, or empty")
+            return
+        with contextlib.suppress(FileNotFoundError):
+            store.fs.fs.cat_file(store.oid_to_path(NO_OBJECT))
+
     def has(self, md5s: Collection[str]) -> set[str]:
         """Return which of the objects the remote has.
 
         Raises:
             RemoteError: if it cannot be reached.
         """
-        return _reached(lambda: set(self._store().list_oids_exists(sorted(md5s)))) if md5s else set()
+
+        def run() -> set[str]:
+            found = set(self._store().list_oids_exists(sorted(md5s)))
+            if not found:
+                self._check_reached()
+            return found
+
+        result: set[str] = _reached(run) if md5s else set()
+        return result
 
     def search(self, known: Collection[str], matcher: Matcher) -> list[Found]:
         """Return the objects that hold withdrawn complaints; those not in `known` are downloaded one at a time.

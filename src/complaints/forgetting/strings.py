@@ -115,26 +115,30 @@ def _rows(lines: Iterator[str]) -> Iterator[String]:
         yield from zip(names, row, strict=False)
 
 
-def _document(stream: BinaryIO, head: bytes) -> Iterator[String]:
-    """Yield the strings of text; a JSON document, JSON lines and a page are told by their first character."""
+def _document(stream: BinaryIO) -> Iterator[String]:
+    """Yield the strings of text; a JSON document, JSON lines and a page are told by their first character.
+
+    Other text is read as a table, and as one string: it may be prose.
+    """
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-    begin = head.lstrip()[:1]
-    content = text.read(LONGEST_DOCUMENT) if begin in (b"{", b"[", b"<", b'"') else ""
-    whole = bool(content) and not text.read(1)
-    if whole and begin == b"<":
+    content = text.read(LONGEST_DOCUMENT)
+    begin = content.lstrip()[:1]
+    if text.read(1):
+        text.seek(0)
+        yield from _rows(iter(text))
+    elif begin == "<":
         page = _Page()
         page.feed(content)
         yield from (("", value) for value in page.found)
         yield "", " ".join(page.found)
-    elif whole:
+    elif begin in ("{", "[", '"'):
         try:
             yield from _json(json.loads(content))
         except (ValueError, RecursionError):
             yield from _json_lines(content)
     else:
-        if content:
-            text.seek(0)
-        yield from _rows(iter(text))
+        yield "", content
+        yield from _rows(iter(io.StringIO(content, newline="")))
 
 
 def _json_lines(content: str) -> Iterator[String]:
@@ -159,7 +163,7 @@ def _read(stream: BinaryIO, head: bytes) -> Iterator[String]:
         return _zip(stream)
     if head.startswith(b"\x1f\x8b"):
         return strings(gzip.open(stream))
-    return iter(()) if is_binary(head) else _document(stream, head)
+    return iter(()) if is_binary(head) else _document(stream)
 
 
 def strings(stream: Any) -> Iterator[String]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from complaints.core.files import file_digest
 from complaints.forgetting.matcher import Matcher
-from complaints.forgetting.outputs import Outputs, affected_checkpoints, read_outputs, run_cache_versions
+from complaints.forgetting.outputs import Outputs, judge_checkpoints, read_outputs, run_cache_versions
 from complaints.forgetting.remotes import Remote, RemoteError, remote_names
 from complaints.forgetting.search import RUNS, Found, Where, cache_files, search, search_git, workspace_files
 from complaints.lineage.cache import Cache
@@ -112,7 +112,11 @@ def take(
     survey.searched = len(objects) + len(files)
     survey.cached = {name for name, _ in objects}
     _search_remotes(root, remotes, survey.cached, matcher, survey)
-    survey.affected = withdrawals.affected | affected_checkpoints(survey.outputs, survey.objects, survey.cached)
+    judged = judge_checkpoints(survey.outputs, survey.objects, survey.cached)
+    survey.affected = withdrawals.affected | judged.affected
+    if unknown := {md5: path for md5, path in judged.unknown.items() if md5 not in withdrawals.affected}:
+        names = ", ".join(sorted(set(unknown.values())))
+        survey.unreached.append(f"{len(unknown)} old checkpoints ({names}) were made from data that are not here")
     _search_copies(workspace + mlflow, survey)
     _ask_remotes(root, survey)
     for found in survey.found:
