@@ -1,13 +1,16 @@
 """A withdrawn complaint leaves the data, then everything that DVC's cache has of it, and nothing else is lost."""
 
 import hashlib
+import html
 import json
 import os
 import pty
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -41,7 +44,7 @@ def test_a_withdrawal_names_every_place_and_changes_the_ledger_alone(repo: Path,
     cached, tracked = objects(repo), git(repo, "status", "--porcelain")
     ran, out = forget(WITHDRAWN, "--near-duplicates")
     assert ran.status == 0
-    assert "1 complaints, 3 near duplicates. data/raw/complaints.parquet has 4 withdrawn rows." in out
+    assert "complaints 1, near duplicates 3. Withdrawn rows of data/raw/complaints.parquet: 4." in out
     held = {path.removeprefix("files/md5/").replace("/", "")[:12] for path in holders(repo / ".dvc/cache")}
     in_cache = out.split("Objects in DVC's cache")[1].split("\n\n")[0]
     assert {line.split()[0] for line in in_cache.splitlines()[1:]} == held
@@ -79,7 +82,7 @@ def test_after_the_purge_nothing_in_cache_and_outputs_has_the_complaint(rebuilt:
     assert kept <= objects(rebuilt) < before
     ran, out = forget("--purge", "--yes")
     assert ran.status == 0
-    assert "Removed" not in out
+    assert out.startswith("There was nothing to purge.")
 
 
 @pytest.mark.slow
@@ -177,7 +180,7 @@ def test_affected_checkpoints_are_stale_and_new_ones_are_not(rebuilt: Path) -> N
 @pytest.mark.slow
 def test_the_same_text_under_another_id_stays_out(repo: Path, forget: Forget) -> None:
     _, out = forget(WITHDRAWN)
-    assert "has 2 withdrawn rows, 1 of them by their text alone" in out
+    assert "complaints.parquet: 2, 1 of them by their text alone" in out
     dvc(repo, "repro", "--quiet", "fetch")
     ids = pq.read_table("data/raw/complaints.parquet")["row_id"].to_pylist()
     assert WITHDRAWN not in ids
@@ -217,3 +220,54 @@ def test_a_command_that_makes_no_sense_is_refused(arguments: list[str], said: st
     ran, _ = forget(*arguments)
     assert ran.is_one_line
     assert said in ran.err
+
+
+def test_the_store_of_mlflow_and_the_index_of_rows_are_searched(repo: Path, forget: Forget) -> None:
+    with closing(sqlite3.connect("mlflow.db")) as connection:
+        connection.execute("CREATE TABLE params (value TEXT)")
+        connection.execute("INSERT INTO params VALUES (?)", (f"hardest={WITHDRAWN}",))
+        connection.commit()
+    Path("mlartifacts/1").mkdir(parents=True)
+    Path("mlartifacts/1/page.html").write_text(f"<p>{html.escape(TEXT)}</p>")
+    shutil.copy("models/net/model.safetensors", "mlartifacts/1/copy.safetensors")
+    _, out = forget(WITHDRAWN)
+    store = out.split("MLflow's store")[1].split("\n\n")[0]
+    assert "mlflow.db (id)" in store
+    assert "mlartifacts/1/page.html (text)" in store
+    assert "mlartifacts/1/copy.safetensors (checkpoint)" in store
+
+
+def test_a_server_of_mlflow_is_not_reached(repo: Path, forget: Forget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example.org")
+    _, out = forget(WITHDRAWN, "--certificate", "done.md")
+    assert "MLflow's store https://mlflow.example.org is a server" in out.split("Not reached")[1]
+    assert "secret" not in out + Path("done.md").read_text()
+
+
+def test_hard_links_to_removed_objects_are_counted(rebuilt: Path, forget: Forget) -> None:
+    (cached,) = [path for path in (rebuilt / ".dvc/cache").rglob("*") if path.is_file() and _is_old_train(path)]
+    os.link(cached, rebuilt.parent / "elsewhere")
+    ran, out = forget("--purge", "--yes")
+    assert ran.status == 0
+    assert "1 removed objects have hard links elsewhere" in out
+
+
+def _is_old_train(path: Path) -> bool:
+    content = path.read_bytes()
+    return (
+        content.startswith(b"PAR1") and pq.read_metadata(path).num_rows == 14 and WITHDRAWN in str(pq.read_table(path))
+    )
+
+
+def test_a_cache_that_projects_share_keeps_what_no_version_here_names(rebuilt: Path, forget: Forget) -> None:
+    outside = rebuilt.parent / "cache"
+    shutil.move(rebuilt / ".dvc/cache", outside)
+    foreign = outside / "files/md5/ab"
+    foreign.mkdir(exist_ok=True)
+    (foreign / ("c" * 30)).write_text(json.dumps({"id": WITHDRAWN}))
+    (rebuilt / ".dvc/config.local").write_text(f"[cache]\n    dir = {outside}\n")
+    ran, out = forget("--purge", "--yes")
+    assert ran.status == 1
+    assert (foreign / ("c" * 30)).is_file()
+    assert f"object ab{'c' * 30} is in a cache outside of the project" in out
+    assert holders(outside) == {f"files/md5/ab/{'c' * 30}"}

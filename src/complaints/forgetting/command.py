@@ -73,13 +73,13 @@ def _record(
         )
     every = {*ids, *near}
     extended = ledger.extended(every if own_ids else (), normal_forms([text for t in texts.values() for text in t]))
-    said = f"Recorded in {LEDGER}: {len(ids)} complaints" + (f", {len(near)} near duplicates" if near else "")
+    said = f"Recorded in {LEDGER}: complaints {len(ids)}, near duplicates {len(near)}"
     if (root / paths.COMPLAINTS).is_file():
         present = WithdrawnFilter(extended, own_ids)
         for _ in present.apply(parquet_batches(root / paths.COMPLAINTS)):
             pass
         others = present.row_ids - every
-        said += f". {paths.COMPLAINTS} has {len(present.row_ids)} withdrawn rows"
+        said += f". Withdrawn rows of {paths.COMPLAINTS}: {len(present.row_ids)}"
         said += f", {len(others)} of them by their text alone" if others else ""
     return extended, texts, f"{said}."
 
@@ -185,7 +185,7 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
     clean = True
     if arguments.purge:
         sections, clean = _run_purge(arguments, extended, survey, matcher, root)
-        said = "Old objects were purged."
+        said = "Old objects were purged." if sections[0].lines else "There was nothing to purge."
     else:
         final = Withdrawals(extended.groups, survey.affected)
         if final != ledger:
@@ -197,6 +197,6 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
     if certificate is not None:
         write_certificate(certificate, extended, said, sections, root)
         print(f"\nCertificate: {certificate}")
-    if not arguments.purge:
+    if not arguments.purge and survey.held("cache", "workspace"):
         print(f"\nNext: `git add {LEDGER}`, `dvc repro`, commit, then `complaints forget --purge`.")
     return 0 if clean else 1

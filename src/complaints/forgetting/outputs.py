@@ -157,15 +157,15 @@ class _Reader:
         """Return the most direct role in a stage; `none` if its data were searched and hold no complaint."""
         roles: set[Role] = {self.affected[dep.md5].role for dep in stage.deps if dep.md5 in self.affected}
         data = {
-            md5: role
+            (md5, role)
             for dep in stage.deps
             for path, md5 in self.readings.of(dep, files).items()
             if (role := ROLES.get(PurePosixPath(path).name)) is not None
         }
-        roles |= {role for md5, role in data.items() if md5 in self.held}
+        roles |= {role for md5, role in data if md5 in self.held}
         if roles:
             return "train" if "train" in roles else "validation"
-        return "none" if data and data.keys() <= set(self.searched) else "unknown"
+        return "none" if data and {md5 for md5, _ in data} <= set(self.searched) else "unknown"
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,8 @@ def take(
     named = {md5 for files in survey.outputs.files for path, md5 in files.items() if path not in tracked}
     if absent := named.difference(survey.cached, *survey.remotes.values()):
         survey.unreached.append(
-            f"{len(absent)} objects of old versions are not in the cache; `--remote NAME` searches a remote for them"
+            f"{len(absent)} objects of old versions are not in the cache: purged, or never here; `--remote NAME` "
+            "searches a remote for them"
         )
     _notes(root, history, survey)
     return survey
