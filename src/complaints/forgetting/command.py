@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from complaints.core import paths
+from complaints.core.dvc_lock import read_lock
 from complaints.core.errors import UserError
 from complaints.core.parquet import parquet_batches
+from complaints.core.stage_inputs import LOCK_FILE
 from complaints.forgetting.matcher import Matcher
 from complaints.forgetting.purge import Purge, check_current, damaged_objects, execute, plan
 from complaints.forgetting.remotes import Remote, RemoteError
@@ -168,6 +170,7 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
         UserError: if there is nothing to do, an id is unknown, or a purge is not possible yet.
     """
     root = Path(".")
+    read_lock(root / LOCK_FILE)  # a damaged one would be passed over among old versions, with all that it needs
     ids = _ids(arguments)
     ledger = withdrawn(root)
     if ids and arguments.purge:
