@@ -7,7 +7,7 @@ from pathlib import Path
 
 from complaints.core.files import file_digest
 from complaints.forgetting.matcher import Matcher
-from complaints.forgetting.outputs import Outputs, judge_checkpoints, read_outputs, run_cache_versions
+from complaints.forgetting.outputs import Outputs, judge_checkpoints, members, read_outputs, run_cache_versions
 from complaints.forgetting.remotes import Remote, RemoteError, remote_names
 from complaints.forgetting.search import RUNS, Found, Where, cache_files, search, search_git, workspace_files
 from complaints.lineage.cache import Cache
@@ -33,6 +33,8 @@ class Survey:
     """Checkpoints made from the complaints: those of the ledger, and those found now."""
     cached: set[str] = field(default_factory=set)
     """md5s of the objects in the cache."""
+    unnamed: set[str] = field(default_factory=set)
+    """md5s of the files of affected checkpoints by their listings in the cache, also of those that no version names."""
     searched: int = 0
     """Number of files searched."""
     unreached: list[str] = field(default_factory=list)
@@ -58,7 +60,7 @@ class Survey:
             exact = {out.path for out in folders}
             for path, md5 in files.items():
                 (own if path in exact or path.startswith(inside) else others).add(md5)
-        return own - others
+        return (own | self.unnamed) - others
 
 
 def _mlflow_elsewhere(root: Path, survey: Survey) -> list[tuple[str, Path]]:
@@ -117,6 +119,8 @@ def take(
     if unknown := {md5: path for md5, path in judged.unknown.items() if md5 not in withdrawals.affected}:
         names = ", ".join(sorted(set(unknown.values())))
         survey.unreached.append(f"{len(unknown)} old checkpoints ({names}) were made from data that are not here")
+    listings = [cache.path(md5) for md5 in survey.affected if md5.endswith(".dir") and md5 in survey.cached]
+    survey.unnamed = {md5 for path in listings for md5 in members(path.read_bytes()).values()}
     _search_copies(workspace + mlflow, survey)
     _ask_remotes(root, survey)
     for found in survey.found:
