@@ -11,7 +11,8 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"costs"},
-    {"comparing", "entries", "own_data", "predicting", "profiles", "row_history", "sweeping", "tracing", "verifying"},
+    {"comparing", "entries", "forgetting", "own_data", "predicting", "profiles", "row_history", "sweeping"}
+    | {"tracing", "verifying"},
     {"console", "output_files"},
     {"params_document"},
     {"params"},
@@ -21,7 +22,7 @@ FLOORS = [
     {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"deciding", "uncertainty"},
-    {"backbones", "labels", "scoring"},
+    {"backbones", "labels", "scoring", "withdrawals"},
     {"dedup", "reporting", "subsets", "text"},
     {"core"},
 ]

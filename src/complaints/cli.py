@@ -14,6 +14,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
+from complaints.forgetting import arguments as forget_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
 from complaints.row_history import arguments as row_arguments
@@ -33,6 +34,15 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
         arguments.text_column = config.load("fetch", FetchParams).file.columns.text
     return command.run(arguments)
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from complaints.core import config
+    from complaints.forgetting import command
+    from complaints.sources.fetch import has_own_ids
+    from complaints.sources.params import FetchParams
+
+    return command.run(arguments, has_own_ids(config.load("fetch", FetchParams)))
 
 
 def _track(arguments: argparse.Namespace) -> int:
@@ -142,6 +152,10 @@ def _add_predict(commands: Commands) -> None:
     predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True)
 
 
+def _add_forget(commands: Commands) -> None:
+    forget_arguments.add(commands).set_defaults(run=_forget)
+
+
 def _add_track(commands: Commands) -> None:
     track = commands.add_parser("track", help="log the stages of dvc.lock that have no run in MLflow")
     track.set_defaults(run=_track)
@@ -206,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
         trace_arguments.add,
         row_arguments.add,
         verify_arguments.add,
+        _add_forget,
         _add_track,
         _add_profile,
         _add_check,
