@@ -10,6 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
+    {"cards"},
     {"costs"},
     {"comparing", "entries", "own_data", "predicting", "profiles", "sweeping"},
     {"console"},

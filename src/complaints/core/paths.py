@@ -10,6 +10,9 @@ NO_MAP = Path("data/no_map.yaml")
 NO_CORRECTIONS = Path("data/no_corrections.yaml")
 """The list of corrected labels without entries."""
 
+WITHDRAWN = Path("data/withdrawn.json")
+"""The list of complaints that were withdrawn, as salted digests; in git."""
+
 RAW = Path("data/raw")
 COMPLAINTS = RAW / "complaints.parquet"
 TRUTH = RAW / "truth.json"
@@ -43,6 +46,8 @@ SPLIT_REPORT = REPORTS / "split.json"
 METRICS = REPORTS / "metrics.json"
 COSTS = REPORTS / "costs"
 """One file per model, measured by `complaints cost` on one machine; neither git nor DVC keeps them."""
+CARDS = REPORTS / "cards"
+"""One folder for tfidf, each entry of `models:`, the ensemble and the data of the split."""
 REPORT = REPORTS / "index.html"
 MEMO = REPORTS / "memo.md"
 
