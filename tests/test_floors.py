@@ -12,7 +12,7 @@ FLOORS = [
     {"cli"},
     {"cards"},
     {"costs"},
-    {"comparing", "entries", "own_data", "predicting", "profiles", "sweeping"},
+    {"comparing", "entries", "forgetting", "own_data", "predicting", "profiles", "sweeping"},
     {"console"},
     {"params_document"},
     {"params"},
@@ -22,7 +22,7 @@ FLOORS = [
     {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"deciding", "uncertainty"},
-    {"backbones", "labels", "scoring"},
+    {"backbones", "labels", "scoring", "withdrawals"},
     {"dedup", "reporting", "subsets", "text"},
     {"core"},
 ]

@@ -15,6 +15,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
+from complaints.forgetting import arguments as forget_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
 from complaints.sweeping import arguments as sweep_arguments
@@ -37,6 +38,15 @@ def _trace(arguments: argparse.Namespace) -> int:
     from complaints.lineage.trace import main_trace
 
     return main_trace(str(arguments.path), verify=arguments.verify, as_json=arguments.json, root=Path("."))
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from complaints.core import config
+    from complaints.forgetting import command
+    from complaints.sources.fetch import has_own_ids
+    from complaints.sources.params import FetchParams
+
+    return command.run(arguments, has_own_ids(config.load("fetch", FetchParams)))
 
 
 def _track(arguments: argparse.Namespace) -> int:
@@ -154,6 +164,10 @@ def _add_trace(commands: Commands) -> None:
     trace.set_defaults(run=_trace)
 
 
+def _add_forget(commands: Commands) -> None:
+    forget_arguments.add(commands).set_defaults(run=_forget)
+
+
 def _add_track(commands: Commands) -> None:
     track = commands.add_parser("track", help="log the stages of dvc.lock that have no run in MLflow")
     track.set_defaults(run=_track)
@@ -217,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
         cost_arguments.add,
         card_arguments.add,
         _add_trace,
+        _add_forget,
         _add_track,
         _add_profile,
         _add_check,
