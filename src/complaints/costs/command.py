@@ -17,6 +17,8 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json, write_json
 from complaints.costs import training_time
 from complaints.costs.measure import Request, measure
+from complaints.costs.page import write_page
+from complaints.costs.pareto import front, read_costs, read_options
 from complaints.costs.table import table
 from complaints.deciding.row_names import is_adjusted, model_of
 from complaints.predicting.choice import ModelArgument, ModelChoice, choose
@@ -85,4 +87,18 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(paths.COSTS / f"{name}.json", cost)
         costs.append(cost)
     print(json.dumps(costs, ensure_ascii=False) if arguments.json else table(costs))
+    _write_page(arguments.json)
     return 0
+
+
+def _write_page(quiet: bool) -> None:
+    """Write the page of all measured rows of the scoreboard, if the stages decide and evaluate have run."""
+    if not (paths.EVALUATION / "scoreboard.csv").is_file():
+        return
+    measured = read_costs(paths.COSTS)
+    if options := read_options(paths.EVALUATION, paths.RULES, measured):
+        page = paths.COSTS / "index.html"
+        write_page(page, options, measured)
+        if not quiet:
+            names = ", ".join(option.name for option in front(options))
+            print(f"Pareto front of macro-F1 and median latency, fastest first: {names} ({page})")

@@ -1,6 +1,6 @@
 """Costs as a table of text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from complaints.costs.measure import CORPUS
@@ -20,7 +20,8 @@ def _count(number: int) -> str:
     return str(number)
 
 
-def _bytes(number: int | None) -> str:
+def format_bytes(number: int | None) -> str:
+    """Return a number of bytes with its unit."""
     return UNKNOWN if number is None else f"{_count(number)}B"
 
 
@@ -36,26 +37,33 @@ def _cells(cost: dict[str, Any]) -> list[str]:
         cost["model"],
         _count(cost["parameters"]["total"]),
         _count(cost["parameters"]["trained"]),
-        _bytes(cost["disk_bytes"]),
+        format_bytes(cost["disk_bytes"]),
         UNKNOWN if time is None else _minutes(time["seconds"] / 60),
         UNKNOWN if not rate else f"{rate:,.0f}",
         f"{cost['latency']['p50_ms']:.1f} ms",
         f"{cost['latency']['p95_ms']:.1f} ms",
         f"{cost['throughput']['texts_per_second']:,.0f}",
         _minutes(cost["throughput"][f"minutes_for_{CORPUS}"]),
-        _bytes(cost["peak_memory_bytes"]),
+        format_bytes(cost["peak_memory_bytes"]),
         f"{compute['device']}, {compute['precision']}, {threads}",
     ]
+
+
+def machine_line(cost: Mapping[str, Any]) -> str:
+    """Return the line that names the machine of a measurement."""
+    machine = cost["machine"]
+    memory = format_bytes(machine["memory_bytes"])
+    return f"Machine: {machine['processor']}, {machine['cores']} cores, {memory} of memory."
 
 
 def table(costs: Sequence[dict[str, Any]]) -> str:
     """Return a table with a row per model, and under it the machine and the texts; costs are those of one run."""
     numbers = [False, *[True] * (len(HEADER) - 2), False]
     lines = ["  ".join(cells).rstrip() for cells in aligned([HEADER, *map(_cells, costs)], numbers)]
-    machine, speed, characters = costs[0]["machine"], costs[0]["throughput"], costs[0]["characters_per_text"]
+    speed, characters = costs[0]["throughput"], costs[0]["characters_per_text"]
     lines += [
         "",
-        f"Machine: {machine['processor']}, {machine['cores']} cores, {_bytes(machine['memory_bytes'])} of memory.",
+        machine_line(costs[0]),
         f"Texts: {speed['texts']:,} of the test split, of {characters:,.0f} characters on average. Latency is that of "
         f"{costs[0]['latency']['texts']} single ones.",
     ]
