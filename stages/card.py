@@ -1,15 +1,18 @@
 """Write the model cards, their lineage, and the data card of the split.
 
-Reads data/raw/source.json, data/interim/labels.json, data/splits/, data/tokens/, models/, reports/audit/,
-reports/evaluation/, reports/labels.json and reports/split.json.
+Reads data/raw/source.json, data/withdrawn.json, data/interim/labels.json, data/splits/, data/tokens/, models/,
+reports/audit/, reports/evaluation/, reports/labels.json and reports/split.json.
 Writes reports/cards/<model>/{README.md,lineage.json} for tfidf, every entry of `models:` and the ensemble, and
 reports/cards/data/{README.md,croissant.json}.
 """
+
+from pathlib import Path
 
 from complaints.cards.evidence import Sources, read_evidence
 from complaints.cards.write import write_cards
 from complaints.core import config, paths, stage
 from complaints.core.files import replacing_folder
+from complaints.lineage.withdrawals import withdrawn
 
 SOURCES = Sources(
     manifest=paths.MANIFEST,
@@ -30,7 +33,7 @@ def main() -> None:
     models = [paths.TFIDF.name, *config.model_names()]
     evidence = read_evidence(SOURCES)
     with replacing_folder(paths.CARDS) as folder:
-        write_cards(folder, models, evidence, paths.WITHDRAWN, "../../..")
+        write_cards(folder, models, evidence, withdrawn(Path(".")), "../../..")
 
 
 if __name__ == "__main__":

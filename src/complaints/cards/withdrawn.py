@@ -1,17 +1,13 @@
 """Withdrawn complaints, as far as they make a model stale."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from complaints.cards.subject import Part
-from complaints.core.files import read_json
+from complaints.lineage.withdrawals import stale
+from complaints.withdrawals.ledger import Withdrawals
 
 
-def stale_reasons(parts: list[Part], ledger: Path) -> list[str]:
-    """Return a sentence for each model that was made from complaints that were withdrawn since.
-
-    Args:
-        parts: The models.
-        ledger: The list of withdrawals; there may be none.
-    """
-    affected = read_json(ledger).get("affected", {}) if ledger.is_file() else {}
-    return [f"{part.name} was made from complaints that were withdrawn" for part in parts if part.md5 in affected]
+def stale_reasons(parts: Sequence[Part], withdrawals: Withdrawals) -> list[str]:
+    """Return a sentence for each model that was made from complaints that were withdrawn since."""
+    found = ((part.name, stale(withdrawals, part.md5)) for part in parts)
+    return [f"{name} is {reason}" for name, reason in found if reason]

@@ -10,9 +10,6 @@ NO_MAP = Path("data/no_map.yaml")
 NO_CORRECTIONS = Path("data/no_corrections.yaml")
 """The list of corrected labels without entries."""
 
-WITHDRAWN = Path("data/withdrawn.json")
-"""The list of complaints that were withdrawn, as salted digests; in git."""
-
 RAW = Path("data/raw")
 COMPLAINTS = RAW / "complaints.parquet"
 TRUTH = RAW / "truth.json"
