@@ -14,9 +14,20 @@ CONTEXT: Mapping[str, Any] = {
     **{
         key: f"cr:{key}"
         for key in (
-            *("citeAs", "column", "extract", "field", "fileObject", "fileProperty", "fileSet", "format", "includes"),
-            *("isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex"),
-            *("repeated", "replace", "separator", "source", "subField", "transform"),
+            *("citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet"),
+            *(
+                "format",
+                "includes",
+                "isLiveDataset",
+                "jsonPath",
+                "key",
+                "md5",
+                "parentField",
+                "path",
+                "recordSet",
+                "references",
+            ),
+            *("regex", "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform"),
         )
     },
     "conformsTo": "dct:conformsTo",
