@@ -11,6 +11,8 @@ from support import cards_data
 from complaints.core import paths
 from complaints.core.dvc_lock import hash_path
 from complaints.core.files import file_digest
+from complaints.core.parquet import read_parquet, write_parquet
+from complaints.core.schema import SPLIT_SCHEMA
 
 
 def _lineage(name: str) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def _lineage(name: str) -> dict[str, Any]:
 def _dependencies(lineage: dict[str, Any]) -> dict[str, str]:
     listed = lineage["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert len({entry["name"] for entry in listed}) == len(listed)
-    return {entry["name"]: entry["digest"]["sha256"] for entry in listed}
+    return {entry["name"]: digest for entry in listed for digest in entry["digest"].values()}
 
 
 def test_it_has_the_shape_of_in_toto_and_slsa(inputs: Path) -> None:
@@ -56,7 +58,10 @@ def test_digests_are_those_of_the_files(inputs: Path) -> None:
     assert made["md5"] == hash_path(Path("."), "models/net")
     ids = sorted(f"train-{i}" for i in range(120))
     digest = hashlib.sha256("".join(f"{row_id}\n" for row_id in ids).encode()).hexdigest()
-    assert made["trained_on"] == {"rows": 120, "row_ids_sha256": digest}
+    rows = {entry["name"]: entry for entry in lineage["predicate"]["runDetails"]["byproducts"]}
+    for name in ("rows that net was trained on", "rows of train"):
+        assert rows[name]["digest"] == {"rowIdsSha256": digest}
+        assert rows[name]["annotations"] == {"rows": 120}
 
 
 def test_the_ensemble_has_the_files_and_inputs_of_its_parts(inputs: Path) -> None:
@@ -83,9 +88,6 @@ def test_a_changed_file_changes_it(path: str, inputs: Path) -> None:
     if path.endswith(".json"):
         Path(path).write_bytes(content + b"\n")
     elif path.endswith(".parquet"):
-        from complaints.core.parquet import read_parquet, write_parquet
-        from complaints.core.schema import SPLIT_SCHEMA
-
         write_parquet(path, SPLIT_SCHEMA, [read_parquet(path).slice(1)])
     else:
         Path(path).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
