@@ -10,6 +10,8 @@ from support.commands import Ran, files_in, run
 
 from complaints.core import paths
 from complaints.costs import training_time
+from complaints.lineage.withdrawals import withdrawn
+from complaints.withdrawals.ledger import LEDGER, Affected, Withdrawals, write_ledger
 
 Card = Callable[..., tuple[Ran, str]]
 
@@ -145,3 +147,18 @@ def test_another_model_in_dvc_lock_is_told(card: Card, tmp_path: Path) -> None:
     Path("dvc.lock").write_text(text.replace("path: models/net", "path: models/other"))
     assert card("net", "--output", str(tmp_path / "copy"))[0].status == 0
     assert "dvc.lock has no record of models/net" in (tmp_path / "copy/README.md").read_text()
+
+
+def test_a_model_of_withdrawn_complaints_is_copied_with_a_card_that_tells_it(card: Card, tmp_path: Path) -> None:
+    md5 = json.loads((paths.CARDS / "net/lineage.json").read_text())["predicate"]["complaints_models"]["net"]["md5"]
+    affected = {md5: Affected(path="models/net", role="train")}
+    write_ledger(LEDGER, Withdrawals(affected=affected))
+    ran, _ = card("net", "--output", str(tmp_path / "copy"))
+    assert ran.is_one_line
+    assert "net was made from complaints that were withdrawn since; run `dvc repro`" in ran.err
+    assert not (tmp_path / "copy").exists()
+    assert card("tfidf", "--output", str(tmp_path / "other"))[0].status == 0
+    paths.CARDS.rename("before")
+    cards_data.write(withdrawn(Path(".")))
+    assert card("net", "--output", str(tmp_path / "copy"))[0].status == 0
+    assert "STALE" in (tmp_path / "copy/README.md").read_text()

@@ -1,7 +1,9 @@
 """Command `complaints card`: a folder with a model, its decision rule, its card and its lineage."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from complaints.cards.export import export, read_statement
 from complaints.cards.measured import measured
@@ -9,6 +11,7 @@ from complaints.cards.write import LINEAGE_FILE
 from complaints.core import config, paths
 from complaints.core.errors import UserError
 from complaints.deciding.row_names import ENSEMBLE, is_adjusted, model_of
+from complaints.lineage.withdrawals import stale, withdrawn
 from complaints.predicting.request import PROJECT_FOLDERS
 
 ROOT = Path(".")
@@ -43,6 +46,22 @@ def _check_target(target: Path) -> None:
             raise UserError(f"{target} is in {folder}, a folder of the project; name another with --output")
 
 
+def _check_stale(statement: Mapping[str, Any], card: Path) -> None:
+    """Check that a card tells that its model was made from withdrawn complaints, if it was.
+
+    Raises:
+        UserError: if the card was written before the withdrawal.
+    """
+    predicate, withdrawals = statement["predicate"], withdrawn(ROOT)
+    found = [name for name, made in predicate["complaints_models"].items() if stale(withdrawals, made["md5"])]
+    if found and not predicate["complaints_stale"]:
+        raise UserError(
+            f"{found[0]} was made from complaints that were withdrawn since; run `dvc repro` to train it again, or "
+            "`dvc repro "
+            f"--single-item card` for a card in {card} that tells this"
+        )
+
+
 def run(name: str, target: Path, watts: float | None) -> int:
     """Run the command.
 
@@ -57,7 +76,9 @@ def run(name: str, target: Path, watts: float | None) -> int:
     _check_name(name)
     _check_target(target)
     card = paths.CARDS / name
-    models = read_statement(card)["predicate"]["complaints_models"]
+    statement = read_statement(card)
+    _check_stale(statement, card)
+    models = statement["predicate"]["complaints_models"]
     files = export(name, card, paths.MODELS, paths.RULES, target, measured(models, ROOT, watts))
     print(f"{target}: {', '.join(map(str, files))}")
     print(f"To publish it: hf upload USER/NAME {target}")

@@ -23,8 +23,10 @@ def read_statement(card: Path) -> dict[str, Any]:
     found = read_json(path)
     try:
         names = [entry["name"] for entry in found["subject"]]
-        known = all(entry["digest"]["sha256"] for entry in found["subject"]) and found["predicate"]["complaints_models"]
-    except (KeyError, TypeError):
+        predicate = found["predicate"]
+        known = all(entry["digest"]["sha256"] for entry in found["subject"]) and "complaints_stale" in predicate
+        known = known and all(made["path"] and made["md5"] for made in predicate["complaints_models"].values())
+    except (KeyError, TypeError, AttributeError):
         raise broken_output(path, "is not the lineage of a model") from None
     if not known or any(name.startswith("/") or ".." in Path(name).parts for name in names):
         raise broken_output(path, "is not the lineage of a model")
