@@ -34,14 +34,14 @@ def test_a_new_parameter_of_the_loss_makes_training_and_evaluation_stale(project
         "        focal_gamma: 2.0\n        # Factor of `focal`.\n        focal_alpha: 0.25\n",
     )
     assert "params.yaml is valid" in project.complaints("check").stdout
-    assert stale_stages(project) == {"finetune@minilm", "decide", "evaluate", "report"}
+    assert stale_stages(project) == {"finetune@minilm", "decide", "evaluate", "report", "card"}
 
 
 def test_a_comment_in_macro_f1_makes_training_and_evaluation_stale(project: Project) -> None:
     metrics = project.root / "src/complaints/scoring/metrics.py"
     line = "    return float(scores.f1[scores.support > 0]"
     replace(metrics, line, f"    # The mean over classes.\n{line}")
-    assert stale_stages(project) == {"finetune@minilm", "decide", "evaluate", "report"}
+    assert stale_stages(project) == {"finetune@minilm", "decide", "evaluate", "report", "card"}
 
 
 def test_a_comment_in_a_source_reruns_fetch_alone_since_its_outputs_stay_the_same(project: Project) -> None:

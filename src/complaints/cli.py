@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, compare, trace, verify, track, profile, check, init, model, sweep and others."""
+"""Command line `complaints`: the parser of every command, and commands without a package of their own."""
 
 import argparse
 import importlib.util
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from complaints import console
+from complaints.cards import arguments as card_arguments
 from complaints.comparing import arguments as compare_arguments
 from complaints.core import paths
 from complaints.core.errors import UserError
@@ -220,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
         trace_arguments.add,
         row_arguments.add,
         verify_arguments.add,
+        card_arguments.add,
         _add_forget,
         _add_track,
         _add_profile,
