@@ -10,7 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"costs"},
+    {"costs", "reproducing"},
     {"comparing", "entries", "own_data", "predicting", "profiles", "sweeping"},
     {"console"},
     {"params_document"},

@@ -16,6 +16,7 @@ from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
+from complaints.reproducing import arguments as reproduce_arguments
 from complaints.sweeping import arguments as sweep_arguments
 
 Commands = Any
@@ -218,6 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_track,
         _add_profile,
         _add_check,
+        reproduce_arguments.add,
         init_arguments.add,
         _add_model,
         _add_sweep,
