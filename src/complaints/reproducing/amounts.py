@@ -1,9 +1,9 @@
-"""Sizes of differences: of weights by tensor, of predictions by row, of metrics by key, of other files by name."""
+"""Sizes of differences between committed and reproduced files: predictions by row, JSON by key, others by name."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,8 +16,8 @@ from complaints.lineage.cache import Cache
 from complaints.lineage.lock import flatten
 from complaints.lineage.snapshots import Snapshot
 from complaints.reproducing.differences import Output
+from complaints.reproducing.tensors import tensor_sizes
 
-MOST_TENSORS = 5
 MOST_KEYS = 8
 WEIGHTS = ".safetensors"
 
@@ -32,8 +32,13 @@ def sizes(output: Output, committed: Snapshot, root: Path, cache: Cache) -> list
         return [f"by how much is not known: {error}"]
     lines = []
     for file, kind in files:
-        label = "" if file == output.path else f"{Path(file).relative_to(output.path)}: "
-        lines += [f"{label}{line}" for line in ([kind] if kind else _file(Path(file), committed, root))]
+        found = [kind] if kind else _file(Path(file), committed, root)
+        if file == output.path:
+            lines += found
+        elif len(found) == 1:
+            lines.append(f"{Path(file).relative_to(output.path)}: {found[0]}")
+        else:
+            lines += [f"{Path(file).relative_to(output.path)}:", *(f"  {line}" for line in found)]
     return lines
 
 
@@ -63,7 +68,7 @@ def _file(path: Path, committed: Snapshot, root: Path) -> list[str]:
         committed.bring(path)
         old, new = committed.root / path, root / path
         if path.suffix == WEIGHTS:
-            return _weights(old, new)
+            return tensor_sizes(old, new)
         if path.suffix == ".parquet" and "logits" in pq.read_schema(old).names:
             return _predictions(old, new)
         if path.suffix == ".json":
@@ -71,36 +76,6 @@ def _file(path: Path, committed: Snapshot, root: Path) -> list[str]:
         return [f"differs ({old.stat().st_size:,} bytes, now {new.stat().st_size:,})"]
     except UserError as error:
         return [f"by how much is not known: {error}"]
-
-
-def _weights(old: Path, new: Path) -> list[str]:
-    """Return the differences of tensors, largest first; computed in float64."""
-    from safetensors import safe_open
-
-    found: list[tuple[float, float, int, str]] = []
-    other = []
-    with safe_open(old, framework="pt") as before, safe_open(new, framework="pt") as after:
-        names = sorted(set(before.keys()) | set(after.keys()))
-        for name in names:
-            if name not in before.keys() or name not in after.keys():
-                other.append(f"tensor {name} is {'new' if name in after.keys() else 'absent'}")
-                continue
-            a, b = before.get_tensor(name), after.get_tensor(name)
-            if a.shape != b.shape:
-                other.append(f"tensor {name} has shape {list(b.shape)}, was {list(a.shape)}")
-                continue
-            difference = (a.double() - b.double()).abs()
-            if a.dtype != b.dtype or bool((difference != 0).any()):
-                found.append((float(difference.max()), float(difference.mean()), difference.numel(), name))
-    if not found and not other:
-        return ["all tensors are equal; the file differs in its metadata"]
-    found.sort(reverse=True)
-    lines = other
-    if found:
-        mean = sum(one[1] * one[2] for one in found) / sum(one[2] for one in found)
-        lines.append(f"{len(found)} of {len(names)} tensors differ: maximum {found[0][0]:.2g}, mean {mean:.2g}")
-    lines += [f"  {name}: maximum {high:.2g}, mean {mean:.2g}" for high, mean, _, name in found[:MOST_TENSORS]]
-    return lines
 
 
 def _predictions(old: Path, new: Path) -> list[str]:
@@ -134,16 +109,17 @@ def _values(old: Any, new: Any) -> list[str]:
     changed: list[tuple[float, str]] = []
     for key in sorted(before.keys() | after.keys()):
         a, b = before.get(key), after.get(key)
-        if key in before and key in after and a == b:
-            continue
-        if all(isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b)):
-            assert a is not None and b is not None
+        if _is_number(a) and _is_number(b) and a != b:
             changed.append((abs(b - a), f"{key} {a:.6g} -> {b:.6g} ({b - a:+.2g})"))
-        else:
+        elif a != b or (key in before) != (key in after):
             changed.append((0.0, f"{key} differs"))
     if not changed:
         return ["all values are equal; the file differs in its form"]
     changed.sort(key=lambda one: -one[0])
     more = len(changed) - MOST_KEYS
-    lines = [f"{len(changed)} values differ", *(f"  {line}" for _, line in changed[:MOST_KEYS])]
+    lines = [f"values that differ: {len(changed)}", *(f"  {line}" for _, line in changed[:MOST_KEYS])]
     return [*lines, f"  and {more} more"] if more > 0 else lines
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints.core.dvc_lock import Entry, hash_path
+from complaints.core.dvc_lock import Entry, check_lock, hash_path
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, write_json
 from complaints.core.paths import MANIFEST
@@ -42,6 +42,7 @@ def make_copy(folder: Path, target: Target, cache: Cache) -> Copy:
     marker = folder / ".git" / MARKER
     found = read_json(marker) if marker.is_file() else None
     if found == {**wanted, "complete": True}:
+        _mend_lock(copy.root)
         return Copy(folder, copy.root, resumed=True)
     if found is not None:
         shutil.rmtree(folder)  # of another target, or not complete
@@ -62,6 +63,14 @@ def make_copy(folder: Path, target: Target, cache: Cache) -> Copy:
     _bring_sources(copy.root, target, cache)
     write_json(marker, {**wanted, "complete": True})
     return copy
+
+
+def _mend_lock(root: Path) -> None:
+    """Remove a dvc.lock that DVC was killed in writing; what had run comes from the copy's own cache."""
+    try:
+        check_lock(root / LOCK_FILE)
+    except UserError:
+        (root / LOCK_FILE).unlink()
 
 
 def _remove(path: Path) -> None:

@@ -113,8 +113,8 @@ def pinned(root: Path, log: Path, say: Say) -> Environment:
             list(lines_of(install, root, clean, log))
     except subprocess.CalledProcessError:
         raise UserError(
-            f"pip cannot install the commit's {PINS[0]} ({_last_line(log)}); {log} has its output. Without the network, "
-            "set PIP_FIND_LINKS to a folder of wheels, or use --this-environment"
+            f"pip cannot install the commit's {PINS[0]} ({_last_line(log)}); {log} has its output. Without the "
+            "network, set PIP_FIND_LINKS to a folder of wheels, or use --this-environment"
         ) from None
     (folder / READY).touch()
     return environment

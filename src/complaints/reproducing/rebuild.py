@@ -15,7 +15,8 @@ from complaints.reproducing.target import Target
 
 RUNNING = re.compile(r"(?:Running stage|Stage) '([^']+)'")
 """DVC's line when a stage begins, or when it is complete from an interrupted reproduction."""
-SHOWN_LINES = 3
+LAST_LINES = 20
+"""Lines of a failed stage in which its message is looked for."""
 Say = Callable[[str], None]
 
 
@@ -34,7 +35,7 @@ def rebuild(target: Target, copy: Copy, environment: Environment, log: Path, say
             return
         results[name] = result = compare_stage(stages[name], copy.root)
         outs = len(result.stage.outs)
-        verdict = f"{len(result.outputs)} of {outs} outputs differ" if result.outputs else f"identical ({outs} outputs)"
+        verdict = f"{len(result.outputs)} of its {outs} outputs differ" if result.outputs else "identical"
         say(f"[{numbers[name]:>2}/{len(numbers)}] {name:<24} {verdict}, {seconds:.1f} s")
 
     command = [str(environment.python), "-m", "dvc", "repro", *target.makers]
@@ -45,7 +46,7 @@ def rebuild(target: Target, copy: Copy, environment: Environment, log: Path, say
                 ended(running, time.monotonic() - begun)
                 running, begun = match[1], time.monotonic()
             elif line.strip():
-                last = [*last, line.strip()][-SHOWN_LINES:]
+                last = [*last, line.strip()][-LAST_LINES:]
     except subprocess.CalledProcessError:
         reason = next((line for line in last if line.startswith("error:")), last[-1])
         raise UserError(f"{running or 'DVC'} failed in the copy ({reason}); {log} has the whole output") from None

@@ -43,15 +43,16 @@ def text(
         if effects:
             lines += ["", f"stages that read what differs, and differ: {', '.join(one.stage.name for one in effects)}"]
         lines += _metrics(differing, target, copy.root)
+        lines += ["", *(f"note: {pin}" for pin in environment.differing)] if environment.differing else []
     lines += [f"note: {result.stage.name}: {cause}" for result in results for cause in result.inputs]
-    lines += [f"note: {pin}" for pin in environment.differing]
     return "\n".join(lines)
 
 
 def _causes(differing: Sequence[StageResult], target: Target) -> tuple[list[StageResult], list[StageResult]]:
     """Divide stages into those to show, which differ although their inputs do not or were asked for, and the others."""
     changed = [output.path for result in differing for output in result.outputs]
-    causes, effects = [], []
+    causes: list[StageResult] = []
+    effects: list[StageResult] = []
     for result in differing:
         read = any(overlaps(dep.path, path) for dep in result.stage.deps for path in changed)
         (effects if read and result.stage.name not in target.makers else causes).append(result)
