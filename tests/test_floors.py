@@ -11,7 +11,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"costs", "reproducing"},
-    {"comparing", "entries", "own_data", "predicting", "profiles", "sweeping"},
+    {"comparing", "entries", "own_data", "predicting", "profiles", "signing", "sweeping"},
     {"console"},
     {"params_document"},
     {"params"},

@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, compare, cost, trace, track, profile, check, init, model, sweep, show and ui."""
+"""Command line `complaints`: predict, compare, cost, trace, reproduce, sign, track and others."""
 
 import argparse
 import importlib.util
@@ -17,6 +17,7 @@ from complaints.costs import arguments as cost_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
 from complaints.reproducing import arguments as reproduce_arguments
+from complaints.signing import arguments as sign_arguments
 from complaints.sweeping import arguments as sweep_arguments
 
 Commands = Any
@@ -220,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_profile,
         _add_check,
         reproduce_arguments.add,
+        sign_arguments.add,
         init_arguments.add,
         _add_model,
         _add_sweep,

@@ -4,8 +4,6 @@ The environment variable PLANTED changes what a stage writes without dvc.yaml kn
 computation does.
 """
 
-import hashlib
-import json
 import sys
 from pathlib import Path
 
@@ -52,7 +50,9 @@ from pathlib import Path
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
 from ruamel.yaml import YAML
 from safetensors.numpy import save_file
+from complaints.core.orphans import die_with_dvc
 
+die_with_dvc()
 params = YAML(typ="safe").load(Path("params.yaml"))
 planted = os.environ.get("PLANTED", "")
 what, name = sys.argv[1], (sys.argv[2:] or [""])[0]
@@ -144,15 +144,3 @@ def commit(root: Path, tag: str) -> None:
     git(root, "add", "-A")
     git(root, "commit", "--quiet", "-m", tag)
     git(root, "tag", tag)
-
-
-def rewrite_source(root: Path, text: str) -> None:
-    """Replace the source in the workspace."""
-    (root / SOURCE).write_text(text, encoding="utf-8")
-
-
-def manifest_digest(root: Path) -> str:
-    """Return the sha256 of the source that the manifest records, after a check that it is the file's."""
-    recorded = json.loads((root / "data/raw/source.json").read_text())["files"][0]["sha256"]
-    assert recorded == hashlib.sha256((root / SOURCE).read_bytes()).hexdigest()
-    return str(recorded)
