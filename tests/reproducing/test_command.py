@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.compared_project import git
 from support.mini_pipeline import dvc
+from support.project import Project
 from support.reproduced_project import PARAMS, SOURCE, commit
 
 from .conftest import Reproduce
@@ -33,6 +34,7 @@ def test_a_commit_is_rebuilt_to_the_same_bytes_and_the_project_stays_as_it_was(
     assert not Path("models").exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_found_by_its_hash_and_only_its_stages_run(
     reproduced: Path, reproduce: Reproduce, tmp_path: Path
 ) -> None:
@@ -47,6 +49,7 @@ def test_a_checkpoint_is_found_by_its_hash_and_only_its_stages_run(
     assert f"commit {git(reproduced, 'rev-parse', 'second')[:12]}" in reproduce("models/net")[1]
 
 
+@pytest.mark.slow
 def test_an_experiment_is_reproduced(reproduced: Path, reproduce: Reproduce) -> None:
     dvc(reproduced, "exp", "run", "--quiet", "--name", "other", "--set-param", "models.net.seed=5")
     git(reproduced, "reset", "--quiet", "--hard")
@@ -116,6 +119,7 @@ def test_a_failing_stage_is_one_line_with_its_own_message(
     assert not Path("scratch/reproduction").exists()
 
 
+@pytest.mark.slow
 def test_a_source_that_was_changed_comes_from_the_cache_or_is_refused(reproduced: Path, reproduce: Reproduce) -> None:
     original = Path(SOURCE).read_bytes()
     Path(SOURCE).write_text("text,label\nanother,Fees\n")
@@ -163,6 +167,7 @@ def test_a_folder_with_something_else_is_not_touched(reproduce: Reproduce, tmp_p
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_kept_copy_is_a_project_with_results_and_is_not_run_twice(
     reproduced: Path, reproduce: Reproduce, tmp_path: Path
 ) -> None:
@@ -179,3 +184,13 @@ def test_a_kept_copy_is_a_project_with_results_and_is_not_run_twice(
     (kept / "models/net/model.safetensors").chmod(0o644)
     (kept / "models/net/model.safetensors").write_bytes(b"other bytes")
     assert reproduce("first", "--keep", str(kept))[0].status == 0  # made again, or restored from its own cache
+
+
+@pytest.mark.slow
+def test_the_pipeline_is_reproduced_from_its_checkpoint(project: Project) -> None:
+    shutil.rmtree(project.root / ".dvc/cache")
+    ran = project.complaints("reproduce", "models/minilm", "--this-environment")
+    commit_id = project.run("git", "rev-parse", "--short=12", "HEAD").stdout.strip()
+    assert f"identical: models/minilm of commit {commit_id}" in ran.stdout
+    assert "of 7 stages" in ran.stdout
+    assert project.run("git", "status", "--porcelain").stdout == ""

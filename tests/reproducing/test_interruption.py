@@ -63,6 +63,7 @@ def test_an_interrupted_reproduction_removes_its_copy(reproduced: Path, number: 
     git(reproduced, "fsck")
 
 
+@pytest.mark.slow
 def test_a_killed_reproduction_goes_on_and_a_second_one_is_refused_meanwhile(
     reproduced: Path, reproduce: Reproduce
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_killed_reproduction_goes_on_and_a_second_one_is_refused_meanwhile(
     assert not copy.exists()
 
 
+@pytest.mark.slow
 def test_a_copy_of_another_commit_is_not_gone_on_with(reproduced: Path, reproduce: Reproduce) -> None:
     copy = reproduced / "scratch/reproduction"
     child = _start()

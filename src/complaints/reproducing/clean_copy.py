@@ -42,7 +42,7 @@ def make_copy(folder: Path, target: Target, cache: Cache) -> Copy:
     marker = folder / ".git" / MARKER
     found = read_json(marker) if marker.is_file() else None
     if found == {**wanted, "complete": True}:
-        _mend_lock(copy.root)
+        _mend(copy.root)
         return Copy(folder, copy.root, resumed=True)
     if found is not None:
         shutil.rmtree(folder)  # of another target, or not complete
@@ -65,8 +65,12 @@ def make_copy(folder: Path, target: Target, cache: Cache) -> Copy:
     return copy
 
 
-def _mend_lock(root: Path) -> None:
-    """Remove a dvc.lock that DVC was killed in writing; what had run comes from the copy's own cache."""
+def _mend(root: Path) -> None:
+    """Remove what a killed DVC leaves: its list of running stages, and a dvc.lock that it was writing.
+
+    No other process is in the copy; what had run comes from the copy's own cache.
+    """
+    (root / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
     try:
         check_lock(root / LOCK_FILE)
     except UserError:
