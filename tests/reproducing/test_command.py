@@ -36,17 +36,19 @@ def test_a_commit_is_rebuilt_to_the_same_bytes_and_the_project_stays_as_it_was(
 
 @pytest.mark.slow
 def test_a_checkpoint_is_found_by_its_hash_and_only_its_stages_run(
-    reproduced: Path, reproduce: Reproduce, tmp_path: Path
+    reproduced: Path, reproduce: Reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree("models/net", tmp_path / "elsewhere")
     Path("params.yaml").write_text(PARAMS.replace("seed: 1", "seed: 2"))
     commit(reproduced, "second")
-    for name in ("first:models/net", str(tmp_path / "elsewhere")):
+    for name in ("first:models/net", str(tmp_path / "elsewhere"), "../../elsewhere"):
+        monkeypatch.chdir(reproduced / "stages")
         ran, out = reproduce(name)
         assert ran.status == 0, ran.err
         assert f"models/net of commit {git(reproduced, 'rev-parse', 'first')[:12]}" in out
         assert "of 2 stages" in out
-    assert f"commit {git(reproduced, 'rev-parse', 'second')[:12]}" in reproduce("models/net")[1]
+    monkeypatch.chdir(reproduced / "stages")
+    assert f"commit {git(reproduced, 'rev-parse', 'second')[:12]}" in reproduce("../models/net")[1]
 
 
 @pytest.mark.slow

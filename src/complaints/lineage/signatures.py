@@ -78,6 +78,12 @@ def lineage_of(folder: Path) -> Signed | None:
     return found if found.path.exists() or found.signature.exists() else None
 
 
+def signed_parts(folder: Path) -> list[Signed]:
+    """Return what a signature of a checkpoint covers: the checkpoint, and the lineage that the project has of it."""
+    lineage = lineage_of(folder)
+    return [checkpoint_of(folder), *([] if lineage is None else [lineage])]
+
+
 def _hashing() -> Any:
     """Return the choice of what is hashed: every file, those of git and those behind links too."""
     config = _library("hashing").Config().use_file_serialization(hashing_algorithm="sha256")
@@ -98,9 +104,9 @@ def sign(folder: Path, private_key: Path) -> list[Signed]:
     if not folder.is_dir():
         raise UserError(f"{folder} is not the folder of a checkpoint; name one such as {MODELS}/minilm")
     signing = _library("signing")
-    lineage = lineage_of(folder)
-    wanted = [checkpoint_of(folder), *([lineage] if lineage is not None and lineage.path.exists() else [])]
-    if problems := [*_linked(folder), *(_foreign(lineage.path, folder) if len(wanted) > 1 and lineage else [])]:
+    wanted = [one for one in signed_parts(folder) if one.path.exists()]
+    problems = _linked(folder) + [problem for one in wanted[1:] for problem in _foreign(one.path, folder)]
+    if problems:
         raise UserError(f"{problems[0]}; nothing was signed, run `dvc repro` first")
     password = os.environ.get(PASSWORD)
     try:
@@ -132,11 +138,10 @@ def check_signature(folder: Path, public_key: Path) -> list[str]:
         verifier = verifying.Config().use_elliptic_key_verifier(public_key=public_key)
     except (ValueError, TypeError, AttributeError, OSError) as error:
         raise UserError(_no_key(public_key, "public", error)) from None
-    lineage = lineage_of(folder)
     problems = _linked(folder)
-    for one in [checkpoint_of(folder), *([lineage] if lineage else [])]:
+    for one in signed_parts(folder):
         problems += _check(one, verifier.set_hashing_config(_hashing()), folder)
-    if not problems and lineage is not None:
+    if not problems and (lineage := lineage_of(folder)) is not None:
         problems += _foreign(lineage.path, folder)
     return problems
 

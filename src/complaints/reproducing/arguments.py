@@ -1,6 +1,7 @@
 """Arguments of the command `complaints reproduce`, parsed without anything that takes time to import."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from complaints import console
@@ -12,6 +13,11 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     return command.run(arguments)
 
 
+def _target(argument: str) -> tuple[str, Path]:
+    """Return the argument, and the path that it is if it names no revision."""
+    return argument, console.user_path(argument)
+
+
 def add(commands: Any) -> None:
     """Add the command to the subcommands of the command line."""
     reproduce = commands.add_parser(
@@ -20,7 +26,7 @@ def add(commands: Any) -> None:
         description="TARGET is an output such as models/minilm, whose commit is found by its hash; a revision, tag, "
         "branch or DVC experiment, for all stages; or REVISION:PATH, for the stages that made one output of it.",
     )
-    reproduce.add_argument("target", metavar="TARGET", help="checkpoint, revision or REVISION:PATH")
+    reproduce.add_argument("target", type=_target, metavar="TARGET", help="checkpoint, revision or REVISION:PATH")
     reproduce.add_argument(
         "--this-environment",
         action="store_true",

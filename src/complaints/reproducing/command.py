@@ -32,11 +32,13 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: if the target is unknown, the copy or its environment cannot be made, or a stage fails.
     """
     with _lock(), interruptible(), Snapshots() as snapshots:
-        target = find_target(arguments.target, snapshots)
-        folder = (arguments.keep or COPY).absolute()
+        named, path = arguments.target
+        target = find_target(named, path, snapshots)
+        place = arguments.keep or COPY
+        folder = place.absolute()
         LOG.unlink(missing_ok=True)
         try:
-            say_error(f"reproducing {target.title}: {len(target.stages)} stages in {folder}")
+            say_error(f"reproducing {target.title}: {len(target.stages)} stages in {place}")
             copy = make_copy(folder, target, Cache(Path()))
             if copy.resumed:
                 say_error("an interrupted reproduction of it goes on there")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from complaints import console
 from complaints.core.dvc_lock import Stage, hash_path, is_inside
 from complaints.core.errors import UserError
 from complaints.lineage.chain import chain_of
@@ -49,14 +48,13 @@ def _commit_of(path: Path) -> tuple[str, str]:
     return found[0].commits[0], next(o.path for stage in found[0].lock.values() for o in stage.outs if o.md5 == md5)
 
 
-def _named(text: str) -> tuple[str, str, str | None]:
+def _named(text: str, path_here: Path) -> tuple[str, str, str | None]:
     """Return name, commit and path that an argument names."""
     if (commit := resolve(text)) is not None:
         return text, commit, None
     revision, colon, path = text.partition(":")
     if colon and (commit := resolve(revision)) is not None:
         return revision, commit, path.rstrip("/")
-    path_here = console.user_path(text)
     if not path_here.exists():
         raise UserError(f"{text!r} is no path either: {unknown(revision if colon else text)}")
     commit, path = _commit_of(path_here)
@@ -72,13 +70,18 @@ def _all(lock: dict[str, Stage]) -> list[Stage]:
     return list(ordered.values())
 
 
-def find_target(text: str, snapshots: Snapshots) -> Target:
+def find_target(text: str, path_here: Path, snapshots: Snapshots) -> Target:
     """Return the target that an argument names.
+
+    Args:
+        text: The argument.
+        path_here: The path that it is, relative to the root of the project, if it names no revision.
+        snapshots: The open snapshots.
 
     Raises:
         UserError: if it names neither a revision, an output of one, nor a file or folder that a commit has.
     """
-    name, commit, path = _named(text)
+    name, commit, path = _named(text, path_here)
     snapshot = snapshots.get(name)
     with snapshot.naming():
         stages = _all(snapshot.lock) if path is None else [step.stage for step in chain_of(snapshot.lock, path).steps]

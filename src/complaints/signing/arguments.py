@@ -7,14 +7,18 @@ from complaints import console
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    from complaints.lineage.signatures import check_signature, sign
+    from complaints.lineage.signatures import check_signature, sign, signed_parts
 
     if arguments.key is not None:
         for signed in sign(arguments.checkpoint, arguments.key):
             print(f"signed {signed.path}: {signed.signature}")
         return 0
     problems = check_signature(arguments.checkpoint, arguments.check)
-    print("\n".join(problems) or f"{arguments.checkpoint} and its lineage are what was signed with this key")
+    for problem in problems:
+        print(problem)
+    if not problems:
+        for signed in signed_parts(arguments.checkpoint):
+            print(f"{signed.path} is what was signed in {signed.signature} with this key")
     return 1 if problems else 0
 
 
