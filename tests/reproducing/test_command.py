@@ -61,10 +61,13 @@ def test_an_experiment_is_reproduced(reproduced: Path, reproduce: Reproduce) -> 
 
 
 def test_weights_that_differ_by_a_millionth_are_found_and_measured(
-    reproduce: Reproduce, monkeypatch: pytest.MonkeyPatch
+    reproduced: Path, reproduce: Reproduce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where the committed settings name a cache that has the runs, from which DVC would restore them."""
+    dvc(reproduced, "config", "cache.dir", str(reproduced / ".dvc/cache"))
+    git(reproduced, "commit", "--quiet", "--all", "-m", "a shared cache")
     monkeypatch.setenv("PLANTED", "weights")
-    ran, out = reproduce("first")
+    ran, out = reproduce("HEAD")
     assert ran.status == 1
     assert "the first stage that differs is finetune@net, after 1 identical ones of 3" in out
     assert "1 of 2 tensors differ: maximum 1e-06, mean 1e-06" in out
