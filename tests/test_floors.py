@@ -11,7 +11,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"cards"},
-    {"costs"},
+    {"costs", "reproducing"},
     {
         "comparing",
         "entries",
@@ -20,6 +20,7 @@ FLOORS = [
         "predicting",
         "profiles",
         "row_history",
+        "signing",
         "sweeping",
         "tracing",
         "verifying",

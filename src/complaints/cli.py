@@ -18,7 +18,9 @@ from complaints.costs import arguments as cost_arguments
 from complaints.forgetting import arguments as forget_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
+from complaints.reproducing import arguments as reproduce_arguments
 from complaints.row_history import arguments as row_arguments
+from complaints.signing import arguments as sign_arguments
 from complaints.sweeping import arguments as sweep_arguments
 from complaints.tracing import arguments as trace_arguments
 from complaints.verifying import arguments as verify_arguments
@@ -226,6 +228,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_track,
         _add_profile,
         _add_check,
+        reproduce_arguments.add,
+        sign_arguments.add,
         init_arguments.add,
         _add_model,
         _add_sweep,
