@@ -21,6 +21,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.dvc_lock import Stage, hash_path, read_lock
@@ -29,6 +30,7 @@ from complaints.core.files import file_digest
 from complaints.core.paths import SCRATCH
 from complaints.lineage.chain import chain_of
 from complaints.lineage.lock import stage_inputs_hash, stage_now
+from complaints.tracking.logged_models import CONTENT, ensure_model, link_scores
 from complaints.tracking.metrics import history_metrics
 from complaints.tracking.mlflow_client import (
     ActiveRun,
@@ -44,7 +46,16 @@ from complaints.tracking.mlflow_client import (
 )
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.problems import problem
-from complaints.tracking.projection import PARENT, RUN_FILES, describe, kind_of, outs_md5, project
+from complaints.tracking.projection import (
+    PARENT,
+    RUN_FILES,
+    checkpoint_of,
+    describe,
+    digest_tags,
+    kind_of,
+    outs_md5,
+    project,
+)
 from complaints.tracking.record import LoggedStage, Record
 from complaints.tracking.store import logging_lock, store_of
 
@@ -136,16 +147,21 @@ def log_stage(settings: TrackingParams, run: ActiveRun | None = None, root: Path
             experiment = connect(store, settings.experiment)
             duplicate = duplicate_run(experiment.stage_runs(view.tags["fingerprint"]), view.tags["outs_md5"])
             if duplicate is None:
-                finish_run(run or open_run(experiment, view.params, view.tags), view)
+                active = run or open_run(experiment, view.params, view.tags)
+                finish_run(active, view)
+                duplicate = active.client.get_run(active.run_id)
             elif run is not None and run.run_id != duplicate.info.run_id:
                 run.client.delete_run(run.run_id)  # the same inputs gave the same outputs again
-            _adopt_children(experiment, lock | {name: stage})
+            if checkpoint := checkpoint_of(stage):
+                files = root / checkpoint.path if settings.copy_weights else None
+                ensure_model(experiment, duplicate, checkpoint, files)
+            _connect_runs(experiment, lock | {name: stage})
 
     attempt(store, finish)
 
 
-def _adopt_children(experiment: Experiment, lock: dict[str, Stage]) -> None:
-    """Nest the runs of the stages in the chain of `evaluate` under its run, if it has one."""
+def _connect_runs(experiment: Experiment, lock: dict[str, Stage]) -> None:
+    """Nest the runs of the stages in the chain of `evaluate` under its run, if it has one, and link its scores."""
     if PARENT not in lock:
         return
 
@@ -156,14 +172,16 @@ def _adopt_children(experiment: Experiment, lock: dict[str, Stage]) -> None:
     children = [step.stage for step in chain.steps if kind_of(step.stage.name) in RUN_FILES.keys() - {PARENT}]
     if parent := run_of(lock[PARENT]):
         adopt(experiment, parent, [run for run in map(run_of, children) if run])
+        link_scores(experiment, parent)
 
 
-def _has_run(stage: Stage, experiment: Experiment, lock_md5: str) -> bool:
-    """Return whether a stage has a run; if so, tag the run with the md5 of dvc.lock unless it has that tag."""
-    duplicate = duplicate_run(experiment.stage_runs(stage_inputs_hash(stage)), outs_md5(stage))
-    if duplicate is not None and "lock_md5" not in duplicate.data.tags:
-        experiment.client.set_tag(duplicate.info.run_id, "lock_md5", lock_md5)
-    return duplicate is not None
+def _known_run(stage: Stage, experiment: Experiment, tags: dict[str, str]) -> Any:
+    """Return the finished run of a stage, None if it has none; it gets the tags that it lacks."""
+    found = duplicate_run(experiment.stage_runs(stage_inputs_hash(stage)), outs_md5(stage))
+    if found is not None:
+        for tag in tags.keys() - found.data.tags.keys():
+            experiment.client.set_tag(found.info.run_id, tag, tags[tag])
+    return found
 
 
 def sync(root: Path, settings: TrackingParams, report: Callable[[str], object] = lambda stage: None) -> list[str]:
@@ -187,7 +205,7 @@ def sync(root: Path, settings: TrackingParams, report: Callable[[str], object] =
         raise UserError(f"{NOT_INSTALLED}; install it, or set tracking.enabled: false in params.yaml")
     store = store_of(root)
     lock = _current_stages(root)
-    record = Record(root / RECORD, store.database, settings.experiment)
+    record = Record(root / RECORD, store.database, settings.experiment, f"{CONTENT}, copies: {settings.copy_weights}")
     known = record.read()
     waiting = [stage for stage in lock.values() if kind_of(stage.name) in RUN_FILES and _key(stage) not in known]
     if not waiting:
@@ -197,23 +215,29 @@ def sync(root: Path, settings: TrackingParams, report: Callable[[str], object] =
     differing: list[Stage] = []
 
     def log(stage: Stage, experiment: Experiment) -> None:
-        if _has_run(stage, experiment, lock_md5):
-            return
-        if any(hash_path(root, out.path) != out.md5 for out in stage.outs):
+        tags = digest_tags(chain_of(lock, stage.outs[0].path)) | {"lock_md5": lock_md5}
+        run, checkpoint = _known_run(stage, experiment, tags), checkpoint_of(stage)
+        copies = checkpoint is not None and settings.copy_weights
+        if (run is None or copies) and any(hash_path(root, out.path) != out.md5 for out in stage.outs):
             differing.append(stage)
             return
-        view = project(stage, lock, root)
-        view.tags["lock_md5"] = lock_md5
-        finish_run(open_run(experiment, view.params, view.tags), view)
-        logged.append(stage.name)
-        report(stage.name)
+        if run is None:
+            view = project(stage, lock, root)
+            view.tags["lock_md5"] = lock_md5
+            active = open_run(experiment, view.params, view.tags)
+            finish_run(active, view)
+            run = active.client.get_run(active.run_id)
+            logged.append(stage.name)
+            report(stage.name)
+        if checkpoint:
+            ensure_model(experiment, run, checkpoint, root / checkpoint.path if copies else None)
 
     try:
         with logging_lock(store):
             experiment = connect(store, settings.experiment)
             for stage in waiting:
                 log(stage, experiment)
-            _adopt_children(experiment, lock)
+            _connect_runs(experiment, lock)
     except Exception as error:
         raise UserError(problem(store, error)) from error
     record.write(known | {_key(stage) for stage in waiting if stage not in differing})
