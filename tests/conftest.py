@@ -149,7 +149,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of the commands as the working directory; neither a model nor a server nor MLflow runs."""
     from support.commands import make_project
 
-    from complaints.tracking import stages as tracking
+    from complaints.tracking import sync as tracking
 
     def predict(arguments: argparse.Namespace) -> int:
         print(f"±  {arguments.model.path if arguments.model else ''}")

@@ -17,7 +17,7 @@ from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
 from complaints.lineage.trace import as_dict, main_trace, render
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import sync
+from complaints.tracking.sync import sync
 
 
 def read_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

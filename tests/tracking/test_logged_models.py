@@ -1,18 +1,31 @@
 """Logged models: one per checkpoint, found by its md5, with metrics linked to data, and no copy of its weights."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import mini_pipeline
 from support.mlflow_runs import ON, all_runs, client_of, mlflow_server, runs
 
 from complaints.core.dvc_lock import hash_path
 from complaints.lineage.digest_tags import digest_tag, model_search, run_search
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import RECORD, log_stage, sync
+from complaints.tracking.stages import log_stage
 from complaints.tracking.store import sqlite_uri
+from complaints.tracking.sync import RECORD, sync
 
 COPYING = TrackingParams(enabled=True, experiment="mini", copy_weights=True)
+
+
+@pytest.fixture(scope="module")
+def logged(made_mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The small repository with its runs and models; not to be changed by a test."""
+    root = mini_pipeline.copy(made_mini, tmp_path_factory.mktemp("logged") / "repo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        sync(root, ON)
+        yield root
 
 
 def models(root: Path, uri: str | None = None) -> dict[str, Any]:
@@ -92,31 +105,34 @@ def test_each_checkpoint_is_one_model_in_whatever_order_stages_are_logged(
     assert state(in_mini) == before
 
 
-def test_the_printed_search_finds_the_model_of_a_checkpoint(in_mini: Path) -> None:
-    sync(in_mini, ON)
-    found = search(model_search(str(hash_path(in_mini, "models/a")), "mini"), in_mini)
+def test_the_printed_search_finds_the_model_of_a_checkpoint(logged: Path) -> None:
+    found = search(model_search(str(hash_path(logged, "models/a")), "mini"), logged)
     assert list(found["name"]) == ["a"]
-    assert search(model_search("0" * 32, "mini"), in_mini).empty
+    assert search(model_search("0" * 32, "mini"), logged).empty
+
+
+EVERY = {"baseline", "evaluate", "finetune@a", "finetune@b"}
 
 
 @pytest.mark.parametrize(
-    ("path", "stages"),
+    ("path", "stages", "rows"),
     [
-        ("data/splits/train.parquet", {"baseline", "evaluate", "finetune@a", "finetune@b"}),
-        ("data/raw/complaints.parquet", {"baseline", "evaluate", "finetune@a", "finetune@b"}),
-        ("data/splits", {"baseline", "evaluate", "finetune@a", "finetune@b"}),
-        ("banks", {"baseline", "evaluate", "finetune@a", "finetune@b"}),
-        ("data/tokens/a", {"evaluate", "finetune@a"}),
-        ("predictions/b.parquet", set()),
+        ("data/splits/train.parquet", EVERY, {"a"}),
+        ("data/raw/complaints.parquet", EVERY, {"a"}),
+        ("data/splits", EVERY, {"a"}),
+        ("banks", EVERY, {"a"}),
+        ("data/tokens/a", {"evaluate", "finetune@a"}, {"a"}),
+        ("data/tokens/b", {"evaluate", "finetune@b"}, set()),
+        ("predictions/b.parquet", {"evaluate"}, set()),
     ],
 )
-def test_the_printed_search_finds_every_run_behind_which_a_file_is(in_mini: Path, path: str, stages: set[str]) -> None:
-    sync(in_mini, ON)
-    found = search(run_search(path, str(hash_path(in_mini, path))), in_mini)
-    named = set(found["tags.stage"].dropna()) if len(found) else set()
-    assert named == stages
-    assert ("a" in set(found.get("tags.scoreboard_row", []))) == (bool(stages))
-    assert search(run_search(path, "0" * 32), in_mini).empty
+def test_the_printed_search_finds_every_run_behind_which_a_file_is(
+    logged: Path, path: str, stages: set[str], rows: set[str]
+) -> None:
+    found = search(run_search(path, str(hash_path(logged, path))), logged)
+    assert set(found["tags.stage"].dropna()) == stages
+    assert set(found["tags.scoreboard_row"].dropna() if "tags.scoreboard_row" in found else ()) == rows
+    assert search(run_search(path, "0" * 32), logged).empty
 
 
 def test_tags_of_any_path_are_allowed_in_mlflow() -> None:
