@@ -16,6 +16,7 @@ from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
+from complaints.row_history import arguments as row_arguments
 from complaints.sweeping import arguments as sweep_arguments
 
 Commands = Any
@@ -215,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
         compare_arguments.add,
         cost_arguments.add,
         _add_trace,
+        row_arguments.add,
         _add_track,
         _add_profile,
         _add_check,
