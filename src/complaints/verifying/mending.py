@@ -153,10 +153,14 @@ class Mender:
         return path.is_file() and address.is_file() and path.samefile(address)
 
     def remote_command(self, lost: Lost, remote: str) -> str:
-        """Return the command that mends an object of a remote: DVC pushes what the remote lacks."""
+        """Return the command that mends an object of a remote: DVC pushes what the remote lacks.
+
+        It does not look for the files of a folder whose listing the remote has, so that the listing has to go first.
+        """
         push = f"`{_quoted('dvc', 'push', '--remote', remote, lost.out.path)}`"
-        if not lost.is_there:
+        gone = [*([lost.address] if lost.is_there else []), *([lost.listing] if lost.listing else [])]
+        if not gone:
             return push
         if lost.address.startswith("/"):
-            return f"`{_quoted('rm', '-f', lost.address)}`, then {push}"
-        return f"delete {lost.address}, then {push}"
+            return f"`{_quoted('rm', '-f', *gone)}`, then {push}"
+        return f"delete {' and '.join(gone)}, then {push}"
