@@ -11,7 +11,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"costs"},
-    {"comparing", "entries", "own_data", "predicting", "profiles", "row_history", "sweeping"},
+    {"comparing", "entries", "own_data", "predicting", "profiles", "row_history", "sweeping", "verifying"},
     {"console"},
     {"params_document"},
     {"params"},

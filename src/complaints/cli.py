@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, compare, cost, trace, track, profile, check, init, model, sweep, show and ui."""
+"""Command line `complaints`: predict, compare, trace, verify, track, profile, check, init, model, sweep and others."""
 
 import argparse
 import importlib.util
@@ -18,6 +18,7 @@ from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
 from complaints.row_history import arguments as row_arguments
 from complaints.sweeping import arguments as sweep_arguments
+from complaints.verifying import arguments as verify_arguments
 
 Commands = Any
 """The action of argparse that adds subcommands."""
@@ -217,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
         cost_arguments.add,
         _add_trace,
         row_arguments.add,
+        verify_arguments.add,
         _add_track,
         _add_profile,
         _add_check,

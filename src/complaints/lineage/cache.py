@@ -72,6 +72,28 @@ class Cache:
                 f"the remote {name} cannot be read ({reason}); `dvc remote list` shows its address"
             ) from None
 
+    @property
+    def default_remote(self) -> str | None:
+        """The name of the default remote, None without one."""
+        name: str | None = self._repo.config["core"].get("remote")
+        return name
+
+    def remote_objects(self, name: str) -> Any:
+        """Return DVC's object database of a remote.
+
+        Raises:
+            UserError: if there is no such remote, its driver is not installed, or it keeps files by other names.
+        """
+        from dvc.exceptions import DvcException
+
+        if name not in self._repo.config["remote"]:
+            known = ", ".join(sorted(self._repo.config["remote"])) or "none; `dvc remote add` adds one"
+            raise UserError(f"there is no remote {name!r}; there are: {known}")
+        try:
+            return self._repo.cloud.get_remote_odb(name, "verify")
+        except DvcException as error:
+            raise UserError(f"the remote {name} cannot be opened ({' '.join(str(error).split())})") from None
+
     def checked(self, md5: str) -> Path:
         """Return the path of an object whose bytes have its md5.
 

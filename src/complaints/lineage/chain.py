@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +59,25 @@ def _makers(lock: dict[str, Stage], path: str) -> tuple[str, ...]:
     )
 
 
+def ordered(lock: dict[str, Stage], targets: Iterable[str]) -> list[str]:
+    """Return the names of stages and of all that they depend on, each after the stages that it depends on."""
+    order: dict[str, None] = {}
+    visited: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in visited:
+            return
+        visited.add(name)
+        for dep in lock[name].deps:
+            for maker in _makers(lock, dep.path):
+                visit(maker)
+        order[name] = None
+
+    for target in targets:
+        visit(target)
+    return list(order)
+
+
 def chain_of(lock: dict[str, Stage], path: str) -> Chain:
     """Return the chain of an output, of a file inside an output, or of a folder that contains outputs.
 
@@ -73,28 +93,14 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
             f"no stage has the output {path}; {hint}. If dvc.yaml has it, it was not made yet or dvc.lock is cut off: "
             "run `dvc repro`"
         )
-    order: list[str] = []
-    visited: set[str] = set()
-    wanted = {path}
-
-    def visit(name: str) -> None:
-        if name in visited:
-            return
-        visited.add(name)
-        for dep in lock[name].deps:
-            makers = _makers(lock, dep.path)
-            if makers:
-                wanted.add(dep.path)
-            for maker in makers:
-                visit(maker)
-        order.append(name)
-
-    for target in targets:
-        visit(target)
+    made = {
+        name: {dep.path: makers for dep in lock[name].deps if (makers := _makers(lock, dep.path))}
+        for name in ordered(lock, targets)
+    }
+    wanted = {path, *(dep for made_by in made.values() for dep in made_by)}
     steps = []
-    for name in order:
+    for name, made_by in made.items():
         stage = lock[name]
-        made_by = {dep.path: makers for dep in stage.deps if (makers := _makers(lock, dep.path))}
         used = [
             out
             for out in stage.outs

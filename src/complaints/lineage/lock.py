@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,18 @@ def _declaration(stage: Any) -> Stage:
     return Stage(stage.name, command(stage.cmd), entries(deps), values, entries(stage.outs))
 
 
-def declared_stages(root: Path) -> dict[str, Stage]:
-    """Return every stage of dvc.yaml by name: command, parameters with their present values, paths without hashes.
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages of dvc.yaml."""
+
+    stages: dict[str, Stage]
+    """By name: command, parameters with their present values, paths without hashes."""
+    cached: frozenset[str]
+    """Outputs that DVC keeps in its cache; git keeps the others."""
+
+
+def declared_pipeline(root: Path) -> Pipeline:
+    """Return every stage of dvc.yaml.
 
     DVC itself resolves the templates of dvc.yaml, and its import takes a third of a second.
 
@@ -88,7 +98,18 @@ def declared_stages(root: Path) -> dict[str, Stage]:
 
     read_yaml(root / PARAMS_FILE)  # its errors name the line, DVC's are tracebacks for some files
     with _dvc_errors("dvc.yaml"), Repo(str(root)) as repo:
-        return {stage.name: _declaration(stage) for stage in repo.stage.load_all(str(root / "dvc.yaml"))}
+        stages = repo.stage.load_all(str(root / "dvc.yaml"))
+        cached = frozenset(out.def_path.rstrip("/") for stage in stages for out in stage.outs if out.use_cache)
+        return Pipeline({stage.name: _declaration(stage) for stage in stages}, cached)
+
+
+def declared_stages(root: Path) -> dict[str, Stage]:
+    """Return the stages of `declared_pipeline` alone.
+
+    Raises:
+        UserError: as it does.
+    """
+    return declared_pipeline(root).stages
 
 
 def stage_now(name: str, root: Path) -> Stage:

@@ -12,6 +12,20 @@ class Problem:
     path: str
     """A file or folder, a parameter, or the part of dvc.yaml that differs."""
     kind: Literal[
-        "declaration", "changed", "missing", "parameter", "link", "manifest", "checkpoint", "backbone", "import"
+        "declaration",
+        "changed",
+        "missing",
+        "parameter",
+        "link",
+        "manifest",
+        "checkpoint",
+        "backbone",
+        "import",
+        "record",
+        "rows",
+        "symlink",
+        "object",
+        "remote",
+        "prediction",
     ]
     message: str

@@ -126,7 +126,7 @@ def _relative(path: str, root: Path) -> str:
     return Path(relative).as_posix()
 
 
-def _commit_note(root: Path) -> str:
+def commit_note(root: Path) -> str:
     """Return a sentence on the git commit of the record, which alone tells whether somebody rewrote it consistently."""
     commit = git(root, "rev-parse", "--short=12", "HEAD")
     committed = git(root, "ls-tree", "--name-only", "HEAD", "--", *RECORD)
@@ -176,5 +176,5 @@ def main_trace(path: str, verify: bool, as_json: bool, root: Path) -> int:
     elif verify:
         first = chain.steps[0].stage.name
         print(f"\nVerified: every hash, parameter and link from {first} to {chain.target} is as recorded.")
-        print(_commit_note(root))
+        print(commit_note(root))
     return 1 if problems else 0

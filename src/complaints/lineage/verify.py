@@ -4,14 +4,14 @@ The chain is the one that dvc.yaml declares, so that a stage or dependency taken
 outputs and dvc.yaml that were all rewritten to agree cannot be told from the original here, only by their git commit.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from complaints.core.dvc_lock import Entry, Stage, hash_path
+from complaints.core.dvc_lock import Entry, Stage
 from complaints.lineage.chain import chain_of
+from complaints.lineage.hashes import Hashes
 from complaints.lineage.imports import check_imports
 from complaints.lineage.lock import declared_stages
 from complaints.lineage.problems import Problem
@@ -19,13 +19,6 @@ from complaints.lineage.records import Backbones, check_records
 
 ABSENT = object()
 SHOWN_CHARACTERS = 100
-
-
-def _hash_all(root: Path, paths: Iterable[str]) -> dict[str, str | None]:
-    """Return DVC's md5 of each path, None for a missing one; files are hashed in parallel threads."""
-    ordered = sorted(set(paths))
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(ordered, pool.map(lambda path: hash_path(root, path), ordered), strict=True))
 
 
 def _check_paths(name: str, noun: str, locked: Iterable[Entry], declared: Iterable[Entry]) -> list[Problem]:
@@ -77,8 +70,11 @@ def _check_params(locked: Stage, declared: Stage) -> list[Problem]:
     return problems
 
 
-def _check_bytes(stage: Stage, entry: Entry, now: str | None, verb: str) -> list[Problem]:
+def _check_bytes(stage: Stage, entry: Entry, hashes: Hashes, verb: str) -> list[Problem]:
     """Compare a path that `stage` read or wrote (`verb`) with the hash that it has now."""
+    now = hashes.md5s[entry.path]
+    if entry.path in hashes.problems:
+        return [Problem(stage.name, entry.path, "changed", hashes.problems[entry.path])]
     if now is None:
         message = (
             f"{entry.path}, which {stage.name} {verb}, is not in the workspace; run `dvc checkout` or `git checkout`"
@@ -90,12 +86,12 @@ def _check_bytes(stage: Stage, entry: Entry, now: str | None, verb: str) -> list
     return []
 
 
-def _check_deps(stage: Stage, made: dict[str, tuple[str, str]], hashes: Mapping[str, str | None]) -> list[Problem]:
+def _check_deps(stage: Stage, made: dict[str, tuple[str, str]], hashes: Hashes) -> list[Problem]:
     """Check the dependencies of a stage; `made` maps each output of the earlier stages to (stage, md5)."""
     problems = []
     for dep in stage.deps:
         if dep.path not in made:
-            problems += _check_bytes(stage, dep, hashes[dep.path], "read")
+            problems += _check_bytes(stage, dep, hashes, "read")
         elif made[dep.path][1] != dep.md5:
             maker, md5 = made[dep.path]
             message = f"{stage.name} read {dep.path} with md5 {dep.md5}, but {maker} made it with md5 {md5}"
@@ -103,7 +99,7 @@ def _check_deps(stage: Stage, made: dict[str, tuple[str, str]], hashes: Mapping[
     return problems
 
 
-def _check_foreign(lock: dict[str, Stage], declared: dict[str, Stage], chain: list[Stage]) -> list[Problem]:
+def _check_foreign(lock: dict[str, Stage], declared: dict[str, Stage], chain: Sequence[Stage]) -> list[Problem]:
     """Check that no stage of dvc.lock that dvc.yaml does not have claims an output of the chain."""
     made = {out.path: stage.name for stage in chain for out in stage.outs}
     return [
@@ -128,15 +124,29 @@ def find_problems(lock: dict[str, Stage], path: str, root: Path) -> list[Problem
         root: The folder of dvc.yaml.
 
     Raises:
-        UserError: if dvc.yaml cannot be resolved or does not have the output, or a path cannot be hashed.
+        UserError: if dvc.yaml cannot be resolved or does not have the output.
     """
     declared = declared_stages(root)
     chain = [step.stage for step in chain_of(declared, path).steps]
+    return check_stages(lock, declared, chain, Hashes(root))
+
+
+def check_stages(
+    lock: dict[str, Stage], declared: dict[str, Stage], chain: Sequence[Stage], hashes: Hashes
+) -> list[Problem]:
+    """Return the problems of some stages, in their order.
+
+    Args:
+        lock: The stages of dvc.lock.
+        declared: The stages of dvc.yaml.
+        chain: The declared stages to check, each after those that it depends on.
+        hashes: The hashes of the project; those that the stages need are added.
+    """
     there = [lock[stage.name] for stage in chain if stage.name in lock]
-    hashes = _hash_all(root, (entry.path for stage in there for entry in (*stage.deps, *stage.outs)))
+    hashes.add(entry.path for stage in there for entry in (*stage.deps, *stage.outs))
     backbones = Backbones()
     made: dict[str, tuple[str, str]] = {}
-    problems = check_imports(chain, list(declared.values()), root)
+    problems = check_imports(chain, list(declared.values()), hashes.root)
     problems += _check_foreign(lock, declared, chain)
     for declaration in chain:
         stage = lock.get(declaration.name)
@@ -148,7 +158,7 @@ def find_problems(lock: dict[str, Stage], path: str, root: Path) -> list[Problem
         problems += _check_deps(stage, made, hashes)
         problems += _check_params(stage, declaration)
         for out in stage.outs:
-            problems += _check_bytes(stage, out, hashes[out.path], "wrote")
+            problems += _check_bytes(stage, out, hashes, "wrote")
             made[out.path] = (stage.name, out.md5)
-        problems += check_records(stage, hashes, backbones, root)
+        problems += check_records(stage, hashes.md5s, backbones, hashes.root)
     return problems
