@@ -6,11 +6,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.mini_pipeline import dvc, environment
+from support.mini_pipeline import environment
 from support.mlflow_runs import free_port
 
 BUCKET = "complaints"
@@ -23,12 +23,10 @@ CREDENTIALS = {
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket of a running server."""
+    """A bucket of a running server, which takes any credentials."""
 
     address: str
     """Of the server, as http://127.0.0.1:<port>."""
-    environment: dict[str, str] = field(default_factory=lambda: dict(CREDENTIALS))
-    """Variables with which clients are let in; the server takes any credentials."""
 
     @property
     def client(self) -> Any:
@@ -39,8 +37,8 @@ class Bucket:
             "s3",
             endpoint_url=self.address,
             region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
 
     def keys(self, prefix: str = "") -> list[str]:
@@ -48,10 +46,10 @@ class Bucket:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
         return sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
 
-    def add_remote(self, root: Path, name: str = "store") -> None:
-        """Make the bucket the default remote of a project, without writing credentials to its configuration."""
-        dvc(root, "remote", "add", "--default", name, f"s3://{BUCKET}/dvc")
-        dvc(root, "remote", "modify", name, "endpointurl", self.address)
+    def add_remote(self, root: Path, folder: str) -> None:
+        """Make a folder of the bucket the default remote of a project; its configuration has no credentials."""
+        config = f"[core]\n    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}/{folder}\n"
+        (root / ".dvc/config.local").write_text(f"{config}    endpointurl = {self.address}\n")
 
 
 @contextmanager
