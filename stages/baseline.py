@@ -18,11 +18,17 @@ from complaints.scoring.learning_curve import write_learning_curve
 from complaints.scoring.predictions import write_out_of_fold, write_predictions
 from complaints.subsets.row_ids import describe_rows
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import log_stage
+from complaints.tracking.stages import tracked
 
 
 def main() -> None:
-    """Run the stage: fit on train, score validation and test, and train again without each fold and on fractions."""
+    """Run the stage."""
+    with tracked(config.load("tracking", TrackingParams)):
+        score_baselines()
+
+
+def score_baselines() -> None:
+    """Fit on train, score validation and test, and train again without each fold and on fractions."""
     params = config.load("baseline", BaselineParams)
     rows, row_ids = read_rows(paths.SPLITS, len(read_json(paths.LABELS)), params)
     fits = fit_all(rows)
@@ -39,7 +45,6 @@ def main() -> None:
     write_out_of_fold(paths.OUT_OF_FOLD / "tfidf.parquet", row_ids["train"] if params.folds else [], fits.out_of_fold)
     write_learning_curve(paths.LEARNING_CURVES / "tfidf.parquet", row_ids, fits.curve)
     training_time.save(paths.TFIDF.name, fits.seconds, 0.0, len(rows.label_ids))
-    log_stage(config.load("tracking", TrackingParams))
 
 
 if __name__ == "__main__":

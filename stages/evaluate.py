@@ -20,13 +20,19 @@ from complaints.evaluation.tables import metrics_json
 from complaints.evaluation.truth import read_truth
 from complaints.scoring.learning_curve import read_learning_curve
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import log_stage
+from complaints.tracking.stages import tracked
 
 SOURCES = Sources(paths.SPLITS, paths.OUT_OF_FOLD / f"{REFERENCE}.parquet", paths.TRUTH, paths.LABELS_REPORT)
 
 
 def main() -> None:
     """Run the stage."""
+    with tracked(config.load("tracking", TrackingParams)):
+        evaluate()
+
+
+def evaluate() -> None:
+    """Score every row of the scoreboard and write the reports on it."""
     p = config.load("evaluate", EvaluateParams)
     models = config.model_names()
     truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
@@ -40,7 +46,6 @@ def main() -> None:
         write_curve_table(folder / "learning_curve.csv", truth, points, p.resamples)
         write_report(folder, truth, rows, histories, p, sections)
     write_json(paths.METRICS, metrics_json(rows))
-    log_stage(config.load("tracking", TrackingParams))
 
 
 if __name__ == "__main__":

@@ -17,16 +17,18 @@ from complaints.finetuning.optimizer import unusual_rates
 from complaints.finetuning.params import ModelParams
 from complaints.finetuning.run import Inputs, Outputs, finetune
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import log_history, log_stage, start_run
+from complaints.tracking.stages import ActiveRun, log_history, tracked
 
 
 def main() -> None:
-    """Fine-tune the model named on the command line."""
-    name = sys.argv[1]
-    params = config.load_entry(name, ModelParams)
-    settings = config.load("tracking", TrackingParams)
-    # Of distributed processes rank 0 reports.
-    run = start_run(settings) if stage.is_first() else None
+    """Run the stage for the model named on the command line."""
+    params = config.load_entry(sys.argv[1], ModelParams)
+    with tracked(config.load("tracking", TrackingParams), live=True) as run:
+        finetune_model(sys.argv[1], params, run)
+
+
+def finetune_model(name: str, params: ModelParams, run: ActiveRun | None) -> None:
+    """Fine-tune a model, and log its history to a run; of distributed processes rank 0 reports."""
     for warning in unusual_rates(params.finetune) if stage.is_first() else ():
         print(f"warning: models.{name}.{warning}", file=sys.stderr)
 
@@ -48,7 +50,6 @@ def main() -> None:
     progress = finetune(params, inputs, outputs, paths.SCRATCH / "finetune" / name, report).progress
     if stage.is_first():
         training_time.save(name, progress.step_seconds, progress.other_seconds, progress.examples)
-        log_stage(settings, run)
 
 
 if __name__ == "__main__":

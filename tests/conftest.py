@@ -149,7 +149,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of the commands as the working directory; neither a model nor a server nor MLflow runs."""
     from support.commands import make_project
 
-    from complaints.tracking import stages as tracking
+    from complaints.tracking import sync as tracking
 
     def predict(arguments: argparse.Namespace) -> int:
         print(f"±  {arguments.model.path if arguments.model else ''}")
@@ -167,3 +167,22 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     project = make_project(tmp_path / "project")
     monkeypatch.chdir(project)
     return project
+
+
+@pytest.fixture(scope="session")
+def made_verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small repository with every kind of file that verification reads; not to be changed by a test."""
+    from support import verified_project
+
+    return verified_project.make(tmp_path_factory.mktemp("made_verified") / "repo")
+
+
+@pytest.fixture
+def verify_here(made_verified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it as the working directory, without the caller's settings of DVC."""
+    for name in [name for name in os.environ if name.startswith("DVC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))  # DVC remembers there what remotes have
+    root = Path(shutil.copytree(made_verified, tmp_path / "repo", symlinks=True))
+    monkeypatch.chdir(root)
+    return root

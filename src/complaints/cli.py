@@ -50,9 +50,9 @@ def _forget(arguments: argparse.Namespace) -> int:
 
 def _track(arguments: argparse.Namespace) -> int:
     from complaints import params
-    from complaints.tracking.stages import sync
+    from complaints.tracking.sync import track
 
-    sync(Path("."), params.load().tracking, report=lambda stage: print(f"logged to MLflow: {stage}"))
+    track(Path("."), params.load().tracking, report=print)
     return 0
 
 

@@ -107,7 +107,7 @@ def sync_in_a_new_process(root: Path) -> dict[str, Any]:
         import json, sys
         from pathlib import Path
         from complaints.tracking.params import TrackingParams
-        from complaints.tracking.stages import sync
+        from complaints.tracking.sync import sync
         logged = sync(Path("."), TrackingParams(enabled=True, experiment="mini"))
         print(json.dumps({"logged": sorted(logged), "imported": sorted({"mlflow", "dvc"} & set(sys.modules))}))
     """

@@ -11,7 +11,8 @@ from support import mini_pipeline
 from support.mlflow_runs import ON, TRACKED, all_runs, client_of, log_finetune, rows, runs, stages
 
 from complaints.tracking import mlflow_client
-from complaints.tracking.stages import RECORD, log_stage, start_run, sync
+from complaints.tracking.stages import log_stage, start_run
+from complaints.tracking.sync import RECORD, sync
 
 PARENT = "mlflow.parentRunId"
 
@@ -156,7 +157,7 @@ def test_processes_that_log_at_the_same_time_make_one_tree(in_mini: Path) -> Non
     code = """if True:
         from pathlib import Path
         from complaints.tracking.params import TrackingParams
-        from complaints.tracking.stages import sync
+        from complaints.tracking.sync import sync
         sync(Path("."), TrackingParams(enabled=True, experiment="mini"))
     """
     processes = [

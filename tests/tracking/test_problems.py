@@ -22,8 +22,9 @@ from support.small_disk import SmallDisk
 from complaints.core.errors import UserError
 from complaints.tracking.mlflow_client import DEFAULTS
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import log_history, log_stage, start_run, sync
+from complaints.tracking.stages import log_history, log_stage, start_run
 from complaints.tracking.store import LOCK_SECONDS, sqlite_uri
+from complaints.tracking.sync import sync
 
 
 def problem_of(root: Path) -> str:

@@ -15,7 +15,7 @@ LOGGED = {("hash", "md5.dir"), ("other", "md5")}
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
     (tmp_path / "store.db").write_text("store")
-    return Record(tmp_path / "scratch/tracked.json", tmp_path / "store.db", "experiment")
+    return Record(tmp_path / "scratch/tracked.json", tmp_path / "store.db", "experiment", "runs")
 
 
 def database_of(record: Record) -> Path:
@@ -50,8 +50,8 @@ def test_any_change_of_the_store_ends_the_record(record: Record) -> None:
 
 def test_experiments_and_stores_have_records_of_their_own(record: Record) -> None:
     database = database_of(record)
-    other_experiment = Record(record.file, database, "other")
-    other_store = Record(record.file, database.with_name("other.db"), "experiment")
+    other_experiment = Record(record.file, database, "other", "runs")
+    other_store = Record(record.file, database.with_name("other.db"), "experiment", "runs")
     database.with_name("other.db").write_text("store")
     record.write(LOGGED)
     assert other_experiment.read() == other_store.read() == set()
@@ -61,7 +61,7 @@ def test_experiments_and_stores_have_records_of_their_own(record: Record) -> Non
 
 
 def test_a_server_has_no_record(tmp_path: Path) -> None:
-    record = Record(tmp_path / "tracked.json", None, "experiment")
+    record = Record(tmp_path / "tracked.json", None, "experiment", "runs")
     record.write(LOGGED)
     assert record.read() == set()
     assert not record.file.exists()

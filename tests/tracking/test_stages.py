@@ -21,7 +21,8 @@ from support.mlflow_runs import (
 
 from complaints.core.errors import UserError
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import _is_installed, _note_once, importlib, log_history, log_stage, start_run, sync
+from complaints.tracking.stages import _note_once, importlib, is_installed, log_history, log_stage, start_run
+from complaints.tracking.sync import sync
 
 
 def test_a_stage_logs_its_parameters_metrics_datasets_and_artifacts(
@@ -114,7 +115,7 @@ def test_without_mlflow_one_note_is_printed(
     in_mini: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    _is_installed.cache_clear()
+    is_installed.cache_clear()
     _note_once.cache_clear()
     monkeypatch.setenv("DVC_STAGE", "finetune@a")
     try:
@@ -123,7 +124,7 @@ def test_without_mlflow_one_note_is_printed(
         with pytest.raises(UserError, match=r"mlflow is not installed.*tracking.enabled: false"):
             sync(in_mini, ON)
     finally:
-        _is_installed.cache_clear()
+        is_installed.cache_clear()
     assert capsys.readouterr().err == "note: mlflow is not installed, so nothing is tracked\n"
 
 

@@ -22,8 +22,8 @@ from complaints import cli, params
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import RECORD, sync
 from complaints.tracking.store import sqlite_uri
+from complaints.tracking.sync import RECORD, sync
 
 
 def test_sync_adds_missing_runs_and_tags_all_with_the_lock(in_mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:

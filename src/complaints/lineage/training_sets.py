@@ -63,8 +63,13 @@ class _Makers:
 
     datasets: dict[str, list[Dataset]] = field(default_factory=lambda: defaultdict(list))
     """md5 of the folder of splits, or of train.parquet alone -> datasets."""
-    stages: dict[str, Stage] = field(default_factory=dict)
-    """md5 of another output -> a stage that wrote it; all stages with the same output are as good."""
+    stages: dict[tuple[str, str], Stage] = field(default_factory=dict)
+    """(path, md5) of another output -> a stage that wrote it; all stages with the same output are as good."""
+
+    def stage(self, entry: Entry) -> Stage | None:
+        """Return a stage that wrote a dependency, at the same path if one did."""
+        same_bytes = (stage for (_, md5), stage in self.stages.items() if md5 == entry.md5)
+        return self.stages.get((entry.path, entry.md5)) or next(same_bytes, None)
 
 
 def dataset_of(lock: dict[str, Stage]) -> Dataset | None:
@@ -90,7 +95,7 @@ def _makers(versions: Iterable[Version]) -> _Makers:
                     found.datasets[key].append(dataset)
         for stage in version.lock.values():
             for out in stage.outs:
-                found.stages.setdefault(out.md5, stage)
+                found.stages.setdefault((out.path, out.md5), stage)
     return found
 
 
@@ -123,7 +128,7 @@ def _data(stage: Stage, makers: _Makers) -> tuple[list[Dataset], list[Entry]]:
     for dep in stage.deps:
         md5 = dep.md5
         if is_inside(dep.path, paths.TOKENS.as_posix()):
-            maker = makers.stages.get(md5)
+            maker = makers.stage(dep)
             splits = [d.md5 for d in maker.deps if d.path == paths.SPLITS.as_posix()] if maker else []
             md5 = splits[0] if splits else ""
         elif dep.path not in (paths.SPLITS.as_posix(), (paths.SPLITS / "train.parquet").as_posix()):
@@ -148,7 +153,7 @@ def _exposures(stage: Stage, makers: _Makers, role: Role, above: frozenset[str])
     for dep in stage.deps:
         if not is_inside(dep.path, paths.MODELS.as_posix()) or dep.md5 in above:
             continue
-        maker = makers.stages.get(dep.md5)
+        maker = makers.stage(dep)
         if maker is None:
             yield dep
         else:

@@ -21,8 +21,7 @@ def places_in_words(versions: Sequence[Place]) -> str:
     commits = [version.commits[0][:9] for version in versions if version.commits]
     words = names[:SHOWN_NAMES] + ([f"{len(names) - SHOWN_NAMES} more names"] if len(names) > SHOWN_NAMES else [])
     if commits:
-        more = f" and {len(commits) - 1} more commits" if len(commits) > 1 else ""
-        words.append(f"commit {commits[0]}{more}")
+        words.append(f"commit {commits[0]}" + (f" and {len(commits) - 1} more" if len(commits) > 1 else ""))
     return ", ".join(words)
 
 
@@ -48,10 +47,14 @@ def _rows(rows: Sequence[Row]) -> str:
     return "; ".join(words)
 
 
-def _summary(answer: Answer, checkpoints: int) -> str:
+def _summary(answer: Answer, checkpoints: int, unread: int) -> str:
     name = _name(answer.query)
     if not answer.uses:
-        return f"{name}: no checkpoint saw it."
+        return f"{name}: " + (
+            f"no checkpoint saw it of the {checkpoints - unread} whose data can be read; {unread} are not known."
+            if unread
+            else "no checkpoint saw it."
+        )
     trained = sum(bool(TRAINING_ROLES & use.rows.keys()) for use in answer.uses)
     other = len(answer.uses) - trained
     more = f"; {other} had it only outside of training" if other else ""
@@ -93,7 +96,10 @@ def render(search: Search) -> str:
     """Return the answers as text, and the extent of the search."""
     lines = []
     for answer in search.answers:
-        lines += [_summary(answer, search.checkpoints), *(line for use in answer.uses for line in _use(use))]
+        lines += [
+            _summary(answer, search.checkpoints, len(search.unread)),
+            *(line for use in answer.uses for line in _use(use)),
+        ]
     commits = len({commit for version in search.history.versions for commit in version.commits})
     found = f"{len(search.history.versions)} versions of dvc.lock in {commits} commits"
     lines += ["", f"Looked in {found} and in the workspace: {search.checkpoints} checkpoints.", *_unread(search)]

@@ -21,6 +21,7 @@ from complaints.tracking.store import NotOpenedError, Store, StoreError, check_s
 
 METRICS_A_CALL = 1000
 PARAMS_A_CALL = 100
+TAGS_A_CALL = 100
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
@@ -192,7 +193,9 @@ def log_params(run: ActiveRun, params: dict[str, str], tags: dict[str, str]) -> 
     values = [Param(name, value) for name, value in params.items()]
     for start in range(0, len(values), PARAMS_A_CALL):
         run.client.log_batch(run.run_id, params=values[start : start + PARAMS_A_CALL])
-    run.client.log_batch(run.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+    named = [RunTag(name, value) for name, value in tags.items()]
+    for start in range(0, len(named), TAGS_A_CALL):
+        run.client.log_batch(run.run_id, tags=named[start : start + TAGS_A_CALL])
 
 
 def duplicate_run(runs: list[Any], outputs: str) -> Any:

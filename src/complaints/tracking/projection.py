@@ -10,6 +10,7 @@ from complaints.core.dvc_lock import Entry, Stage, folder_md5, is_inside
 from complaints.core.files import file_digest, read_json
 from complaints.deciding.row_names import ENSEMBLE, REFERENCE, model_of
 from complaints.lineage.chain import Chain, chain_of
+from complaints.lineage.digest_tags import MODEL_MD5, digest_tag
 from complaints.lineage.git import git
 from complaints.lineage.lock import flatten, is_code, stage_inputs_hash
 from complaints.tracking.metrics import Metric, best_epoch, curves, fit_statistics, score_metrics
@@ -119,8 +120,16 @@ def _datasets(chain: Chain, stage: Stage) -> list[Dataset]:
     return found + [Dataset(dep.path, dep.md5, context) for dep in stage.deps if is_inside(dep.path, TOKENS)]
 
 
-def _model_of(stage: Stage) -> Entry | None:
+def checkpoint_of(stage: Stage) -> Entry | None:
+    """Return the model that a stage wrote, None if it wrote none."""
     return next((out for out in stage.outs if is_inside(out.path, MODELS)), None)
+
+
+def digest_tags(chain: Chain) -> dict[str, str]:
+    """Return a tag with the md5 of each file and folder of data that the stages of a chain read."""
+    read = {dep.path: dep.md5 for step in chain.steps for dep in step.stage.deps if not is_code(dep.path)}
+    made = {out.path: out.md5 for step in chain.steps[:-1] for out in step.products}
+    return {digest_tag(path): md5 for path, md5 in (made | read).items()}
 
 
 def _metrics(stage: Stage, root: Path) -> list[Metric]:
@@ -133,13 +142,16 @@ def _metrics(stage: Stage, root: Path) -> list[Metric]:
     return [metric for row, splits in scores.items() for metric in score_metrics(splits, f"{row}/")]
 
 
-def _rows(chain: Chain, params: dict[str, str], root: Path) -> list[Projection]:
+def _rows(chain: Chain, params: dict[str, str], lock: dict[str, Stage], root: Path) -> list[Projection]:
     """Return a run for each row of the scoreboard.
 
     Their metrics, and the parameters of all entries, have the same names, so that they share columns in MLflow's table.
-    A row and the run of the training that made its model have the same tag `model_md5`.
+    A row and the run of the training that made its model have the same tag `model_md5` and the same digests of data;
+    the other rows have those of the whole scoreboard.
     """
-    models = {made.path: made.md5 for step in chain.steps if (made := _model_of(step.stage))}
+    models = {made.path: made.md5 for step in chain.steps if (made := checkpoint_of(step.stage))}
+    splits = [out for step in chain.steps for out in step.stage.outs if is_inside(out.path, SPLITS)]
+    datasets = [Dataset(out.path, out.md5, "evaluation") for out in splits]
     rows = []
     for row, scores in read_json(root / paths.METRICS).items():
         model = model_of(row)
@@ -147,10 +159,12 @@ def _rows(chain: Chain, params: dict[str, str], root: Path) -> list[Projection]:
             own = {key.removeprefix(section): value for key, value in params.items() if key.startswith(section)}
         else:
             own = {inner: value for key, value in params.items() for entry, inner in [entry_of(key)] if entry == model}
-        tags = {"scoreboard_row": row}
-        if md5 := models.get(f"{MODELS}/{model}"):
-            tags["model_md5"] = md5
-        rows.append(Projection(f"{row} scores", own, tags, score_metrics(scores)))
+        path = f"{MODELS}/{model}"
+        behind = chain_of(lock, path) if path in models else chain
+        tags = {"scoreboard_row": row} | digest_tags(behind)
+        if path in models:
+            tags[MODEL_MD5] = models[path]
+        rows.append(Projection(f"{row} scores", own, tags, score_metrics(scores), datasets))
     return rows
 
 
@@ -170,9 +184,9 @@ def project(stage: Stage, lock: dict[str, Stage], root: Path) -> Projection:
     kind, _, entry = stage.name.partition("@")
     chain = chain_of(lock | {stage.name: stage}, stage.outs[0].path)
     params, tags = describe(_merge(chain, stage) if kind == PARENT else stage, root)
-    tags |= {"fingerprint": stage_inputs_hash(stage), "outs_md5": outs_md5(stage)}
-    if model := _model_of(stage):
-        tags["model_md5"] = model.md5
+    tags |= {"fingerprint": stage_inputs_hash(stage), "outs_md5": outs_md5(stage)} | digest_tags(chain)
+    if model := checkpoint_of(stage):
+        tags[MODEL_MD5] = model.md5
     patterns = [pattern.as_posix().format(name=entry) for pattern in RUN_FILES[kind]]
     files = [file for pattern in patterns for file in sorted(root.glob(pattern))]
     return Projection(
@@ -182,5 +196,5 @@ def project(stage: Stage, lock: dict[str, Stage], root: Path) -> Projection:
         metrics=_metrics(stage, root),
         datasets=_datasets(chain, stage),
         artifacts=[(file, file.parent.relative_to(root).as_posix()) for file in files],
-        rows=_rows(chain, params, root) if kind == PARENT else [],
+        rows=_rows(chain, params, lock, root) if kind == PARENT else [],
     )

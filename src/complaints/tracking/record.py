@@ -33,6 +33,8 @@ class Record:
     database: Path | None
     """None for a server: nothing is recorded."""
     experiment: str
+    content: str
+    """What is logged of a stage; a record of other content does not count."""
 
     def _stored(self) -> dict[str, Any]:
         """Return the content of the file, empty if it is missing or broken."""
@@ -49,7 +51,8 @@ class Record:
         try:
             entry = self._stored()[str(self.database)][self.experiment]
             pairs = {(str(inputs_hash), str(outputs)) for inputs_hash, outputs in entry["logged"]}
-            return pairs if entry["state"] == _state(self.database) else set()
+            same = entry["state"] == _state(self.database) and entry["content"] == self.content
+            return pairs if same else set()
         except (KeyError, TypeError, ValueError, OSError):
             return set()
 
@@ -60,6 +63,7 @@ class Record:
         with contextlib.suppress(OSError, ValueError):
             content = self._stored()
             experiments = content.get(str(self.database))
-            entry = {"state": _state(self.database), "logged": sorted(map(list, logged))}
+            logged_now = sorted(map(list, logged))
+            entry = {"state": _state(self.database), "content": self.content, "logged": logged_now}
             others = experiments if isinstance(experiments, dict) else {}
             write_json(self.file, content | {str(self.database): others | {self.experiment: entry}})

@@ -3,12 +3,14 @@
 DVC decides and stores, MLflow shows and searches; dvc.lock and the outputs suffice to log every run again.
 A stage logs itself with
 
-    run = tracking.start_run(settings)      # only for live curves; None if tracking is off
-    tracking.log_history(run, rows)         # rows with a `step`; repeated rows are skipped
-    tracking.log_stage(settings, run)       # after all outputs are written
+    with tracked(settings, live=True) as run:   # `live` only for curves; the run is None if tracking is off
+        log_history(run, rows)                  # rows with a `step`; repeated rows are skipped
+        ...                                     # all outputs are written
 
-`sync` logs the stages of dvc.lock that have no run because DVC restored them from its cache or because MLflow could not
-be reached. A stage that is run without `dvc repro` is not tracked. A failure of MLflow never ends a stage.
+which calls `start_run` and `log_stage`, and announces the stage to OpenLineage if that was asked for.
+
+The module `sync` logs stages that DVC restored from its cache. A stage that is run without `dvc repro` is not tracked.
+A failure of MLflow never ends a stage.
 
 The run of `evaluate` stands for a state of the pipeline. Its children are a run for each row of the scoreboard, and the
 runs of `baseline` and `finetune` in its chain. A training that several evaluations share is a child of the first one
@@ -19,16 +21,17 @@ import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from complaints.core.config import PARAMS_FILE, read_yaml
-from complaints.core.dvc_lock import Stage, hash_path, read_lock
-from complaints.core.errors import UserError
-from complaints.core.files import file_digest
-from complaints.core.paths import SCRATCH
+from complaints.core.dvc_lock import Stage, read_lock
+from complaints.core.stage import is_first
 from complaints.lineage.chain import chain_of
 from complaints.lineage.lock import stage_inputs_hash, stage_now
+from complaints.tracking.announcements import Announcer, endpoint_of
+from complaints.tracking.logged_models import ensure_model, link_scores
 from complaints.tracking.metrics import history_metrics
 from complaints.tracking.mlflow_client import (
     ActiveRun,
@@ -43,17 +46,23 @@ from complaints.tracking.mlflow_client import (
     open_run,
 )
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.problems import problem
-from complaints.tracking.projection import PARENT, RUN_FILES, describe, kind_of, outs_md5, project
-from complaints.tracking.record import LoggedStage, Record
+from complaints.tracking.projection import (
+    PARENT,
+    RUN_FILES,
+    checkpoint_of,
+    describe,
+    kind_of,
+    outs_md5,
+    project,
+)
 from complaints.tracking.store import logging_lock, store_of
 
-RECORD = SCRATCH / "tracked.json"
 NOT_INSTALLED = "mlflow is not installed, so nothing is tracked"
 
 
 @functools.cache
-def _is_installed() -> bool:
+def is_installed() -> bool:
+    """Return whether there is an MLflow."""
     return importlib.util.find_spec("mlflow") is not None
 
 
@@ -64,9 +73,9 @@ def _note_once(text: str) -> None:
 
 def _is_on(settings: TrackingParams) -> bool:
     """Return whether stages log themselves; if MLflow is missing, print one note."""
-    if settings.enabled and not _is_installed():
+    if settings.enabled and not is_installed():
         _note_once(NOT_INSTALLED)
-    return settings.enabled and _is_installed()
+    return settings.enabled and is_installed()
 
 
 def _this_stage() -> str | None:
@@ -75,7 +84,7 @@ def _this_stage() -> str | None:
     return name if kind_of(name) in RUN_FILES else None
 
 
-def _current_stages(root: Path) -> dict[str, Stage]:
+def current_stages(root: Path) -> dict[str, Stage]:
     """Return the stages of dvc.lock without those of removed entries, which DVC keeps there."""
     lock = read_lock(root / "dvc.lock")
     entries = read_yaml(root / PARAMS_FILE)["models"]
@@ -129,23 +138,60 @@ def log_stage(settings: TrackingParams, run: ActiveRun | None = None, root: Path
     store = store_of(root)
 
     def finish() -> None:
-        lock = _current_stages(root) if (root / "dvc.lock").is_file() else {}
+        lock = current_stages(root) if (root / "dvc.lock").is_file() else {}
         stage = stage_now(name, root)
         view = project(stage, lock, root)
         with logging_lock(store):
             experiment = connect(store, settings.experiment)
             duplicate = duplicate_run(experiment.stage_runs(view.tags["fingerprint"]), view.tags["outs_md5"])
             if duplicate is None:
-                finish_run(run or open_run(experiment, view.params, view.tags), view)
+                active = run or open_run(experiment, view.params, view.tags)
+                finish_run(active, view)
+                duplicate = active.client.get_run(active.run_id)
             elif run is not None and run.run_id != duplicate.info.run_id:
                 run.client.delete_run(run.run_id)  # the same inputs gave the same outputs again
-            _adopt_children(experiment, lock | {name: stage})
+            if checkpoint := checkpoint_of(stage):
+                files = root / checkpoint.path if settings.copy_weights else None
+                ensure_model(experiment, duplicate, checkpoint, files)
+            connect_runs(experiment, lock | {name: stage})
 
     attempt(store, finish)
 
 
-def _adopt_children(experiment: Experiment, lock: dict[str, Stage]) -> None:
-    """Nest the runs of the stages in the chain of `evaluate` under its run, if it has one."""
+@contextmanager
+def tracked(settings: TrackingParams, live: bool = False, root: Path = Path(".")) -> Iterator[ActiveRun | None]:
+    """Log and announce the stage of this process, whose outputs are all written when the block ends.
+
+    Args:
+        settings: The section `tracking` of params.yaml.
+        live: Open the run before the block, for `log_history`.
+        root: The folder of dvc.yaml.
+
+    Yields:
+        The result of `start_run`, None unless `live`. Of distributed processes only rank 0 is tracked.
+    """
+    name = _this_stage() if is_first() else None
+    if name is None:
+        yield None
+        return
+    endpoint = endpoint_of(settings, root)
+    announcer = Announcer(endpoint, name, root) if endpoint else None
+    if announcer:
+        announcer.announce("START")
+    run = start_run(settings, root) if live else None
+    try:
+        yield run
+    except BaseException as error:
+        if announcer:
+            announcer.announce("ABORT" if isinstance(error, KeyboardInterrupt) else "FAIL", error)
+        raise
+    log_stage(settings, run, root)
+    if announcer:
+        announcer.announce("COMPLETE")
+
+
+def connect_runs(experiment: Experiment, lock: dict[str, Stage]) -> None:
+    """Nest the runs of the stages in the chain of `evaluate` under its run, if it has one, and link its scores."""
     if PARENT not in lock:
         return
 
@@ -156,72 +202,4 @@ def _adopt_children(experiment: Experiment, lock: dict[str, Stage]) -> None:
     children = [step.stage for step in chain.steps if kind_of(step.stage.name) in RUN_FILES.keys() - {PARENT}]
     if parent := run_of(lock[PARENT]):
         adopt(experiment, parent, [run for run in map(run_of, children) if run])
-
-
-def _has_run(stage: Stage, experiment: Experiment, lock_md5: str) -> bool:
-    """Return whether a stage has a run; if so, tag the run with the md5 of dvc.lock unless it has that tag."""
-    duplicate = duplicate_run(experiment.stage_runs(stage_inputs_hash(stage)), outs_md5(stage))
-    if duplicate is not None and "lock_md5" not in duplicate.data.tags:
-        experiment.client.set_tag(duplicate.info.run_id, "lock_md5", lock_md5)
-    return duplicate is not None
-
-
-def sync(root: Path, settings: TrackingParams, report: Callable[[str], object] = lambda stage: None) -> list[str]:
-    """Log every stage of dvc.lock that has no run, and tag the run of each stage with the md5 of dvc.lock.
-
-    Args:
-        root: The folder of dvc.yaml.
-        settings: The section `tracking` of params.yaml.
-        report: Called with the name of each stage that was logged.
-
-    Returns:
-        The names of the stages that were logged.
-
-    Raises:
-        UserError: if dvc.lock is missing or cannot be read, or if a stage could not be logged: because of MLflow, or
-            because its outputs in the workspace differ from dvc.lock. The other stages are logged.
-    """
-    if not settings.enabled:
-        return []
-    if not _is_installed():
-        raise UserError(f"{NOT_INSTALLED}; install it, or set tracking.enabled: false in params.yaml")
-    store = store_of(root)
-    lock = _current_stages(root)
-    record = Record(root / RECORD, store.database, settings.experiment)
-    known = record.read()
-    waiting = [stage for stage in lock.values() if kind_of(stage.name) in RUN_FILES and _key(stage) not in known]
-    if not waiting:
-        return []
-    lock_md5 = file_digest(root / "dvc.lock", "md5")
-    logged: list[str] = []
-    differing: list[Stage] = []
-
-    def log(stage: Stage, experiment: Experiment) -> None:
-        if _has_run(stage, experiment, lock_md5):
-            return
-        if any(hash_path(root, out.path) != out.md5 for out in stage.outs):
-            differing.append(stage)
-            return
-        view = project(stage, lock, root)
-        view.tags["lock_md5"] = lock_md5
-        finish_run(open_run(experiment, view.params, view.tags), view)
-        logged.append(stage.name)
-        report(stage.name)
-
-    try:
-        with logging_lock(store):
-            experiment = connect(store, settings.experiment)
-            for stage in waiting:
-                log(stage, experiment)
-            _adopt_children(experiment, lock)
-    except Exception as error:
-        raise UserError(problem(store, error)) from error
-    record.write(known | {_key(stage) for stage in waiting if stage not in differing})
-    if differing:
-        names = ", ".join(stage.name for stage in differing)
-        raise UserError(f"not logged to MLflow: {names}; their outputs differ from dvc.lock; run `dvc repro`")
-    return logged
-
-
-def _key(stage: Stage) -> LoggedStage:
-    return stage_inputs_hash(stage), outs_md5(stage)
+        link_scores(experiment, parent)

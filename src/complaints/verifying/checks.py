@@ -62,7 +62,7 @@ class Verification:
             if not self._is_consequence(same[0], broken):
                 self._add(same, self._mender.command(same[0]), self._files(same[0]))
         self._checked.append(
-            f"{len(subject.chain)} stages, {self._count('deps')} inputs, {self._count('outs')} outputs, parameters and rows"
+            f"{len(subject.chain)} stages, {self._count('deps')} inputs, {self._count('outs')} outputs, all rows"
         )
 
     def _count(self, kind: str) -> int:
@@ -88,7 +88,11 @@ class Verification:
         return differences(before, self._hashes.listing(problem.path)) if before else ()
 
     def _is_consequence(self, problem: Problem, broken: set[str]) -> bool:
-        """Return whether a folder differs by nothing but outputs in it whose problems are reported themselves."""
+        """Return whether a problem is the effect of others: of outputs in a folder, or of those that a record names."""
+        if problem.kind in ("checkpoint", "manifest", "record"):
+            model = (paths.MODELS / Path(problem.path).stem).as_posix()
+            named = {"checkpoint": model, "manifest": paths.COMPLAINTS.as_posix()}.get(problem.kind, problem.path)
+            return any(is_inside(named, path) for path in broken)
         if problem.kind != "changed":
             return False
         files = [f"{problem.path}/{difference.split(' ', 1)[1]}" for difference in self._files(problem)]
@@ -97,8 +101,16 @@ class Verification:
 
     def check_cache(self) -> None:
         """Hash the objects of DVC's cache."""
-        store = CacheStore(self._subject.cache, self._hashes)
-        lost, count = check_objects(store, self._subject.in_cache, self._listing)
+        subject = self._subject
+        store = CacheStore(subject.cache, self._hashes)
+        # The run cache keeps small outputs that are in git, too: nothing needs them, and `dvc repro` may restore them.
+        copies = [
+            (stage, out)
+            for stage in subject.lock.values()
+            for out in stage.outs
+            if out.path not in subject.pipeline.cached and subject.cache.has(out.md5)
+        ]
+        lost, count = check_objects(store, [*subject.in_cache, *copies], self._listing)
         for item in lost:
             self._add([item.problem], self._mender.cache_command(item))
         self._checked.append(f"{count} objects of DVC's cache")

@@ -59,8 +59,9 @@ class Mender:
 
     def _lock_is_wrong(self, problem: Problem) -> bool:
         """Return whether HEAD's dvc.lock has the md5 that a path has now, and the present dvc.lock another."""
-        entry = self._lock_entry(self._committed, problem.stage, problem.path)
-        return entry is not None and entry.md5 == self._hashes.md5s.get(problem.path)
+        before = self._lock_entry(self._committed, problem.stage, problem.path)
+        now = self._lock_entry(self._subject.lock, problem.stage, problem.path)
+        return before is not None and before != now and before.md5 == self._hashes.md5s.get(problem.path)
 
     def _broken_objects(self, out: Entry) -> list[Path]:
         """Return the objects of an output that the cache lacks or that are damaged."""
@@ -133,6 +134,8 @@ class Mender:
 
     def cache_command(self, lost: Lost) -> str:
         """Return the command that mends an object of the cache: from the workspace, the remote, or the stage."""
+        if lost.out.path not in self._subject.pipeline.cached:
+            return f"`{_quoted('rm', '-f', lost.address)}`"
         remove = f"{_quoted('rm', '-f', lost.address)} && " if lost.is_there else ""
         stage, path = lost.problem.stage, lost.out.path
         own = self._hashes.md5s.get(path) == lost.out.md5 and not self._is_linked(lost)
@@ -150,10 +153,14 @@ class Mender:
         return path.is_file() and address.is_file() and path.samefile(address)
 
     def remote_command(self, lost: Lost, remote: str) -> str:
-        """Return the command that mends an object of a remote: DVC pushes what the remote lacks."""
+        """Return the command that mends an object of a remote: DVC pushes what the remote lacks.
+
+        It does not look for the files of a folder whose listing the remote has, so that the listing has to go first.
+        """
         push = f"`{_quoted('dvc', 'push', '--remote', remote, lost.out.path)}`"
-        if not lost.is_there:
+        gone = [*([lost.address] if lost.is_there else []), *([lost.listing] if lost.listing else [])]
+        if not gone:
             return push
         if lost.address.startswith("/"):
-            return f"`{_quoted('rm', '-f', lost.address)}`, then {push}"
-        return f"delete {lost.address}, then {push}"
+            return f"`{_quoted('rm', '-f', *gone)}`, then {push}"
+        return f"delete {' and '.join(gone)}, then {push}"

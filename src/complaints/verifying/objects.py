@@ -98,7 +98,10 @@ class RemoteStore:
                 while block := stream.read(BLOCK_BYTES):
                     digest.update(block)
                     self._on_read(len(block))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            cause = error.__cause__  # fsspec says so of a web server that it does not reach, too
+            if cause is not None and not isinstance(cause, FileNotFoundError):
+                raise self._broken(cause) from None
             return None
         except Exception as error:  # of the network or a driver
             raise self._broken(error) from None
@@ -115,7 +118,7 @@ class RemoteStore:
         except Exception as error:  # of the network or a driver
             raise self._broken(error) from None
 
-    def _broken(self, error: Exception) -> UserError:
+    def _broken(self, error: BaseException) -> UserError:
         reason = " ".join(str(error).split()) or type(error).__name__
         return UserError(f"the remote {self._remote} cannot be read ({reason}); `dvc remote list` shows its address")
 
@@ -129,6 +132,8 @@ class Lost:
     out: Entry
     address: str
     is_there: bool
+    listing: str | None
+    """Address of the listing of the folder that the object is in, None for a file or a listing."""
 
 
 def check_objects(
@@ -172,4 +177,5 @@ def _lost(store: Store, name: str, now: str | UserError | None, stage: Stage, ou
         message = f"{store.name} lacks {address}, which is {path}"
     else:
         message = f"{address} in {store.name}, which is {path}, is damaged: its md5 is {now}"
-    return Lost(Problem(stage.name, path, store.kind, message), name, out, address, now is not None)
+    listing = store.address(out.md5) if out.md5.endswith(FOLDER) and name != out.md5 else None
+    return Lost(Problem(stage.name, path, store.kind, message), name, out, address, now is not None, listing)
