@@ -20,7 +20,7 @@ from complaints.lineage.training import computed
 from complaints.tracing.arguments import Named
 from complaints.tracing.command import trace
 from complaints.tracking.params import TrackingParams
-from complaints.tracking.stages import sync
+from complaints.tracking.sync import sync
 
 HEAVY = ("dvc", "mlflow", "pandas", "pyarrow", "sklearn", "torch", "transformers")
 
