@@ -17,10 +17,19 @@ from complaints import cli
 HEAVY = ("torch", "transformers", "pandas", "mlflow", "pyarrow.dataset", "sklearn", "matplotlib", "dvc")
 
 
-NOT_READING_PARAMS = {"predict", "trace", "trace --json", "show", "ui"}
+NOT_READING_PARAMS = {"predict", "trace", "trace --json", "seen", "diff-data", "show", "ui"}
 
 
-READING_LOCK = {"trace", "trace --json", "trace --verify", "track", "check", "check --write-schema"}
+READING_LOCK = {
+    "trace",
+    "trace --json",
+    "trace --verify",
+    "seen",
+    "diff-data",
+    "track",
+    "check",
+    "check --write-schema",
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -51,6 +51,8 @@ COMMANDS = {
     "trace": ["trace", "models/minilm"],
     "trace --json": ["trace", "models/minilm", "--json"],
     "trace --verify": ["trace", "models/minilm", "--verify"],
+    "seen": ["seen", "1928838"],
+    "diff-data": ["diff-data", "workspace"],
     "track": ["track"],
     "profile": ["profile", "tiny"],
     "profile --flags": ["profile", "tiny", "--flags"],
@@ -124,5 +126,6 @@ def stdout_to(target: str, encoding: str = "utf-8") -> Iterator[None]:
 
 
 def files_in(folder: Path) -> dict[Path, bytes]:
-    """Return the files in a folder by path, without those of DVC."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".dvc" not in path.parts}
+    """Return the files in a folder by path, without those of DVC and the working files in scratch."""
+    left_out = {".dvc", "scratch"}
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not left_out & {*path.parts}}
