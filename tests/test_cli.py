@@ -17,10 +17,20 @@ from complaints import cli
 HEAVY = ("torch", "transformers", "pandas", "mlflow", "pyarrow.dataset", "sklearn", "matplotlib", "dvc")
 
 
-NOT_READING_PARAMS = {"predict", "trace", "trace --json", "show", "ui"}
+NOT_READING_PARAMS = {"predict", "trace", "trace --json", "seen", "diff-data", "show", "ui"}
 
 
-READING_LOCK = {"forget", "trace", "trace --json", "trace --verify", "track", "check", "check --write-schema"}
+READING_LOCK = {
+    "check",
+    "check --write-schema",
+    "diff-data",
+    "forget",
+    "seen",
+    "trace",
+    "trace --json",
+    "trace --verify",
+    "track",
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
