@@ -12,7 +12,7 @@ from complaints.core import config, paths
 from complaints.core.errors import UserError
 from complaints.deciding.row_names import ENSEMBLE, is_adjusted, model_of
 from complaints.lineage.withdrawals import stale, withdrawn
-from complaints.predicting.request import PROJECT_FOLDERS
+from complaints.output_files import PROJECT_FOLDERS
 
 ROOT = Path(".")
 

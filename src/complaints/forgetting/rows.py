@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from complaints.core import paths
 from complaints.core.parquet import read_parquet
 from complaints.dedup.clusters import DuplicateFinder
+from complaints.splits.methods import oldest_first
 
 COLUMNS = ("row_id", "text")
 MAGIC = b"PAR1"
@@ -44,11 +45,11 @@ def near_duplicates(ids: Collection[str], root: Path) -> dict[str, str]:
     Raises:
         UserError: if the workspace has no complaints.
     """
-    table = read_parquet(root / paths.COMPLAINTS, list(COLUMNS))
+    table = read_parquet(root / paths.COMPLAINTS, [*COLUMNS, "date"])
     finder = DuplicateFinder()
     for batch in table.to_batches():
         finder.add(batch["text"], batch["row_id"])
-    clusters = finder.clusters().near
+    clusters = finder.clusters(oldest_first(table["date"], table["row_id"])).near
     of_ids = pc.is_in(table["row_id"], pa.array(sorted(ids), pa.string())).to_numpy().astype(bool)
     near = np.isin(clusters, clusters[of_ids]) & ~of_ids
     return {row["row_id"]: row["text"] for row in table.filter(pa.array(near)).to_pylist()}
