@@ -54,6 +54,7 @@ COMMANDS = {
     "forget": ["forget", "7", "--unseen"],
     "seen": ["seen", "1928838"],
     "diff-data": ["diff-data", "workspace"],
+    "verify": ["verify"],
     "track": ["track"],
     "profile": ["profile", "tiny"],
     "profile --flags": ["profile", "tiny", "--flags"],

@@ -148,6 +148,19 @@ elif what == "evaluate":
     text("reports/evaluation/index.html", "<html>" * 8)
     text("reports/metrics.json", {"accuracy": 0.5})
 """
+GITIGNORE = """\
+*~
+__pycache__
+/data/raw/*
+!/data/raw/source.json
+/data/interim/
+/data/splits/
+/data/tokens/
+/data/features/
+/models/
+/predictions/
+/reports/evaluation/
+"""
 SOURCES = ("core", "sources", "engine")
 
 
@@ -172,6 +185,7 @@ def make(root: Path) -> Path:
         "dvc.yaml": DVC_YAML.format(python=sys.executable),
         "params.yaml": PARAMS.format(digest=folder_digest(base)[:16]),
         ".dvcignore": "__pycache__\n*~\n.gitignore\n",
+        ".gitignore": GITIGNORE,
         "stages/work.py": WORK,
         "requirements.txt": "dvc\n",
         "data/label_map.yaml": "old: new\n",
