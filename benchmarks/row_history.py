@@ -74,6 +74,7 @@ class Complaints:
         del self.ids[:count], self.texts[:count]
         for _ in range(count):
             self._append()
+        self.labels, self.codes = np.roll(self.labels, -count), np.roll(self.codes, -count)
         for values, high in ((self.labels, len(LABELS)), (self.codes, 3)):
             values[self._generator.choice(rows, count, replace=False)] = self._generator.integers(high, size=count)
 

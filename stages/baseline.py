@@ -11,11 +11,12 @@ from complaints.baseline.refits import fit_all, read_rows
 from complaints.baseline.store import save
 from complaints.baseline.tfidf import majority_logits
 from complaints.core import config, paths, stage
-from complaints.core.files import read_json, replacing_folder
-from complaints.core.schema import HELD_OUT
+from complaints.core.files import file_digest, read_json, replacing_folder
+from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.costs import training_time
 from complaints.scoring.learning_curve import write_learning_curve
 from complaints.scoring.predictions import write_out_of_fold, write_predictions
+from complaints.subsets.row_ids import describe_rows
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import tracked
 
@@ -31,8 +32,13 @@ def score_baselines() -> None:
     params = config.load("baseline", BaselineParams)
     rows, row_ids = read_rows(paths.SPLITS, len(read_json(paths.LABELS)), params)
     fits = fit_all(rows)
+    data = {
+        "labels_sha256": file_digest(paths.LABELS),
+        "rows": describe_rows(row_ids),
+        "splits_sha256": {split: file_digest(paths.SPLITS / f"{split}.parquet") for split in SPLITS},
+    }
     with replacing_folder(paths.TFIDF) as folder:
-        save(fits.model, folder)
+        save(fits.model, folder, data)
     majority = {name: majority_logits(rows.label_ids, rows.classes, len(row_ids[name])) for name in HELD_OUT}
     write_predictions(paths.PREDICTIONS / "tfidf.parquet", row_ids, fits.logits, paths.TFIDF)
     write_predictions(paths.PREDICTIONS / "majority.parquet", row_ids, majority)

@@ -2,7 +2,7 @@
 
 Reads data/splits/{train,validation,test}.parquet and the tokenizer of the entry's backbone.
 Writes data/tokens/<model>/{train,validation,test}.parquet (row_id, input_ids, label_id; without padding) and meta.json
-(backbone, digest of its tokenizer, longest input, counts of tokens and of truncated texts).
+(backbone, digest of its tokenizer, longest input; of each split its digest, counts of tokens and of truncated texts).
 
 The name tokenize.py would hide the standard library's module.
 """

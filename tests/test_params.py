@@ -199,7 +199,7 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
 )
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be ensemble or false)"):
+    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be data or ensemble)"):
         params.parse(tree)
 
 

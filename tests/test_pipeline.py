@@ -39,7 +39,7 @@ def test_the_scoreboard_begins_with_the_majority_class_and_has_every_model(built
 def test_a_changed_learning_rate_reruns_training_and_evaluation_and_the_old_one_restores_both(project: Project) -> None:
     lock = project.lock()
     project.set_param(LEARNING_RATE, "    learning_rate: 2.0e-4\n")
-    assert project.repro() == ["finetune@minilm", "decide", "evaluate", "report"]
+    assert project.repro() == ["finetune@minilm", "decide", "evaluate", "report", "card"]
     diff = project.run("dvc", "metrics", "diff").stdout
     assert "minilm.test.accuracy" in diff or "minilm.validation.accuracy" in diff, diff
     assert "learning_rate" in project.run("dvc", "params", "diff").stdout

@@ -34,7 +34,7 @@ def test_a_new_parameter_of_the_loss_makes_training_and_evaluation_stale(project
         "        focal_gamma: 2.0\n        # Factor of `focal`.\n        focal_alpha: 0.25\n",
     )
     assert "params.yaml is valid" in project.complaints("check").stdout
-    assert stale_stages(project) == {"finetune@minilm", "decide", "evaluate", "report"}
+    assert stale_stages(project) == {"finetune@minilm", "decide", "evaluate", "report", "card"}
 
 
 def test_a_comment_in_macro_f1_makes_training_and_evaluation_stale(project: Project) -> None:
@@ -58,4 +58,5 @@ def test_a_built_project_has_no_stale_stage_and_a_changed_output_is_named(projec
     labels = project.root / "data/interim/labels.json"
     labels.unlink()
     labels.write_text("[]\n")
-    assert stale_stages(project) == {"merge_labels", "split", "baseline", "finetune@minilm", "decide", "evaluate"}
+    stale = {"merge_labels", "split", "baseline", "finetune@minilm", "decide", "evaluate", "card"}
+    assert stale_stages(project) == stale

@@ -1,4 +1,4 @@
-"""Command line `complaints`: predict, compare, trace, verify, track, profile, check, init, model, sweep and others."""
+"""Command line `complaints`: the parser of every command, and commands without a package of their own."""
 
 import argparse
 import importlib.util
@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from complaints import console
+from complaints.cards import arguments as card_arguments
 from complaints.comparing import arguments as compare_arguments
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
+from complaints.forgetting import arguments as forget_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
+from complaints.reproducing import arguments as reproduce_arguments
 from complaints.row_history import arguments as row_arguments
+from complaints.signing import arguments as sign_arguments
 from complaints.sweeping import arguments as sweep_arguments
+from complaints.tracing import arguments as trace_arguments
 from complaints.verifying import arguments as verify_arguments
 
 Commands = Any
@@ -34,10 +39,13 @@ def _predict(arguments: argparse.Namespace) -> int:
     return command.run(arguments)
 
 
-def _trace(arguments: argparse.Namespace) -> int:
-    from complaints.lineage.trace import main_trace
+def _forget(arguments: argparse.Namespace) -> int:
+    from complaints.core import config
+    from complaints.forgetting import command
+    from complaints.sources.fetch import has_own_ids
+    from complaints.sources.params import FetchParams
 
-    return main_trace(str(arguments.path), verify=arguments.verify, as_json=arguments.json, root=Path("."))
+    return command.run(arguments, has_own_ids(config.load("fetch", FetchParams)))
 
 
 def _track(arguments: argparse.Namespace) -> int:
@@ -147,12 +155,8 @@ def _add_predict(commands: Commands) -> None:
     predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True)
 
 
-def _add_trace(commands: Commands) -> None:
-    trace = commands.add_parser("trace", help="show the data, code and parameters that made an output")
-    trace.add_argument("path", type=console.user_path, help="output of the pipeline, such as models/minilm")
-    trace.add_argument("--verify", action="store_true", help="recompute every hash; exit with status 1 if one differs")
-    trace.add_argument("--json", action="store_true", help="print JSON")
-    trace.set_defaults(run=_trace)
+def _add_forget(commands: Commands) -> None:
+    forget_arguments.add(commands).set_defaults(run=_forget)
 
 
 def _add_track(commands: Commands) -> None:
@@ -216,12 +220,16 @@ def _parser() -> argparse.ArgumentParser:
         _add_predict,
         compare_arguments.add,
         cost_arguments.add,
-        _add_trace,
+        trace_arguments.add,
         row_arguments.add,
         verify_arguments.add,
+        card_arguments.add,
+        _add_forget,
         _add_track,
         _add_profile,
         _add_check,
+        reproduce_arguments.add,
+        sign_arguments.add,
         init_arguments.add,
         _add_model,
         _add_sweep,

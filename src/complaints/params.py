@@ -24,8 +24,11 @@ from complaints.tracking.params import TrackingParams
 
 SCHEMA_FILE = "params.schema.json"
 
-RESERVED_NAMES = frozenset({FLOOR, REFERENCE, ENSEMBLE, "pretrained", "rules", "out_of_fold", "null", "true", "false"})
-"""Names of other rows of the scoreboard and of folders in models/ and predictions/; words that are no text in YAML."""
+RESERVED_NAMES = frozenset(
+    {FLOOR, REFERENCE, ENSEMBLE, "data", "pretrained", "rules", "out_of_fold", "null", "true", "false"}
+)
+"""Names of other rows of the scoreboard, of folders in models/, predictions/ and reports/cards/, and words that are no
+text in YAML."""
 
 _OPTIMIZER = "learning_rate head_learning_rate layer_decay weight_decay warmup_fraction schedule max_grad_norm"
 _LOSS = "focal_gamma label_smoothing class_weights effective_beta"

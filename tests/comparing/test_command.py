@@ -176,9 +176,10 @@ def test_the_gate_fails_only_for_what_is_real(compare: Compare) -> None:
 def test_all_ids_go_to_a_file_relative_to_the_user(
     compare: Compare, compared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(compared / "stages")
+    (compared / "reviews").mkdir()
+    monkeypatch.chdir(compared / "reviews")
     assert compare("first:net", "better:net", "--ids", "ids.csv")[0].status == 0
-    with open(compared / "stages/ids.csv", newline="") as stream:
+    with open(compared / "reviews/ids.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == ["a", "b", "change", "row_id", "true", "predicted_a", "predicted_b"]
     assert {row["change"] for row in rows} == {"fixed"}
@@ -226,7 +227,7 @@ def test_keys_of_the_json_are_an_interface(compare_json: CompareJson) -> None:
     assert set(pair["metrics"]["accuracy"]) == METRIC
     assert set(pair["metrics"]["accuracy"]["a"]) == {"value", "spread"}
     assert set(pair["classes"][0]) == METRIC | {"label", "rows", "beyond_noise"}
-    assert set(pair["changes"]) == {"parameters", "code", "data", "environment"}
+    assert set(pair["changes"]) == {"stages", "parameters", "code", "data", "environment"}
     assert set(pair["mcnemar"]) == {"only_a", "only_b", "p"}
 
 
@@ -255,3 +256,34 @@ def test_start_of_the_command_is_quick() -> None:
     heavy = ["torch", "pandas", "sklearn", "matplotlib", "dvc", "transformers", "mlflow"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["params.yaml", "dvc.yaml", "predictions/net.parquet", "predictions/new.csv", "a.csv/b.csv"]
+)
+def test_ids_replace_no_file_of_the_project(compare: Compare, compared: Path, name: str) -> None:
+    (compared / "a.csv").write_text("mine")
+    before = {file: file.read_bytes() for file in compared.rglob("*") if file.is_file() and ".git" not in file.parts}
+    ran, _ = compare("net", "tfidf", "--ids", name)
+    assert ran.is_one_line
+    assert "--ids" in ran.err
+    assert before == {file: file.read_bytes() for file in before}
+    assert not (compared / "predictions/new.csv").exists()
+
+
+@pytest.mark.parametrize("content", [None, "a: [", "schema: '2.0'\nstages:\n  split:\n    cmd: x"])
+def test_changes_are_unknown_without_a_record(compare: Compare, compared: Path, content: str | None) -> None:
+    (compared / "dvc.lock").unlink()
+    if content is not None:
+        (compared / "dvc.lock").write_text(content)
+    ran, out = compare("first:net", "workspace:net")
+    assert ran.status == 0, ran.err
+    assert "Other changes are not known: dvc.lock of a side does not say what made it." in " ".join(out.split())
+    assert "Changed" not in out
+    assert "Unchanged" not in out
+
+
+def test_different_recipes_are_no_seeds(compare: Compare) -> None:
+    ran, _ = compare("net,tfidf", "twin")
+    assert ran.is_one_line
+    assert "side a joins net and tfidf, which other stages made" in ran.err

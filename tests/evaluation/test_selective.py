@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaints.evaluation.selective import accuracy_curve, at_threshold, aurc, threshold_for
+from complaints.deciding.objectives import FEWEST_ANSWERS, thresholds
+from complaints.evaluation.selective import accuracy_curve, at_threshold, aurc
 
 CONFIDENCE = np.array([0.9, 0.8, 0.7, 0.6])
 RIGHT = np.array([True, False, True, False])
@@ -30,15 +31,8 @@ def test_the_curve_ends_at_the_accuracy_of_all_rows() -> None:
     ]
 
 
-def test_threshold_is_the_lowest_that_reaches_the_wanted_accuracy() -> None:
-    assert threshold_for(CONFIDENCE, RIGHT, 0.6) == 0.7
-    assert threshold_for(CONFIDENCE, RIGHT, 0.5) == 0.6
-    assert threshold_for(CONFIDENCE, RIGHT, 1.0) == 0.9
-    assert threshold_for(CONFIDENCE, ~RIGHT, 0.9) is None
-
-
 @given(
-    rows=st.lists(st.tuples(st.sampled_from([0.1, 1 / 3, 2 / 3, 0.9]), st.booleans()), min_size=1, max_size=30),
+    rows=st.lists(st.tuples(st.sampled_from([0.1, 1 / 3, 2 / 3, 0.9]), st.booleans()), min_size=1, max_size=90),
     wanted=st.floats(0, 1),
     seed=st.integers(0, 99),
 )
@@ -46,12 +40,16 @@ def test_rounded_thresholds_answer_the_rows_they_promise(
     rows: list[tuple[float, bool]], wanted: float, seed: int
 ) -> None:
     confidence, right = np.array([c for c, _ in rows]), np.array([r for _, r in rows])
-    threshold = threshold_for(confidence, right, wanted)
-    reached = [value for value in np.unique(confidence) if right[confidence >= value].mean() >= wanted]
-    assert (threshold is None) == (not reached)
-    if threshold is not None:
-        assert threshold == round(threshold, 6)
-        point = at_threshold(confidence, right, threshold)
+    (found,) = thresholds(confidence, right, [wanted])
+    reached = [
+        value
+        for value in np.unique(confidence)
+        if right[confidence >= value].mean() >= wanted and np.sum(confidence >= value) >= FEWEST_ANSWERS
+    ]
+    assert (found.confidence is None) == (not reached)
+    if found.confidence is not None:
+        assert found.confidence == round(found.confidence, 6)
+        point = at_threshold(confidence, right, found.confidence)
         assert point.coverage == np.mean(confidence >= min(reached))
         assert point.accuracy is not None
         assert point.accuracy >= wanted

@@ -130,7 +130,7 @@ def test_map_may_rename_products(write: WriteMap) -> None:
         ("\n  Card: Loan\n  Loan: Debt", 4, "products.Card is 'Loan', which is renamed too; name the final product"),
         ("\n  Card: Card", 4, "products.Card is 'Card', which is renamed too"),
         ("\n  Card: Loan\n  Debt: ''", 5, "products.Debt is ''; it must have a visible character"),
-        ("\n  7: Loan", 4, "products[7] is 7; it must be a valid string"),
+        ("\n  7: Loan", 4, "products[7] is 7; it must be a valid string, so put it in quotes: '7'"),
     ],
 )
 def test_invalid_product_rename_is_named_with_its_line(write: WriteMap, products: str, line: int, problem: str) -> None:
@@ -157,7 +157,7 @@ def test_empty_merge_list_is_valid(write: WriteMap) -> None:
         (HEAD + "  - Old\n", 5, "merge[0] must be a mapping of keys to values, not 'Old'"),
         (HEAD + entry("Old", "Fees", "''"), 7, "merge[0].reason is ''; it must have a visible character"),
         (HEAD + entry("Old", "Fees", ""), 7, "merge[0].reason is None; it must be a valid string"),
-        (HEAD + entry("12", "Fees"), 5, "merge[0].from is 12; it must be a valid string"),
+        (HEAD + entry("12", "Fees"), 5, "merge[0].from is 12; it must be a valid string, so put it in quotes: '12'"),
         ("classes:\n  - Fees\n  - Fees\nmerge: []\n", 3, "classes[1] is 'Fees', which classes[0] lists already"),
         ("classes:\n  - Fees\n  -\nmerge: []\n", 3, "classes[1] is None; it must be a valid string"),
         ("classes: [Fees]\nmerge:\n  from: Old\n", 2, "merge is {'from': 'Old'}; it must be a valid list"),
@@ -166,7 +166,7 @@ def test_empty_merge_list_is_valid(write: WriteMap) -> None:
         ("classes: []\nmerge: []\nother: 1\n", 3, "unknown key other; known keys: classes, merge, products"),
         ("classes: []\nmerges: []\n", 2, "unknown key merges; did you mean 'merge'?"),
         ("classes: []\n", None, "the file lacks merge"),
-        ("", None, "the file must be a mapping of keys to values"),
+        ("", None, "the file is empty; it must be a mapping of keys to values"),
         ("- a\n", None, "the file must be a mapping of keys to values"),
         ("just words", None, "the file must be a mapping of keys to values"),
     ],

@@ -73,7 +73,7 @@ REFUSED = {
     ),
     "an accuracy that is not reached": (
         ["x", "--model", "net-adjusted", "--abstain-below", "accuracy=0.95"],
-        "no confidence of this model reaches an accuracy of 0.95; reached are 0.7",
+        "no confidence of this model reaches an accuracy of 0.95 on 30 rows; name one of 0.7",
     ),
     "a kept column with the name of the flag": (
         ["--input", "good.csv", "--output", "o.csv", "--keep", "unsure", "--abstain-below", "0.5"],

@@ -12,36 +12,15 @@ import pytest
 from support import evaluation_data
 
 from complaints.core import paths
-from complaints.core.csv_files import write_csv
 from complaints.core.errors import UserError
-from complaints.evaluation.learning_curve import write_curve_table
-from complaints.evaluation.truth import Truth
 from complaints.report.memo import memo
 from complaints.report.page import cell, render
 from complaints.report.svg import Axis, Series, lines, spanning
 from complaints.report.tables import Tables, read_tables
 from complaints.report.verdict import best_row, difference_text, opening, unfound_classes
-from complaints.scoring.learning_curve import CurvePoint
 
 ODD = "</script><b>bold</b> & more " * 5
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-def _write_further_tables(folder: Path, truth: Truth) -> None:
-    """Write the tables that the stage evaluate makes of learning curve and errors."""
-    predicted = [
-        {split: np.where(np.arange(len(ids)) < share * len(ids), ids, 0) for split, ids in truth.label_ids.items()}
-        for share in (0.3, 0.5, 0.6)
-    ]
-    points = [CurvePoint(rows / 120, rows, labels) for rows, labels in zip((12, 60, 120), predicted, strict=True)]
-    write_curve_table(folder / "learning_curve.csv", truth, points, 50)
-    errors = ["model", "split", "rank", "row_id", "true", "predicted", "confidence", "p_true", "in_train", "text"]
-    best = ["net", "net-adjusted", "ensemble-adjusted", "tfidf", "tfidf-adjusted"]
-    write_csv(
-        folder / "errors.csv", errors, ([m, "test", 1, "t-1", "Rare", "Zebra", 0.9, 0.1, False, ODD] for m in best)
-    )
-    header = ["split", "row_id", "given", "suggested", "p_given", "p_suggested", "text"]
-    write_csv(folder / "label_errors.csv", header, [["train", "t-2", "Rare", "Zebra", 0.1, 0.8, ODD]])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +31,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
         evaluation_data.write_inputs()
         truth = evaluation_data.read_truth()
         evaluation_data.report(Path("evaluation"), truth)
-        _write_further_tables(Path("evaluation"), truth)
+        evaluation_data.write_further_tables(Path("evaluation"), truth, ODD)
         return read_tables(Path("evaluation"), paths.RULES, synthetic=True)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from support.row_project import text_of
 from complaints.core.errors import UserError
 from complaints.dedup.clusters import DuplicateFinder
 from complaints.row_history import index as index_module
-from complaints.row_history.index import Fact, Index, with_index
+from complaints.row_history.index import Batch, Fact, Index, with_index
 from complaints.row_history.loading import signatures_of
 from complaints.row_history.near import duplicates
 
@@ -27,10 +27,14 @@ def fact(row_id: str, label: str | None = "a", cluster: str = "c") -> Fact:
     return Fact(row_id, hashlib.sha256(row_id.encode()).digest(), label, cluster)
 
 
+def batch(*facts: Fact) -> Batch:
+    return Batch(list(facts), None)
+
+
 def test_facts_of_two_files_are_stored_once(tmp_path: Path) -> None:
     def use(index: Index) -> None:
-        index.add("one", [[fact("1"), fact("2", None)], [fact("3")]])
-        index.add("two", [[fact("2", None), fact("2", "b"), fact("4")]])
+        index.add("one", [batch(fact("1"), fact("2", None)), batch(fact("3"))])
+        index.add("two", [batch(fact("2", None), fact("2", "b"), fact("4"))])
         assert len(index.numbers("one")) == len(index.numbers("two")) == 3
         assert len(np.intersect1d(index.numbers("one"), index.numbers("two"))) == 1
         assert set(index.facts("row_id", ["2", "none"]).values()) == {fact("2", None), fact("2", "b")}
@@ -42,8 +46,8 @@ def test_facts_of_two_files_are_stored_once(tmp_path: Path) -> None:
 
 def test_an_interrupted_file_leaves_nothing(tmp_path: Path) -> None:
     def stop(index: Index) -> None:
-        def batches():  # type: ignore[no-untyped-def]
-            yield [fact("1")]
+        def batches() -> Iterator[Batch]:
+            yield batch(fact("1"))
             raise KeyboardInterrupt
 
         index.add("one", batches())
@@ -113,7 +117,7 @@ def test_duplicates_are_those_of_stage_split(tmp_path: Path) -> None:
     exact = finder.clusters().exact
 
     def use(index: Index) -> dict[bytes, dict[bytes, float]]:
-        index.add_signatures("all", [signatures_of(texts[:7]), signatures_of(texts[7:])])
+        index.add("all", [Batch([], signatures_of(texts[:7])), Batch([], signatures_of(texts[7:]))])
         return duplicates(index, signatures_of(texts))
 
     found = with_index(tmp_path / "index.sqlite", use)
@@ -128,6 +132,6 @@ def test_duplicates_are_those_of_stage_split(tmp_path: Path) -> None:
 
 
 def test_the_code_that_made_an_index_is_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_index(tmp_path / "index.sqlite", lambda index: index.add("one", [[fact("1")]]))
+    with_index(tmp_path / "index.sqlite", lambda index: index.add("one", [batch(fact("1"))]))
     monkeypatch.setattr(index_module, "made_by", lambda: "later code")
     assert not with_index(tmp_path / "index.sqlite", lambda index: index.has("one"))

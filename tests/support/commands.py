@@ -51,6 +51,7 @@ COMMANDS = {
     "trace": ["trace", "models/minilm"],
     "trace --json": ["trace", "models/minilm", "--json"],
     "trace --verify": ["trace", "models/minilm", "--verify"],
+    "forget": ["forget", "7", "--unseen"],
     "track": ["track"],
     "profile": ["profile", "tiny"],
     "profile --flags": ["profile", "tiny", "--flags"],

@@ -6,17 +6,20 @@ import numpy as np
 import pyarrow as pa
 
 from complaints.core import paths
+from complaints.core.csv_files import write_csv
 from complaints.core.files import write_json
 from complaints.core.parquet import write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
 from complaints.evaluation import scoreboard
 from complaints.evaluation import truth as truth_files
 from complaints.evaluation.histories import read_history
+from complaints.evaluation.learning_curve import write_curve_table
 from complaints.evaluation.page import write_report
 from complaints.evaluation.params import EvaluateParams
 from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.evaluation.truth import Truth
 from complaints.labels.products import hierarchy
+from complaints.scoring.learning_curve import CurvePoint
 from complaints.scoring.predictions import write_predictions
 from support.rules import write_rules
 
@@ -75,3 +78,20 @@ def report(folder: Path, truth: Truth) -> list[ScoreboardRow]:
     rows = score(truth)
     write_report(folder, truth, rows, {"net": read_history(HISTORY)}, PARAMS)
     return rows
+
+
+def write_further_tables(folder: Path, truth: Truth, text: str) -> None:
+    """Write the tables that the stage evaluate makes of learning curve and errors, with a complaint's text."""
+    predicted = [
+        {split: np.where(np.arange(len(ids)) < share * len(ids), ids, 0) for split, ids in truth.label_ids.items()}
+        for share in (0.3, 0.5, 0.6)
+    ]
+    points = [CurvePoint(rows / 120, rows, labels) for rows, labels in zip((12, 60, 120), predicted, strict=True)]
+    write_curve_table(folder / "learning_curve.csv", truth, points, 50)
+    errors = ["model", "split", "rank", "row_id", "true", "predicted", "confidence", "p_true", "in_train", "text"]
+    best = ["net", "net-adjusted", "ensemble-adjusted", "tfidf", "tfidf-adjusted"]
+    write_csv(
+        folder / "errors.csv", errors, ([m, "test", 1, "t-1", "Rare", "Zebra", 0.9, 0.1, False, text] for m in best)
+    )
+    header = ["split", "row_id", "given", "suggested", "p_given", "p_suggested", "text"]
+    write_csv(folder / "label_errors.csv", header, [["train", "t-2", "Rare", "Zebra", 0.1, 0.8, text]])

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from complaints.core.paths import DOWNLOADS
 from complaints.sources.fetch import fetch
 from complaints.sources.params import CfpbParams, ColumnParams, FetchParams, FileParams, SampleParams
+from complaints.withdrawals.ledger import NONE, Withdrawals
 
 Format = Literal["auto", "csv", "parquet", "jsonl"]
 
@@ -47,6 +48,6 @@ def fetch_params(
     )
 
 
-def run_fetch(params: FetchParams, out: Path) -> dict[str, Any]:
+def run_fetch(params: FetchParams, out: Path, withdrawals: Withdrawals = NONE) -> dict[str, Any]:
     """Run fetch into a folder, with the downloads in the working directory, and return the manifest."""
-    return fetch(params, out, DOWNLOADS)
+    return fetch(params, out, DOWNLOADS, withdrawals)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from complaints.backbones.tokenizer import encode
+from complaints.core.files import file_digest
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import TOKENS_SCHEMA
 
@@ -44,8 +45,8 @@ class TokenSet:
         return TokenSet(row_ids, self.ids[positions], np.concatenate([[0], ends]), self.labels[rows])
 
 
-def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) -> dict[str, int]:
-    """Write the tokens of one split file in TOKENS_SCHEMA, batch by batch, and return counts for the record.
+def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) -> dict[str, Any]:
+    """Write the tokens of one split file in TOKENS_SCHEMA, batch by batch, and return its digest and counts.
 
     Args:
         tokenizer: The backbone's tokenizer.
@@ -54,7 +55,7 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) 
         max_length: Longest input, in tokens; the rest of a text is cut off.
 
     Returns:
-        rows, tokens, truncated (rows longer than `max_length`), median_tokens and longest.
+        sha256 (of the split file), rows, tokens, truncated (rows longer than `max_length`), median_tokens and longest.
     """
     lengths: list[np.ndarray] = []
     truncated = 0
@@ -71,6 +72,7 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) 
     rows = write_parquet(target, TOKENS_SCHEMA, tables())
     all_lengths = np.concatenate(lengths)
     return {
+        "sha256": file_digest(source),
         "rows": rows,
         "tokens": int(all_lengths.sum()),
         "truncated": truncated,

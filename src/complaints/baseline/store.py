@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,14 @@ def model_file(analyser: str) -> str:
     return f"{analyser}.skops"
 
 
-def save(model: TfidfModel, folder: Path) -> None:
-    """Write a file for each pipeline (loadable with skops alone) and tfidf.json (settings, versions, their SHA-256)."""
+def save(model: TfidfModel, folder: Path, data: Mapping[str, Any] | None = None) -> None:
+    """Write a file for each pipeline (loadable with skops alone) and tfidf.json (settings, versions, their SHA-256).
+
+    Args:
+        model: The fitted model.
+        folder: An empty folder.
+        data: Identity of the data that it was fitted to, as JSON values, for tfidf.json.
+    """
     for analyser, pipeline in model.pipelines.items():
         # A memory address by which scikit-learn remembers that it has checked the stop words.
         vars(pipeline["tfidf"]).pop("_stop_words_id", None)
@@ -52,6 +58,7 @@ def save(model: TfidfModel, folder: Path) -> None:
         "classes": model.classes,
         "params": model.params.model_dump(mode="json"),
         "sha256": {analyser: file_digest(folder / model_file(analyser)) for analyser in model.pipelines},
+        **(data or {}),
         "versions": {name: importlib.metadata.version(name) for name in ("numpy", "scikit-learn", "skops")},
     }
     write_json(folder / SETTINGS_FILE, settings)

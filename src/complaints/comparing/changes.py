@@ -15,11 +15,12 @@ from complaints.evaluation.truth import Truth
 from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.lock import flatten, is_code
 from complaints.lineage.snapshots import Snapshot
-from complaints.lineage.trace import computed
+from complaints.lineage.training import computed
 
-KINDS = ("parameters", "code", "data", "environment")
 STAGES = "stages"
-"""Name of the change that is another list of stages."""
+"""The kind of change that is another list of stages, and its name."""
+FACTS = ("parameters", "code", "data", "environment")
+KINDS = (STAGES, *FACTS)
 DECIDE = "decide"
 """The stage that fits decision rules."""
 FINETUNE = "finetune"
@@ -59,6 +60,8 @@ class Changes:
 
     by_kind: Mapping[str, Sequence[Change]]
     notes: Sequence[str]
+    known: bool = True
+    """Whether dvc.lock says what made every system; if not, `by_kind` has the rows and the source alone."""
 
     @property
     def only_seeds(self) -> bool:
@@ -73,7 +76,7 @@ def record_of(snapshot: Snapshot, row: str, truth: Truth) -> Record:
 
     A snapshot without a usable dvc.lock, or one that does not have the predictions, has the facts of its splits alone.
     """
-    facts: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in KINDS}
+    facts: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in FACTS}
     facts["data"] |= {("", f"rows of {split}"): len(ids) for split, ids in truth.row_ids.items()}
     facts["data"] |= {("", f"source: {key}"): value for key, value in _manifest(snapshot).items()}
     stages: dict[str, None] = {}
@@ -115,27 +118,35 @@ def changes_between(a: Sequence[Record], b: Sequence[Record]) -> Changes:
 
     Names of entries of `models:` become `*` where the sides are of different models. Facts of stages that not
     all systems went through are left out, and the stages are named instead.
+
+    Raises:
+        UserError: if other stages made the systems of one side.
     """
     models = {record.model for record in (*a, *b)}
+    known = all(record.stages for record in (*a, *b))
     shared = set.intersection(*(set(record.stages) for record in (*a, *b))) | {""}
     sides = [[_comparable(record, shared, len(models) > 1) for record in side] for side in (a, b)]
-    by_kind: dict[str, list[Change]] = {}
-    for kind in KINDS:
+    stages = [_values([" ".join(record.stages) for record in side]) for side in (a, b)]
+    by_kind: dict[str, list[Change]] = {STAGES: [Change(STAGES, *stages)] if known and stages[0] != stages[1] else []}
+    for kind in FACTS:
         names = dict.fromkeys(name for side in sides for facts in side for name in facts[kind])
+        if not known:  # the systems without a record lack facts, which says nothing
+            names = {name: None for name in names if all(name in facts[kind] for side in sides for facts in side)}
         changes = [
             Change(name, *(_values([facts[kind].get(name, ABSENT) for facts in side]) for side in sides))
             for name in names
         ]
         by_kind[kind] = sorted((one for one in changes if one.a != one.b), key=lambda change: change.name)
-    stages = [_values([" ".join(record.stages) for record in side]) for side in (a, b)]
-    if stages[0] != stages[1]:
-        by_kind["code"].insert(0, Change(STAGES, *stages))
     notes = dict.fromkeys(note for record in (*a, *b) for note in record.notes)
-    return Changes(by_kind, [*notes, *_not_seeds("a", a), *_not_seeds("b", b)])
+    return Changes(by_kind, [*notes, *_not_seeds("a", a), *_not_seeds("b", b)], known)
 
 
 def _not_seeds(name: str, side: Sequence[Record]) -> list[str]:
-    """Return a note if the systems of a side differ in more than their seeds."""
+    """Return a note if the systems of a side differ in more than their seeds.
+
+    Raises:
+        UserError: if other stages made them, so that a mean over them has no meaning.
+    """
     for other in side[1:]:
         changes = changes_between(side[:1], [other])
         names = [
@@ -144,6 +155,12 @@ def _not_seeds(name: str, side: Sequence[Record]) -> list[str]:
             for change in changes.by_kind[kind]
             if not (_is_seed(change.name) or change.name.startswith(TRAINING))
         ]
+        if STAGES in names:
+            models = f"{side[0].model} and {other.model}"
+            raise UserError(
+                f"side {name} joins {models}, which other stages made, and a list is for seeds of one recipe; compare "
+                "them as two sides"
+            )
         if names:
             return [f"the systems of side {name} are no seeds of one recipe: they differ in {names[0]}"]
     return []

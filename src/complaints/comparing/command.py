@@ -11,8 +11,9 @@ from complaints.comparing.sides import pairs, parse_side
 from complaints.comparing.verdicts import check_metrics, failures, parse_limit
 from complaints.core.errors import UserError, say_error
 from complaints.lineage.snapshots import WORKSPACE, Snapshots
+from complaints.output_files import check_target
 
-FEWEST_RESAMPLES = 100
+FEWEST_RESAMPLES, MOST_RESAMPLES = 100, 1_000_000
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,6 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--strict says how --fail-if-worse decides; give --fail-if-worse METRIC=MARGIN too")
     if arguments.resamples < FEWEST_RESAMPLES:
         raise UserError(f"--resamples {arguments.resamples}: the least is {FEWEST_RESAMPLES}; the default is 10000")
+    if arguments.resamples > MOST_RESAMPLES:
+        raise UserError(f"--resamples {arguments.resamples}: the most is {MOST_RESAMPLES}; the default is 10000")
+    if arguments.ids is not None:
+        check_target(arguments.ids, "--ids", (".csv",))
     options = Options(arguments.subset, arguments.common_rows, arguments.resamples)
     with Snapshots() as snapshots:
         workspace = snapshots.get(WORKSPACE)

@@ -110,13 +110,15 @@ def _changes(result: PairResult) -> list[Block]:
     silent = [kind for kind in KINDS if not by_kind[kind]]
     for kind in KINDS:
         if by_kind[kind]:
-            header = ["path or stages" if kind == "code" else kind, "a", "b"]
+            header = ["path" if kind == "code" else kind, "a", "b"]
             inner: list[Block] = [Table(header, [_change_line(change) for change in by_kind[kind]], [False] * 3)]
             if kind == "code" and (command := _git_diff(result)):
                 inner.append(Paragraph(f"The lines: {command}"))
             blocks.append(Folded(f"Changed {kind}: {len(by_kind[kind])}", inner))
-    if silent:
-        where = " in the stages that both have" if by_kind["code"] and by_kind["code"][0].name == STAGES else ""
+    if not result.changes.known:
+        blocks.append(Paragraph("Other changes are not known: dvc.lock of a side does not say what made it."))
+    elif silent := [kind for kind in silent if kind != STAGES]:
+        where = " in the stages that both have" if by_kind[STAGES] else ""
         blocks.append(Paragraph(f"Unchanged{where}: {', '.join(silent)}."))
     return blocks
 

@@ -154,12 +154,16 @@ def _message(kind: type[Section], errors: list[ErrorDetails], path: str | Path, 
     elif first["type"] == "rule":
         location = (*location, *first["ctx"]["key"])
         problem = f"{_dotted(location)} {first['msg']}"
+    elif first["type"] in ("model_type", "dict_type") and not location and first["input"] is None:
+        problem = "the file is empty; it must be a mapping of keys to values"
     elif first["type"] in ("model_type", "dict_type"):
         problem = f"{_dotted(location) or 'the file'} must be a mapping of keys to values, not {value}"
     elif first["type"] == "string_pattern_mismatch":
         problem = f"{_dotted(location)} is empty"
     else:
         problem = f"{_dotted(location)} is {value}; it must{_requirement(first['msg'])}"
+        if first["type"] == "string_type" and isinstance(first["input"], int | float):
+            problem += f", so put it in quotes: '{first['input']}'"
     line = line_of(path, location)
     return f"{path}{f', line {line}' if line else ''}: {problem}"
 

@@ -43,6 +43,8 @@ SPLIT_REPORT = REPORTS / "split.json"
 METRICS = REPORTS / "metrics.json"
 COSTS = REPORTS / "costs"
 """One file per model, measured by `complaints cost` on one machine; neither git nor DVC keeps them."""
+CARDS = REPORTS / "cards"
+"""One folder for tfidf, each entry of `models:`, the ensemble and the data of the split."""
 REPORT = REPORTS / "index.html"
 MEMO = REPORTS / "memo.md"
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from complaints.core.csv_files import write_csv
 from complaints.core.schema import HELD_OUT
+from complaints.deciding.objectives import thresholds
 from complaints.deciding.row_names import REFERENCE
 from complaints.evaluation.calibration import equal_mass_bins, equal_width_bins
 from complaints.evaluation.row_values import probability_values
 from complaints.evaluation.scoreboard import ScoreboardRow, answer_systems
-from complaints.evaluation.selective import Point, accuracy_curve, at_threshold, threshold_for
+from complaints.evaluation.selective import Point, accuracy_curve, at_threshold
 from complaints.evaluation.slices import HeldOutRows, parts_of
 from complaints.evaluation.subset_scores import (
     DECIMALS,
@@ -33,7 +34,7 @@ SLICE_RESAMPLES = 1_000
 """The most resamples of a slice: the ends of its intervals are a little less stable than those of the scoreboard."""
 
 WANTED_ACCURACIES = (0.6, 0.7, 0.8, 0.9, 0.95)
-"""Accuracies for which rows without a decision rule have a threshold, too."""
+"""Wanted accuracies where no row has a decision rule, which names them."""
 
 Line = list[object]
 
@@ -111,19 +112,21 @@ def _coverage(truth: Truth, rows: Sequence[ScoreboardRow]) -> Iterator[Line]:
 
 def _thresholds(truth: Truth, rows: Sequence[ScoreboardRow]) -> Iterator[Line]:
     """Yield the lines of thresholds.csv: thresholds are chosen without test rows and applied to both splits."""
+    fits = [row.rule.fit for row in rows if row.rule and row.rule.fit]
+    wanted = [chosen.accuracy for chosen in fits[0].thresholds] if fits else WANTED_ACCURACIES
     for row in rows:
         right = {split: row.predicted[split] == truth.label_ids[split] for split in HELD_OUT}
         confidence = {split: row.answers.confidence(split) for split in HELD_OUT}
         if row.rule and row.rule.fit:
-            chosen_by = "decision rule"
-            thresholds = {chosen.accuracy: chosen.confidence for chosen in row.rule.fit.thresholds}
+            chosen_by, found = "decision rule", row.rule.fit.thresholds
         else:
-            chosen_by, inputs = "validation", (confidence["validation"], right["validation"])
-            thresholds = {wanted: threshold_for(*inputs, wanted) for wanted in WANTED_ACCURACIES}
-        for wanted, threshold in thresholds.items():
+            chosen_by, found = "validation", thresholds(confidence["validation"], right["validation"], wanted)
+        for one in found:
             for split in HELD_OUT:
-                found = None if threshold is None else at_threshold(confidence[split], right[split], threshold)
-                yield [row.name, split, wanted, chosen_by, *((None, 0.0, None) if found is None else _point(found))]
+                numbers: Line = [None, 0.0, None]
+                if one.confidence is not None:
+                    numbers = _point(at_threshold(confidence[split], right[split], one.confidence))
+                yield [row.name, split, one.accuracy, chosen_by, *numbers]
 
 
 def _point(point: Point) -> Line:

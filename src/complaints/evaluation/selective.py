@@ -56,19 +56,6 @@ def accuracy_curve(confidence: np.ndarray, right: np.ndarray, points: int) -> li
     return [Point(_floor(ordered[k - 1]), k / rows, float(1 - risks[k - 1])) for k in answered]
 
 
-def threshold_for(confidence: np.ndarray, right: np.ndarray, wanted: float) -> float | None:
-    """Return the lowest threshold at which the accuracy of the answered rows is at least `wanted`, None if none is.
-
-    Choose it on validation rows: on the rows that it is scored on, it promises too much (Geifman & El-Yaniv 2017).
-    Arguments are those of `aurc`.
-    """
-    values, group = np.unique(confidence, return_inverse=True)
-    rows = np.cumsum(np.bincount(group)[::-1])[::-1]
-    hits = np.cumsum(np.bincount(group, right)[::-1])[::-1]
-    good = np.flatnonzero(hits >= wanted * rows)
-    return _floor(values[good[0]]) if len(good) else None
-
-
 def at_threshold(confidence: np.ndarray, right: np.ndarray, threshold: float) -> Point:
     """Return coverage and accuracy at a threshold; arguments are those of `aurc`."""
     answered = confidence >= threshold

@@ -13,7 +13,7 @@ from torch import nn
 from complaints.backbones.pretrained import resolve_pooling
 from complaints.backbones.tokens import TokenSet, read_clusters, read_tokens
 from complaints.core.csv_files import write_csv
-from complaints.core.files import read_json, replacing_folder, write_json, writing
+from complaints.core.files import file_digest, read_json, replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.engine import loop
 from complaints.engine.batches import Examples, FeatureSet
@@ -35,6 +35,7 @@ from complaints.modeling.attention import prepare_attention
 from complaints.modeling.dropout import draw_masks_in_bulk
 from complaints.scoring.predictions import write_predictions
 from complaints.subsets.fractions import nested_fraction
+from complaints.subsets.row_ids import describe_rows
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
 CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring", "subsets")
@@ -181,6 +182,25 @@ def _prepare_model(
     return model, adapted, {"pooling": pooling, "packed": packed, "labels": labels}
 
 
+def _data_record(inputs: Inputs, splits: Mapping[str, TokenSet], rows: np.ndarray) -> dict[str, Any]:
+    """Return the identity of the data in training.json: a checkpoint that was copied away says what it was made from.
+
+    Args:
+        inputs: The files that were read.
+        splits: The tokens by split.
+        rows: Indices of the training rows, int64.
+    """
+    meta = read_json(inputs.tokens / "meta.json")
+    row_ids = {split: splits[split].row_ids for split in SPLITS}
+    row_ids["train"] = [row_ids["train"][row] for row in rows]
+    return {
+        "labels_sha256": file_digest(inputs.labels),
+        "rows": describe_rows(row_ids),
+        "splits_sha256": {split: meta["splits"][split]["sha256"] for split in SPLITS},
+        "tokenizer_sha256": meta["tokenizer_sha256"],
+    }
+
+
 @one_line_device_errors(
     "raise finetune.accumulation (smaller micro-batches, same step), or lower finetune.batch_tokens or max_length"
 )
@@ -237,7 +257,7 @@ def finetune(
     record = {
         "backbone": params.backbone,
         **{key: config[key] for key in RECORDED},
-        "tokenizer_sha256": read_json(inputs.tokens / "meta.json")["tokenizer_sha256"],
+        **_data_record(inputs, splits, rows),
         "classes": len(labels),
         "train_rows": len(data.train),
         "best_epoch": progress.best_epoch,

@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _check_header(path: Path, header: Sequence[str]) -> None:
     known = [*REQUIRED, *OPTIONAL]
     if missing := [name for name in REQUIRED if name not in header]:
-        raise UserError(f"{path}, line 1: no column {', '.join(missing)}; the columns are {', '.join(known)}")
+        commas = "; separate the columns by commas" if len(header) == 1 and re.search("[;\t|]", header[0]) else ""
+        raise UserError(f"{path}, line 1: no column {', '.join(missing)}; the columns are {', '.join(known)}{commas}")
     if unknown := [name for name in header if name not in known]:
         raise UserError(f"{path}, line 1: unknown column {unknown[0]!r}; the columns are {', '.join(known)}")
     if len(set(header)) < len(header):

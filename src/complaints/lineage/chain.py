@@ -1,7 +1,6 @@
 """The chain of stages from an output back to its sources, read from dvc.lock."""
 
 import difflib
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from typing import Any, Literal
 from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, hash_path, is_inside
 from complaints.core.errors import UserError
-from complaints.core.parquet import read_parquet
 from complaints.lineage.lock import flatten, is_code
-from complaints.subsets.fractions import nested_fraction
+from complaints.subsets.row_ids import row_ids_sha256
 
 MANIFEST = paths.MANIFEST.as_posix()
 COMPLAINTS = paths.COMPLAINTS.as_posix()
@@ -113,6 +111,9 @@ def chain_of(lock: dict[str, Stage], path: str) -> Chain:
 
 def _training_row_ids(file: Path, stage: Stage) -> list[str]:
     """Return the ids of the rows of a train.parquet that a stage trained on: all, or those of its train_fraction."""
+    from complaints.core.parquet import read_parquet  # pyarrow takes half a second, and records have the rows
+    from complaints.subsets.fractions import nested_fraction
+
     params = {name: value for values in stage.params.values() for name, value in flatten(values).items()}
     fraction = next((value for name, value in params.items() if name.endswith(".finetune.train_fraction")), 1)
     row_ids: list[str] = read_parquet(file, ["row_id"])["row_id"].to_pylist()
@@ -135,7 +136,6 @@ def trained_on(chain: Chain, root: Path) -> dict[str, Any] | None:
         for dep in step.stage.deps:
             file = dep.path if dep.path.endswith(f"/{TRAIN}") else f"{dep.path}/{TRAIN}"
             if (root / file).is_file() and hash_path(root, dep.path) == dep.md5:
-                row_ids = sorted(_training_row_ids(root / file, step.stage))
-                digest = hashlib.sha256("".join(f"{row_id}\n" for row_id in row_ids).encode()).hexdigest()
-                return {"path": file, "rows": len(row_ids), "row_ids_sha256": digest}
+                row_ids = _training_row_ids(root / file, step.stage)
+                return {"path": file, "rows": len(row_ids), "row_ids_sha256": row_ids_sha256(row_ids)}
     return None

@@ -1,6 +1,7 @@
 """Abstention: the confidence below which `complaints predict` leaves a text to a person."""
 
 from complaints.core.errors import UserError
+from complaints.deciding.objectives import FEWEST_ANSWERS
 from complaints.predicting.choice import ModelChoice
 
 OPTION = "--abstain-below"
@@ -37,9 +38,9 @@ def least_confidence(argument: str | None, choice: ModelChoice) -> float | None:
     confidence = thresholds[share]
     if confidence is None:
         reached = [accuracy for accuracy, found in thresholds.items() if found is not None]
+        remedy = f"name one of {_listed(reached)}" if reached else "name a probability, such as 0.5"
         raise UserError(
-            f"{OPTION}: no confidence of this model reaches an accuracy of {share}; "
-            + (f"reached are {_listed(reached)}" if reached else "nor any other of decide.wanted_accuracies")
+            f"{OPTION}: no confidence of this model reaches an accuracy of {share} on {FEWEST_ANSWERS} rows; {remedy}"
         )
     return confidence
 

@@ -1,20 +1,17 @@
 """File to label: the arguments of `complaints predict --input`, checked before a model is loaded; without torch."""
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pydantic import ValidationError
 
-from complaints.core import config, paths
 from complaints.core.errors import UserError
-from complaints.predicting.choice import in_project
+from complaints.output_files import check_target, same_file
 from complaints.predicting.output import PREDICTED, UNSURE, in_format
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import file_format, read_batches
@@ -38,13 +35,6 @@ OPTIONS = {
     "fetch.path": "--input",
 }
 """Parameters named in the messages of the file readers -> the options of the command `predict`."""
-
-PROJECT_FOLDERS = (
-    *(paths.RAW, paths.LABELED.parent, paths.SPLITS, paths.TOKENS, paths.FEATURES),
-    *(paths.MODELS, paths.PREDICTIONS, paths.REPORTS),
-    *map(Path, ("data/sources", "profiles", "src", "stages", ".dvc", ".git")),
-)
-"""Folders of a project in which a file more would change a stage's inputs or outputs, or damage DVC or git."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +119,9 @@ def checked_file(
         file_format(source, file.format)
     except UserError as error:
         raise UserError(_in_options(str(error))) from None
-    check_target(target, source, inputs)
+    if same_file(target, source):
+        raise UserError(f"{target} is the input, and its texts would be lost; name another file with --output")
+    check_target(target, "--output", SUFFIXES, inputs)
     return request
 
 
@@ -143,87 +135,3 @@ def _checked_kept(names: list[str], own: list[str]) -> tuple[str, ...]:
         if name in own:
             raise UserError(f"--keep {name}: the output has a column of its own with this name; rename the input's")
     return tuple(names)
-
-
-def check_target(target: Path, source: Path, inputs: Iterable[Path]) -> None:
-    """Check that a file can be written without the loss of another one.
-
-    Args:
-        target: The file to write.
-        source: The file with the texts.
-        inputs: Other files and folders that the command reads.
-
-    Raises:
-        UserError: if the target is an input, also through a link, is in a folder that is an input or belongs to the
-            project, is a link to a file of another kind such as params.yaml, is read-only, or cannot be created.
-    """
-    real = _link_target(target)
-    if target.is_dir():
-        raise UserError(f"{target} cannot be written (it is a folder); name another with --output")
-    if target.exists() and not target.is_file():
-        raise UserError(f"{target} cannot be written (it is not a regular file); name another with --output")
-    if target.exists() and not _may_be_written(target):
-        raise UserError(f"{target} cannot be written (it is read-only); name another with --output")
-    if real.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{target} is a link to {real}, which would be overwritten; name another file with --output")
-    if _same_file(target, source):
-        raise UserError(f"{target} is the input, and its texts would be lost; name another file with --output")
-    for path in inputs:
-        files = path.rglob("*") if path.is_dir() else [path]
-        if _is_within(target, path) or any(_same_file(target, file) for file in files):
-            raise UserError(f"{target} is part of {path}, which the prediction reads; name another file with --output")
-    if in_project():
-        for path in PROJECT_FOLDERS:
-            if _is_within(target, path):
-                raise UserError(f"{target} is in {path}, a folder of the project; name another file with --output")
-        for file in _read_by_pipeline():
-            if _same_file(target, file):
-                raise UserError(f"{target} is read by the pipeline; name another file with --output")
-    parent = next(folder for folder in target.absolute().parents if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        reason = "it is not a folder" if not parent.is_dir() else "it may not be changed"
-        raise UserError(f"{target} cannot be written ({parent}: {reason}); name another with --output")
-
-
-def _texts(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict | list):
-        for value in tree.values() if isinstance(tree, dict) else tree:
-            yield from _texts(value)
-    elif isinstance(tree, str):
-        yield tree
-
-
-def _read_by_pipeline() -> list[Path]:
-    """Return the files that params.yaml names, and those that a description of a data set among them names."""
-    files = []
-    for name in _texts(config.read_yaml(config.PARAMS_FILE)):
-        if os.path.isfile(name):
-            files.append(Path(name))
-            if name.endswith((".yaml", ".yml")):
-                files += [Path(location) for location in _texts(config.read_yaml(name)) if os.path.isfile(location)]
-    return files
-
-
-def _link_target(target: Path) -> Path:
-    """Return the path that a link leads to in the end, and any other path resolved.
-
-    Raises:
-        UserError: if links lead in a circle.
-    """
-    try:
-        return target.resolve(strict=target.exists())
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{target} cannot be written ({error}); name another with --output") from None
-
-
-def _may_be_written(file: Path) -> bool:
-    """Return whether the user may write a file; its mode counts for root too, who may write every file."""
-    return bool(file.stat().st_mode & 0o222) and os.access(file, os.W_OK)
-
-
-def _same_file(first: Path, second: Path) -> bool:
-    return first.exists() and second.exists() and first.samefile(second)
-
-
-def _is_within(target: Path, folder: Path) -> bool:
-    return target.resolve().is_relative_to(folder.resolve())

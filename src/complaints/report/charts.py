@@ -65,7 +65,10 @@ def differences(tables: Tables, base: str, metric: str) -> Chart | None:
         return None
     axis = spanning(f"difference in {WORDS[metric]}", [0.0, *(end for one in estimates for end in (one.low, one.high))])
     title = f"Difference to {base}: {WORDS[metric]}, test"
-    text = "Paired, with 95 % intervals of each difference alone. An interval across 0 means: cannot tell."
+    text = (
+        "Paired, with 95 % intervals of each difference alone. An interval across 0 means: cannot tell. One beside 0 "
+        "can mean it too, since the verdicts count how many rows are compared (Holm's procedure)."
+    )
     return Chart(title, text, forest(title, axis, estimates, lambda value: f"{value:+.3f}"))
 
 

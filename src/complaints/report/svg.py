@@ -34,6 +34,11 @@ class Axis:
     high: float
     percent: bool = False
 
+    @property
+    def margin(self) -> float:
+        """Room for the labels of the ticks and the title, where the axis is vertical."""
+        return 22 + CHARACTER * max(len(self.text(tick)) for tick in self.ticks())
+
     def ticks(self) -> list[float]:
         """Return round numbers within the axis, four to eight of them."""
         most = (self.high - self.low) / 4
@@ -62,7 +67,7 @@ class _Canvas:
     x: Axis
     y: Axis
     height: float
-    left: float = 46
+    left: float
     bottom: float = 40
     top: float = 8
     right: float = 12
@@ -119,7 +124,7 @@ def _kind(kind: str) -> str:
 
 def lines(title: str, x: Axis, y: Axis, series: Sequence[Series], diagonal: bool = False) -> str:
     """Return a chart of lines over common axes; `diagonal` adds the line on which both are equal."""
-    canvas = _Canvas(x, y, height=300)
+    canvas = _Canvas(x, y, height=300, left=y.margin)
     canvas.axes()
     if diagonal:
         low, high = max(x.low, y.low), min(x.high, y.high)
@@ -182,7 +187,7 @@ class PlanePoint:
 
 def plane(title: str, x: Axis, y: Axis, points: Sequence[PlanePoint]) -> str:
     """Return a plane with a cross of two intervals for each point, and the names beside the points."""
-    canvas = _Canvas(x, y, height=340)
+    canvas = _Canvas(x, y, height=340, left=y.margin)
     canvas.axes()
     for one in points:
         at_x, at_y = canvas.px(one.x[0]), canvas.py(one.y[0])

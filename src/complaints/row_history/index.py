@@ -28,6 +28,8 @@ WAIT_SECONDS = 600
 VARIABLES = 500
 """Values in one query; SQLite allows at least 999."""
 
+CACHE_KILOBYTES = 200_000
+
 RECENT_FILES = 8
 """Files of which a new one is likely to share rows: those of two versions."""
 
@@ -81,6 +83,14 @@ class Signatures:
     """uint32 [n, BANDS], zeros for a text that is too short."""
     sketches: np.ndarray
     """uint8 [n, HASHES], zeros for a text that is too short."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of a file, and the signatures of those of their texts that the index lacks, None if not computed."""
+
+    facts: list[Fact]
+    signatures: Signatures | None
 
 
 class DamagedError(Exception):
@@ -149,19 +159,29 @@ class Index:
         (blob,) = self._connection.execute("SELECT numbers FROM file WHERE key = ?", (key,)).fetchone()
         return _unpacked(blob, np.int64)
 
-    def add(self, key: str, batches: Iterable[list[Fact]]) -> None:
-        """Add the facts of a file, batch by batch, under its key."""
+    def add(self, key: str, batches: Iterable[Batch]) -> None:
+        """Add the facts of a file, batch by batch, under its key, and the signatures if all batches have them."""
         insert = "INSERT OR IGNORE INTO fact VALUES (?, ?, ?, ?, ?)"
-        known = np.concatenate([np.empty(0, np.int64), *self._recent()])
-        found = [np.empty(0, np.int64)]
+        known = np.unique(np.concatenate([np.empty(0, np.int64), *self._recent()]))
+        found, signed = [np.empty(0, np.int64)], True
         with self._writing():
             for batch in batches:
-                numbers = np.array([fact.number for fact in batch], np.int64)
-                new = [(numbers[i].item(), batch[i]) for i in np.flatnonzero(~np.isin(numbers, known)).tolist()]
+                numbers = np.array([fact.number for fact in batch.facts], np.int64)
+                new = [(numbers[i].item(), batch.facts[i]) for i in np.flatnonzero(~np.isin(numbers, known)).tolist()]
                 rows = ((number, f.row_id, f.text_sha256, f.label, f.cluster) for number, f in new)
                 self._connection.executemany(insert, rows)
                 found.append(numbers)
+                signed = signed and batch.signatures is not None
+                if batch.signatures is not None:
+                    self._add_signatures(batch.signatures)
             self.put(key, np.unique(np.concatenate(found)))
+            if signed:
+                self._connection.execute("INSERT OR REPLACE INTO signed VALUES (?)", (key,))
+
+    def _add_signatures(self, new: Signatures) -> None:
+        if len(new.texts):
+            blobs = [_packed(values) for values in (new.texts, new.keys, new.buckets, new.sketches)]
+            self._connection.execute("INSERT INTO signatures VALUES (NULL, ?, ?, ?, ?)", blobs)
 
     def _recent(self) -> list[np.ndarray]:
         """Return the numbers of the files added last, most of whose rows the next version has again."""
@@ -197,14 +217,6 @@ class Index:
         """Return whether all texts of a file have signatures."""
         return self._connection.execute("SELECT 1 FROM signed WHERE key = ?", (key,)).fetchone() is not None
 
-    def add_signatures(self, key: str, chunks: Iterable[Signatures]) -> None:
-        """Add the signatures of texts, chunk by chunk, after which those of a file are complete."""
-        with self._writing():
-            for chunk in chunks:
-                blobs = [_packed(values) for values in (chunk.texts, chunk.keys, chunk.buckets, chunk.sketches)]
-                self._connection.execute("INSERT INTO signatures VALUES (NULL, ?, ?, ?, ?)", blobs)
-            self._connection.execute("INSERT OR REPLACE INTO signed VALUES (?)", (key,))
-
     def signatures(self) -> Iterator[Signatures]:
         """Yield all signatures, a chunk at a time; a text that two processes added is in two chunks.
 
@@ -223,7 +235,10 @@ class Index:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(file, timeout=WAIT_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(file, timeout=WAIT_SECONDS, isolation_level=None)
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KILOBYTES}")
+    connection.execute("PRAGMA synchronous = OFF")  # what a power failure damages is built again
+    return connection
 
 
 def _remove_damaged(file: Path, seen: int) -> None:

@@ -16,7 +16,7 @@ from complaints.dedup.minhash import BANDS, HASHES, sign_texts
 from complaints.dedup.normalize import normalize_text, text_key
 from complaints.lineage.objects import Objects
 from complaints.lineage.training_sets import Dataset, Exposure, dataset_of
-from complaints.row_history.index import Fact, Index, Signatures, sha256_of
+from complaints.row_history.index import Batch, Fact, Index, Signatures, sha256_of
 from complaints.subsets.fractions import nested_fraction
 
 StageName = Literal["raw", "labeled", "split"]
@@ -78,6 +78,8 @@ class Loader:
         self.unreadable: set[str] = set()
         """md5s of files that are neither in the index, the cache, the workspace nor on the remote."""
         self.remote_error: UserError | None = None
+        self._signed: np.ndarray | None = None
+        """uint64: first bytes of the hashes of the texts with signatures, ascending."""
 
     @property
     def remote(self) -> str:
@@ -136,10 +138,21 @@ class Loader:
                     continue
                 self.unreadable.add(file.md5)
                 continue
-            if not self._index.has(file.key):
-                self._index.add(file.key, _facts(data, [*read_json(labels)] if labels else None))
-            if signed:
-                self._index.add_signatures(file.key, _new_signatures(self._index, data))
+            batches = _rows(data, [*read_json(labels)] if labels else None)
+            self._index.add(
+                file.key, (Batch(facts, self._sign(facts, texts) if signed else None) for facts, texts in batches)
+            )
+
+    def _sign(self, facts: list[Fact], texts: list[str]) -> Signatures:
+        """Return the signatures of the texts of facts that the index does not have yet."""
+        if self._signed is None:
+            every = (_prefixes(chunk.texts) for chunk in self._index.signatures())
+            self._signed = np.unique(np.concatenate([np.empty(0, np.uint64), *every]))
+        prefixes, first = np.unique(_prefixes(_as_array([fact.text_sha256 for fact in facts])), return_index=True)
+        is_new = ~np.isin(prefixes, self._signed)
+        self._signed = np.union1d(self._signed, prefixes[is_new])
+        rows = sorted(first[is_new].tolist())
+        return signatures_of([texts[row] for row in rows])
 
     def load_part(self, file: DataFile, exposure: Exposure) -> str:
         """Return the key of the rows of a training file that a checkpoint trained on.
@@ -159,8 +172,13 @@ class Loader:
         return key
 
 
-def _facts(path: Path, names: list[str] | None) -> Iterator[list[Fact]]:
-    """Yield the rows of a data file as facts, a batch at a time; `names` are those of the classes, if known."""
+def _rows(path: Path, names: list[str] | None) -> Iterator[tuple[list[Fact], list[str]]]:
+    """Yield the rows of a data file as facts with their texts, a batch at a time.
+
+    Args:
+        path: The file.
+        names: The names of the classes, if known.
+    """
     for batch in parquet_batches(path):
         has = set(batch.schema.names)
         rows = batch.num_rows
@@ -169,8 +187,9 @@ def _facts(path: Path, names: list[str] | None) -> Iterator[list[Fact]]:
         if labels is None:
             labels = [names[label_id] if names else str(label_id) for label_id in label_ids] or [None] * rows
         clusters = batch["group"].to_pylist() if "group" in has else [""] * rows
-        hashes = sha256_of(batch["text"].to_pylist())
-        yield [Fact(*values) for values in zip(batch["row_id"].to_pylist(), hashes, labels, clusters, strict=True)]
+        texts = batch["text"].to_pylist()
+        values = zip(batch["row_id"].to_pylist(), sha256_of(texts), labels, clusters, strict=True)
+        yield [Fact(*value) for value in values], texts
 
 
 def signatures_of(texts: list[str]) -> Signatures:
@@ -182,20 +201,12 @@ def signatures_of(texts: list[str]) -> Signatures:
     sketches = np.zeros((len(texts), HASHES), np.uint8)
     for signed in sign_texts(normals) if texts else ():  # pyarrow imports pandas for the first array that it makes
         buckets[signed.rows], sketches[signed.rows] = signed.buckets, signed.sketches
-    hashes = np.frombuffer(b"".join(sha256_of(texts)), np.uint8).reshape(-1, 32)
-    return Signatures(hashes, np.array(keys, np.uint64), buckets, sketches)
+    return Signatures(_as_array(sha256_of(texts)), np.array(keys, np.uint64), buckets, sketches)
 
 
-def _new_signatures(index: Index, path: Path) -> Iterator[Signatures]:
-    """Yield the signatures of the texts of a file that the index does not have yet, a batch at a time."""
-    known = np.concatenate([np.empty(0, np.uint64), *(_prefixes(chunk.texts) for chunk in index.signatures())])
-    for batch in parquet_batches(path, ["text"]):
-        texts = list(dict.fromkeys(batch["text"].to_pylist()))
-        found = _prefixes(np.frombuffer(b"".join(sha256_of(texts)), np.uint8).reshape(-1, 32))
-        new = np.flatnonzero(~np.isin(found, known))
-        known = np.concatenate([known, found[new]])
-        if len(new):
-            yield signatures_of([texts[position] for position in new.tolist()])
+def _as_array(hashes: list[bytes]) -> np.ndarray:
+    """Return hashes of 32 bytes as uint8 [n, 32]."""
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32)
 
 
 def _prefixes(hashes: np.ndarray) -> np.ndarray:

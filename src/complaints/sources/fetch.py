@@ -24,6 +24,11 @@ from complaints.sources.readers.lines import check_file
 from complaints.sources.synthetic.corpus import make_corpus
 from complaints.text.label_names import normalize_label_names
 from complaints.text.pii import KINDS, mask_batches
+from complaints.withdrawals.batches import WithdrawnFilter
+from complaints.withdrawals.ledger import NONE, Withdrawals
+
+WITHDRAWN = "withdrawn"
+"""Reason in `left_out` of rows that their authors withdrew."""
 
 
 @dataclass
@@ -122,6 +127,19 @@ def open_source(params: FetchParams, downloads: Path, last: LastManifest) -> Sou
             return cfpb_source(path, params.cfpb, downloads)
 
 
+def has_own_ids(params: FetchParams) -> bool:
+    """Return whether row ids are those of the source; without an id column they are numbers of its rows.
+
+    Raises:
+        UserError: if the description of a data set on the hub is wrong.
+    """
+    if params.source != "hub":
+        return params.source != "file" or params.file.columns.id is not None
+    from complaints.sources.hub.description import HubDescription
+
+    return read_description(HubDescription, Path(params.path)).columns.id is not None
+
+
 def _with_normalized_labels(batches: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
     """Normalize the label names, and add the number of rows whose label changed to `counts`."""
     position = RAW_SCHEMA.get_field_index("label")
@@ -140,24 +158,27 @@ def _with_progress(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             bar.update(batch.num_rows)
 
 
-def fetch(params: FetchParams, folder: Path, downloads: Path) -> dict[str, Any]:
+def fetch(params: FetchParams, folder: Path, downloads: Path, withdrawals: Withdrawals = NONE) -> dict[str, Any]:
     """Write complaints.parquet, truth.json and, last, source.json to `folder`, and return the manifest.
 
     No file in `folder` changes before all three are complete. The manifest depends only on the source and its content:
     {source, synthetic, files, rows_read, rows_kept, left_out, labels_evened (rows whose label lost an invisible
     difference), complaints_sha256} and the source's origin; with params.mask_personal_data also {masked: count by
-    kind}.
+    kind}. Withdrawn rows are in `left_out`, if there are any.
 
     Args:
         params: the parameters of the stage.
         folder: the folder of the outputs, with the manifest of the last run if there was one.
         downloads: a folder in which downloaded files are kept.
+        withdrawals: the complaints that their authors withdrew.
 
     Raises:
         UserError: if the source cannot be read or is refused.
     """
     last = LastManifest(folder / "source.json")
     source = open_source(params, downloads, last)
+    kept = WithdrawnFilter(withdrawals, has_own_ids(params))
+    source.batches = kept.apply(source.batches)
     masked = Counter(dict.fromkeys(KINDS, 0))
     if params.mask_personal_data:
         source.batches = mask_batches(source.batches, masked)
@@ -170,6 +191,8 @@ def fetch(params: FetchParams, folder: Path, downloads: Path) -> dict[str, Any]:
         replacing_file(folder / "complaints.parquet") as complaints_file,
     ):
         rows = write_parquet(complaints_file, RAW_SCHEMA, batches)
+        if kept.row_ids:
+            source.left_out[WITHDRAWN] = len(kept.row_ids)
         manifest = {
             "source": params.source,
             "synthetic": source.synthetic,
@@ -184,6 +207,6 @@ def fetch(params: FetchParams, folder: Path, downloads: Path) -> dict[str, Any]:
         if params.mask_personal_data:
             manifest["masked"] = masked
         last.warn_of_changes(source.files)
-        write_json(truth_file, source.truth)
+        write_json(truth_file, kept.without_ids(source.truth))
         write_json(manifest_file, manifest)
     return manifest

@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from complaints.lineage.hashes import Hashes
-from complaints.lineage.trace import commit_note
+from complaints.lineage.place import commit_note
 from complaints.verifying.checks import Verification
 from complaints.verifying.output import as_json, as_text
 from complaints.verifying.subject import opened

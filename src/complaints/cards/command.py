@@ -1,0 +1,85 @@
+"""Command `complaints card`: a folder with a model, its decision rule, its card and its lineage."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from complaints.cards.export import export, read_statement
+from complaints.cards.measured import measured
+from complaints.cards.write import LINEAGE_FILE
+from complaints.core import config, paths
+from complaints.core.errors import UserError
+from complaints.deciding.row_names import ENSEMBLE, is_adjusted, model_of
+from complaints.lineage.withdrawals import stale, withdrawn
+from complaints.output_files import PROJECT_FOLDERS
+
+ROOT = Path(".")
+
+
+def _check_name(name: str) -> None:
+    known = [paths.TFIDF.name, *config.model_names(), ENSEMBLE]
+    if name in known:
+        return
+    if is_adjusted(name) and model_of(name) in known:
+        raise UserError(f"card: {name} is {model_of(name)} with its decision rule, which its card has too; name that")
+    close = difflib.get_close_matches(name, known, n=1)
+    guess = f" (did you mean {close[0]}?)" if close else ""
+    raise UserError(f"card: there is no model {name!r}{guess}; name one of {', '.join(known)}")
+
+
+def _check_target(target: Path) -> None:
+    """Check that nothing is lost if a folder is replaced, and that no stage's input or output changes.
+
+    Raises:
+        UserError: if the target is a file, has files that this command did not write, or is a folder of the project.
+    """
+    real = target.resolve()
+    if real.exists() and not real.is_dir():
+        raise UserError(f"{target} is not a folder; name another with --output")
+    if real.is_dir() and any(real.iterdir()) and not (real / LINEAGE_FILE).is_file():
+        raise UserError(f"{target} has files that `complaints card` did not write; name another folder with --output")
+    if ROOT.resolve().is_relative_to(real):
+        raise UserError(f"{target} holds the project; name another folder with --output")
+    for folder in PROJECT_FOLDERS:
+        if real.is_relative_to(folder.resolve()):
+            raise UserError(f"{target} is in {folder}, a folder of the project; name another with --output")
+
+
+def _check_stale(statement: Mapping[str, Any], card: Path) -> None:
+    """Check that a card tells that its model was made from withdrawn complaints, if it was.
+
+    Raises:
+        UserError: if the card was written before the withdrawal.
+    """
+    predicate, withdrawals = statement["predicate"], withdrawn(ROOT)
+    found = [name for name, made in predicate["complaints_models"].items() if stale(withdrawals, made["md5"])]
+    if found and not predicate["complaints_stale"]:
+        raise UserError(
+            f"{found[0]} was made from complaints that were withdrawn since; run `dvc repro` to train it again, or "
+            "`dvc repro "
+            f"--single-item card` for a card in {card} that tells this"
+        )
+
+
+def run(name: str, target: Path, watts: float | None) -> int:
+    """Run the command.
+
+    Args:
+        name: The model.
+        target: The folder to make.
+        watts: The mean power of the machine during the training, None if it is not known.
+
+    Raises:
+        UserError: naming the argument, or the file that is missing, broken or out of date.
+    """
+    _check_name(name)
+    _check_target(target)
+    card = paths.CARDS / name
+    statement = read_statement(card)
+    _check_stale(statement, card)
+    models = statement["predicate"]["complaints_models"]
+    files = export(name, card, paths.MODELS, paths.RULES, target, measured(models, ROOT, watts))
+    print(f"{target}: {', '.join(map(str, files))}")
+    print(f"To publish it: hf upload USER/NAME {target}")
+    return 0
