@@ -50,7 +50,6 @@ COMMANDS = {
     "trace": ["trace", "models/minilm"],
     "trace --json": ["trace", "models/minilm", "--json"],
     "trace --verify": ["trace", "models/minilm", "--verify"],
-<<<<<<< HEAD
     "forget": ["forget", "7", "--unseen"],
     "seen": ["seen", "1928838"],
     "diff-data": ["diff-data", "workspace"],
