@@ -8,6 +8,7 @@ from support.project import Project
 PAGES: list[str] = [
     "docs/cards.md",
     "docs/forget.md",
+    "docs/lineage.md",
     "docs/reproduce.md",
     "docs/rows.md",
     "docs/trace.md",
