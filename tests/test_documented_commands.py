@@ -9,6 +9,8 @@ PAGES: list[str] = [
     "docs/cards.md",
     "docs/forget.md",
     "docs/lineage.md",
+    "docs/mlflow.md",
+    "docs/remotes.md",
     "docs/reproduce.md",
     "docs/rows.md",
     "docs/trace.md",
