@@ -64,6 +64,10 @@ stages:
     metrics:
     - reports/metrics.json:
         cache: false
+  card:
+    cmd: {python} stages/work.py card
+    deps: [models, stages/work.py, src/complaints/core]
+    outs: [reports/cards]
 """
 
 PARAMS = """\
@@ -147,6 +151,8 @@ elif what == "evaluate":
     text("reports/evaluation/scoreboard.md", "| model | accuracy |")
     text("reports/evaluation/index.html", "<html>" * 8)
     text("reports/metrics.json", {"accuracy": 0.5})
+elif what == "card":
+    text("reports/cards/files.json", sorted(str(file) for file in Path("models").rglob("*") if file.is_file()))
 """
 GITIGNORE = """\
 *~
