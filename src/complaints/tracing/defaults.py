@@ -40,7 +40,7 @@ def default_params(root: Path) -> dict[str, Any]:
     """Return dotted key -> value of the default, nothing if params.yaml cannot be read."""
     default = _committed(PARAMS_FILE, root)
     overlay = _committed(DEFAULT_PROFILE, root)
-    overlay["models"] = {name: entry for name, entry in (overlay.get("models") or {}).items() if True}
+    overlay["models"] = {name: entry for name, entry in (overlay.get("models") or {}).items() if entry is not None}
     return flatten(_lay_over(default, overlay))
 
 
