@@ -6,16 +6,15 @@ Writes reports/cards/<model>/{README.md,lineage.json} for tfidf, every entry of 
 reports/cards/data/{README.md,croissant.json}.
 """
 
-from pathlib import Path
-
 from complaints.cards.evidence import Sources, read_evidence
 from complaints.cards.write import write_cards
 from complaints.core import config, paths, stage
 from complaints.core.files import replacing_folder
-from complaints.lineage.withdrawals import withdrawn
+from complaints.withdrawals.ledger import LEDGER
 
 SOURCES = Sources(
     manifest=paths.MANIFEST,
+    withdrawn=LEDGER,
     labels=paths.LABELS,
     splits=paths.SPLITS,
     tokens=paths.TOKENS,
@@ -33,7 +32,7 @@ def main() -> None:
     models = [paths.TFIDF.name, *config.model_names()]
     evidence = read_evidence(SOURCES)
     with replacing_folder(paths.CARDS) as folder:
-        write_cards(folder, models, evidence, withdrawn(Path(".")), "../../..")
+        write_cards(folder, models, evidence, "../../..")
 
 
 if __name__ == "__main__":

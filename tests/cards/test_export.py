@@ -8,9 +8,9 @@ import pytest
 from support import cards_data
 from support.commands import Ran, files_in, run
 
+from complaints.cards.statement import models_of
 from complaints.core import paths
 from complaints.costs import training_time
-from complaints.lineage.withdrawals import withdrawn
 from complaints.withdrawals.ledger import LEDGER, Affected, Withdrawals, write_ledger
 
 Card = Callable[..., tuple[Ran, str]]
@@ -150,7 +150,7 @@ def test_another_model_in_dvc_lock_is_told(card: Card, tmp_path: Path) -> None:
 
 
 def test_a_model_of_withdrawn_complaints_is_copied_with_a_card_that_tells_it(card: Card, tmp_path: Path) -> None:
-    md5 = json.loads((paths.CARDS / "net/lineage.json").read_text())["predicate"]["complaints_models"]["net"]["md5"]
+    md5 = models_of(json.loads((paths.CARDS / "net/lineage.json").read_text()))["net"].md5
     affected = {md5: Affected(path="models/net", role="train")}
     write_ledger(LEDGER, Withdrawals(affected=affected))
     ran, _ = card("net", "--output", str(tmp_path / "copy"))
@@ -159,6 +159,6 @@ def test_a_model_of_withdrawn_complaints_is_copied_with_a_card_that_tells_it(car
     assert not (tmp_path / "copy").exists()
     assert card("tfidf", "--output", str(tmp_path / "other"))[0].status == 0
     paths.CARDS.rename("before")
-    cards_data.write(withdrawn(Path(".")))
+    cards_data.write()
     assert card("net", "--output", str(tmp_path / "copy"))[0].status == 0
     assert "STALE" in (tmp_path / "copy/README.md").read_text()

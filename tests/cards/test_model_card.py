@@ -12,11 +12,13 @@ from support.commands import files_in
 from complaints.cards.effort import effort
 from complaints.cards.failures import unfound
 from complaints.cards.markdown import escaped
-from complaints.cards.subject import read_parts
+from complaints.cards.statement import stale_of
+from complaints.cards.subject import read_parts, subject_of
 from complaints.core import paths
 from complaints.core.files import write_json
 from complaints.costs import training_time
-from complaints.withdrawals.ledger import Affected, Withdrawals
+from complaints.report.tables import Tables
+from complaints.withdrawals.ledger import LEDGER, Affected, Withdrawals, write_ledger
 
 NAMES = {"tfidf", "net", "ensemble"}
 
@@ -83,6 +85,12 @@ def test_classes_that_are_never_found_are_those_of_the_table(inputs: Path) -> No
     assert listed > 0
 
 
+def test_a_class_without_test_rows_is_not_one_that_is_never_found() -> None:
+    line = {"model": "net", "split": "test", "f1": "0.0"}
+    lines = [line | {"label": "tested", "support": "3"}, line | {"label": "absent", "support": "0"}]
+    assert unfound(Tables({"per_class": lines}, {}, synthetic=False), "net") == ["tested"]
+
+
 def test_names_of_classes_cannot_be_markup(inputs: Path) -> None:
     text = (cards_data.write() / "net" / "README.md").read_text()
     late = evaluation_data.LABELS[1]
@@ -132,23 +140,31 @@ def test_cards_are_the_same_each_time_and_have_no_measured_time(inputs: Path) ->
 
 def test_a_withdrawn_complaint_makes_the_card_stale(inputs: Path) -> None:
     part = read_parts(paths.MODELS, ["net"])["net"]
-    withdrawals = Withdrawals(affected={part.md5: Affected(path="models/net", role="train")})
-    folder = cards_data.write(withdrawals)
+    write_ledger(LEDGER, Withdrawals(affected={part.md5: Affected(path="models/net", role="train")}))
+    folder = cards_data.write()
     for name in NAMES:
         text = (folder / name / "README.md").read_text()
-        stale = json.loads((folder / name / "lineage.json").read_text())["predicate"]["complaints_stale"]
+        stale = stale_of(json.loads((folder / name / "lineage.json").read_text()))
         assert ("STALE" in text) == bool(stale) == (name != "tfidf")
 
 
 def test_warnings_of_the_audit_are_told(inputs: Path) -> None:
     text = (cards_data.write() / "net" / "README.md").read_text()
     for warning in (
-        "payment card numbers in 1 text",
-        "html in 4 texts",
+        "payment card numbers (1)",
+        "html (4)",
         "es (2)",
         "above 0.970",
-        "2 of 59 rows of the source's test split",
+        "Rows of the source's own test split with a duplicate in its train split: 2 of 59",
         "Classes without a row in validation: 1 (“Zebra”)",
     ):
         assert warning in text
-    assert "SSN" not in text
+    assert "social security" not in text
+
+
+def test_a_model_without_weight_in_the_ensemble_is_no_part_of_it(inputs: Path) -> None:
+    rule = json.loads((paths.RULES / "ensemble.json").read_text())
+    write_json(paths.RULES / "ensemble.json", rule | {"weights": {"tfidf": 0.0, "net": 1.0}})
+    subject = subject_of("ensemble", read_parts(paths.MODELS, cards_data.MODELS), cards_data.evidence())
+    assert [part.name for part in subject.parts] == ["net"]
+    assert not any(name.startswith("tfidf") for name in subject.layout())

@@ -7,6 +7,7 @@ import pytest
 from support.commands import files_in
 from support.project import Project
 
+from complaints.cards.statement import models_of, stale_of
 from complaints.core.dvc_lock import read_lock
 from complaints.core.parquet import read_parquet
 
@@ -18,7 +19,7 @@ SHOWN = 40
 
 
 def _lineage(project: Project, name: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads((project.root / CARDS / name / "lineage.json").read_text())["predicate"]
+    found: dict[str, object] = json.loads((project.root / CARDS / name / "lineage.json").read_text())
     return found
 
 
@@ -34,10 +35,8 @@ def test_cards_name_the_models_of_dvc_lock(built: Project) -> None:
     lock = read_lock(built.root / "dvc.lock")
     md5s = {out.path: out.md5 for stage in lock.values() for out in stage.outs}
     for name in ("minilm", "tfidf"):
-        made = _lineage(built, name)["complaints_models"]
-        assert isinstance(made, dict)
-        assert made[name]["md5"] == md5s[f"models/{name}"]
-    assert _lineage(built, "minilm")["complaints_stale"] == []
+        assert models_of(_lineage(built, name))[name].md5 == md5s[f"models/{name}"]
+    assert stale_of(_lineage(built, "minilm")) == []
 
 
 def test_the_stage_makes_the_same_bytes_whatever_nobody_declared(project: Project) -> None:
@@ -65,6 +64,6 @@ def test_a_copy_predicts_and_a_withdrawal_stops_the_next_one(project: Project, t
     assert refused.returncode == 1
     assert "minilm was made from complaints that were withdrawn since" in refused.stdout
     project.repro("--single-item", "card")
-    assert _lineage(project, "minilm")["complaints_stale"]
+    assert stale_of(_lineage(project, "minilm"))
     project.complaints("card", "minilm", "--output", str(tmp_path / "other"))
     assert "STALE" in (tmp_path / "other" / "README.md").read_text()

@@ -13,13 +13,14 @@ from complaints.core.dvc_lock import hash_path
 from complaints.core.files import file_digest, write_json
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
-from complaints.withdrawals.ledger import NONE, Withdrawals
+from complaints.withdrawals.ledger import LEDGER, NONE, write_ledger
 from support import evaluation_data
 
 SECRET = "My name is Jane Roe and the bank took my house"
 """The beginning of every text: no card may have it."""
 SOURCES = Sources(
     manifest=paths.MANIFEST,
+    withdrawn=LEDGER,
     labels=paths.LABELS,
     splits=paths.SPLITS,
     tokens=paths.TOKENS,
@@ -88,6 +89,7 @@ def write_inputs(synthetic: bool = True) -> None:
     }
     missing = {"train": [], "validation": [evaluation_data.LABELS[4]], "test": []}
     write_json(paths.SPLIT_REPORT, split_report | {"method": "grouped", "missing_classes": missing})
+    write_ledger(LEDGER, NONE)
     write_models()
 
 
@@ -146,8 +148,8 @@ def evidence() -> Evidence:
     return read_evidence(SOURCES)
 
 
-def write(withdrawals: Withdrawals = NONE) -> Path:
+def write() -> Path:
     """Do the work of the stage in the working directory and return the folder of the cards."""
     paths.CARDS.mkdir(parents=True)
-    write_cards(paths.CARDS, MODELS, evidence(), withdrawals, "../../..")
+    write_cards(paths.CARDS, MODELS, evidence(), "../../..")
     return paths.CARDS

@@ -5,7 +5,12 @@ from typing import Any
 
 from complaints.cards.markdown import escaped
 
-KINDS = {"card": "payment card numbers", "email": "e-mail addresses", "phone": "phone numbers", "ssn": "SSNs"}
+KINDS = {
+    "card": "payment card numbers",
+    "email": "e-mail addresses",
+    "phone": "phone numbers",
+    "ssn": "social security numbers",
+}
 """Kind of personal data -> its name."""
 LISTED = 20
 """Most class names in a sentence."""
@@ -17,37 +22,38 @@ def names(labels: list[str]) -> str:
     return f"{shown} and {len(labels) - LISTED:,} more" if len(labels) > LISTED else shown
 
 
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({rows:,})" for name, rows in counts.items())
+
+
 def _of_the_texts(audit: Mapping[str, Any]) -> Iterator[str]:
     texts, redaction = audit["texts"], audit["redaction"]
     if texts["blank"] or texts["short"]:
-        yield f"{texts['blank']:,} texts are blank and {texts['short']:,} are very short."
+        yield f"Blank texts: {texts['blank']:,}. Texts of very few words: {texts['short']:,}."
     if redaction["half_redacted"]:
-        yield f"In {redaction['half_redacted']:,} texts at least half of the words are marks of redaction."
+        yield f"Texts of which at least half of the words are marks of redaction: {redaction['half_redacted']:,}."
     if damaged := {kind: rows for kind, rows in audit["encoding"].items() if rows}:
-        yield "Damaged characters: " + ", ".join(f"{kind} in {rows:,} texts" for kind, rows in damaged.items()) + "."
-    if languages := audit["languages"]:
-        shown = ", ".join(f"{escaped(code)} ({rows:,})" for code, rows in languages.items())
-        yield f"{sum(languages.values()):,} texts are in other languages than English: {shown}."
-    left = {kind: found["rows"] for kind, found in audit["personal"].items() if found["rows"]}
-    if left:
-        shown = ", ".join(f"{KINDS.get(kind, kind)} in {rows:,} texts" for kind, rows in left.items())
-        yield f"**Personal data** that redaction missed: {shown}."
+        yield f"Texts with damaged characters: {_listed(damaged)}."
+    if languages := {escaped(code): rows for code, rows in audit["languages"].items()}:
+        yield f"Texts in other languages than English: {_listed(languages)}."
+    if left := {KINDS.get(kind, kind): found["rows"] for kind, found in audit["personal"].items() if found["rows"]}:
+        yield f"**Personal data** that redaction missed, in texts: {_listed(left)}."
 
 
 def _of_the_labels(audit: Mapping[str, Any]) -> Iterator[str]:
     labels, near = audit["labels"], audit["contradictions"]["near"]
     yield (
         f"The most frequent raw label has {labels['largest_share']:.1%} of the complaints, "
-        f"{labels['imbalance_ratio']:,.0f} "
-        f"times as many as the rarest; {labels['under_10']:,} of {labels['distinct']:,} raw labels have fewer than 10."
+        f"{labels['imbalance_ratio']:,.0f} times as many as the rarest. Raw labels of fewer than 10 complaints: "
+        f"{labels['under_10']:,} of {labels['distinct']:,}."
     )
     if labels["missing"]:
-        yield f"{labels['missing']:,} complaints have no label."
+        yield f"Complaints without a label: {labels['missing']:,}."
     if near["texts"]:
         yield (
-            f"{near['texts']:,} texts have duplicates under other labels ({near['rows']:,} complaints), so no model "
-            "can "
-            f"have an accuracy above {near['accuracy_ceiling']:.3f} on all of them."
+            f"Texts with duplicates under other labels: {near['texts']:,} (complaints: {near['rows']:,}). No model "
+            "can have an "
+            f"accuracy above {near['accuracy_ceiling']:.3f} on all complaints."
         )
 
 
@@ -55,24 +61,23 @@ def _of_the_duplicates(audit: Mapping[str, Any]) -> Iterator[str]:
     near = audit["copies"]["near"]
     if near["copies"]:
         yield (
-            f"{near['copies']:,} texts ({near['share']:.1%}) are exact or near duplicates of an earlier one; the "
+            f"Exact or near duplicates of an earlier text: {near['copies']:,} ({near['share']:.1%}); texts in the "
             "largest "
-            f"cluster has {near['largest']:,}."
+            f"cluster: {near['largest']:,}."
         )
     for pair, leak in audit["leaks"].items():
         later, earlier = pair.split("_in_")
         if leak["near"]:
             yield (
-                f"{leak['near']:,} of {leak['rows']:,} rows of the source's {later} split have a duplicate in "
-                f"{earlier}."
+                f"Rows of the source's own {later} split with a duplicate in its {earlier} split: {leak['near']:,} of "
+                f"{leak['rows']:,}."
             )
 
 
 def _of_the_split(report: Mapping[str, Any]) -> Iterator[str]:
     for split in ("validation", "test"):
-        seen = report[split].get("seen_near", 0)
-        if seen:
-            yield f"{seen:,} of {report[split]['rows']:,} rows of {split} have a duplicate in train."
+        if seen := report[split].get("seen_near", 0):
+            yield f"Rows of {split} with a duplicate in train: {seen:,} of {report[split]['rows']:,}."
         if missing := report["missing_classes"][split]:
             yield f"Classes without a row in {split}: {len(missing):,} ({names(missing)})."
 

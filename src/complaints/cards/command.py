@@ -7,6 +7,7 @@ from typing import Any
 
 from complaints.cards.export import export, read_statement
 from complaints.cards.measured import measured
+from complaints.cards.statement import models_of, stale_of
 from complaints.cards.write import LINEAGE_FILE
 from complaints.core import config, paths
 from complaints.core.errors import UserError
@@ -52,9 +53,9 @@ def _check_stale(statement: Mapping[str, Any], card: Path) -> None:
     Raises:
         UserError: if the card was written before the withdrawal.
     """
-    predicate, withdrawals = statement["predicate"], withdrawn(ROOT)
-    found = [name for name, made in predicate["complaints_models"].items() if stale(withdrawals, made["md5"])]
-    if found and not predicate["complaints_stale"]:
+    withdrawals = withdrawn(ROOT)
+    found = [name for name, made in models_of(statement).items() if stale(withdrawals, made.md5)]
+    if found and not stale_of(statement):
         raise UserError(
             f"{found[0]} was made from complaints that were withdrawn since; run `dvc repro` to train it again, or "
             "`dvc repro "
@@ -78,8 +79,8 @@ def run(name: str, target: Path, watts: float | None) -> int:
     card = paths.CARDS / name
     statement = read_statement(card)
     _check_stale(statement, card)
-    models = statement["predicate"]["complaints_models"]
-    files = export(name, card, paths.MODELS, paths.RULES, target, measured(models, ROOT, watts))
+    more = measured(models_of(statement), ROOT, watts)
+    files = export(name, card, paths.MODELS, paths.RULES, target, more)
     print(f"{target}: {', '.join(map(str, files))}")
     print(f"To publish it: hf upload USER/NAME {target}")
     return 0

@@ -11,6 +11,7 @@ from complaints.core.files import file_digest, read_json
 from complaints.core.parquet import read_parquet
 from complaints.core.schema import SPLITS
 from complaints.report.tables import Tables, read_tables
+from complaints.withdrawals.ledger import Withdrawals, read_ledger
 
 AUDIT_NUMBERS = "audit.json"
 ID_COLUMNS = ["row_id", "group", "label_id"]
@@ -21,6 +22,8 @@ class Sources:
     """The files and folders that the cards are made from."""
 
     manifest: Path
+    withdrawn: Path
+    """The list of complaints that were withdrawn."""
     labels: Path
     splits: Path
     tokens: Path
@@ -55,6 +58,8 @@ class Evidence:
     sources: Sources
     manifest: Mapping[str, Any]
     """The manifest of the source of the complaints."""
+    withdrawals: Withdrawals
+    withdrawn_sha256: str
     labels: Sequence[str]
     labels_sha256: str
     splits: Mapping[str, SplitFile]
@@ -86,6 +91,8 @@ def read_evidence(sources: Sources) -> Evidence:
     return Evidence(
         sources=sources,
         manifest=manifest,
+        withdrawals=read_ledger(sources.withdrawn),
+        withdrawn_sha256=file_digest(sources.withdrawn),
         labels=labels,
         labels_sha256=file_digest(sources.labels),
         splits={split: _split_file(sources.splits / f"{split}.parquet") for split in SPLITS},

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from complaints.cards.statement import models_of, stale_of
 from complaints.cards.subject import RULE_FILE
 from complaints.cards.write import CARD_FILE, LINEAGE_FILE
 from complaints.core.errors import UserError, broken_output
@@ -22,10 +23,8 @@ def read_statement(card: Path) -> dict[str, Any]:
     path = card / LINEAGE_FILE
     found = read_json(path)
     try:
-        names = [entry["name"] for entry in found["subject"]]
-        predicate = found["predicate"]
-        known = all(entry["digest"]["sha256"] for entry in found["subject"]) and "complaints_stale" in predicate
-        known = known and all(made["path"] and made["md5"] for made in predicate["complaints_models"].values())
+        names = [entry["name"] for entry in found["subject"] if entry["digest"]["sha256"]]
+        known = bool(models_of(found)) and not [reason for reason in stale_of(found) if not reason]
     except (KeyError, TypeError, AttributeError):
         raise broken_output(path, "is not the lineage of a model") from None
     if not known or any(name.startswith("/") or ".." in Path(name).parts for name in names):

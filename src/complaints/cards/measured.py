@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from complaints.cards.markdown import escaped, facts, paragraphs, table
-from complaints.core.dvc_lock import Stage, read_lock
+from complaints.core.dvc_lock import Entry, Stage, read_lock
 from complaints.costs import training_time
 from complaints.lineage.chain import chain_of
 from complaints.lineage.git import git
@@ -15,9 +14,9 @@ RECORD = (LOCK, "dvc.yaml", "params.yaml", "requirements.txt", "src", "stages")
 """What git must have unchanged for a commit to stand for the record."""
 
 
-def _times(models: Mapping[str, Any], watts: float | None) -> Iterator[str]:
+def _times(models: Mapping[str, Entry], watts: float | None) -> Iterator[str]:
     for name, made in models.items():
-        time = training_time.read(name, made["md5"])
+        time = training_time.read(name, made.md5)
         if time is None:
             yield f"The time of the training of {name} is not known on the machine that made this copy."
             continue
@@ -36,17 +35,16 @@ def _times(models: Mapping[str, Any], watts: float | None) -> Iterator[str]:
         yield "The energy is an estimate: the power that was named, times the time."
 
 
-def _code(lock: dict[str, Stage], models: Mapping[str, Any]) -> str:
+def _code(lock: dict[str, Stage], models: Mapping[str, Entry]) -> str:
     """Return the hashes of the code of all stages behind the models, from dvc.lock."""
     found: set[tuple[str, str]] = set()
     for made in models.values():
         recorded = {out.path: out.md5 for stage in lock.values() for out in stage.outs}
-        if recorded.get(made["path"]) != made["md5"]:
+        if recorded.get(made.path) != made.md5:
             return (
-                f"{LOCK} has no record of {made['path']} with the md5 {made['md5']}, so the hashes of its code are "
-                "not known."
+                f"{LOCK} has no record of {made.path} with the md5 {made.md5}, so the hashes of its code are not known."
             )
-        for step in chain_of(lock, made["path"]).steps:
+        for step in chain_of(lock, made.path).steps:
             found |= {(dep.path, dep.md5) for dep in step.stage.deps if step.kind(dep) == "code"}
     return table(("code", "md5"), [(f"`{path}`", f"`{md5}`") for path, md5 in sorted(found)], texts=2)
 
@@ -59,7 +57,7 @@ def _commit(root: Path) -> str:
     return f"Commit of the project: `{commit}`" + (", with changes that are not committed." if changed else ".")
 
 
-def measured(models: Mapping[str, Any], root: Path, watts: float | None) -> str:
+def measured(models: Mapping[str, Entry], root: Path, watts: float | None) -> str:
     """Return Markdown for the end of a copy's card.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Any
 
 from complaints.cards.evidence import Evidence
 from complaints.cards.subject import Part, Subject, trained_rows
+from complaints.core.dvc_lock import Entry
 from complaints.subsets.row_ids import row_ids_sha256
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -19,10 +20,16 @@ BUILDER = "urn:complaints:dvc"
 ARITHMETIC = ("device", "instructions", "numerics", "precision", "processes", "threads", "versions")
 """Keys of a training's record that say how it was computed."""
 
+FOLDER_DIGEST = "dvcFolderMd5"
+"""Algorithm of a folder's digest: its md5 in dvc.lock without FOLDER_SUFFIX."""
+FOLDER_SUFFIX = ".dir"
 BACKBONE_DIGEST = "filesSha256"
 """Algorithm of the digest of a backbone or its weights: the sha256 of a listing of the files."""
 ROW_IDS_DIGEST = "rowIdsSha256"
 """Algorithm of the digest of rows: the sha256 of their sorted ids, each followed by a newline."""
+
+STALE = "stale"
+"""Annotation of the list of withdrawals: the reasons why the model must be made again."""
 
 Descriptor = dict[str, Any]
 """A resource descriptor of in-toto: name, digest and more."""
@@ -54,7 +61,7 @@ def _data(evidence: Evidence) -> list[Descriptor]:
     complaints = (sources.manifest.parent / "complaints.parquet").as_posix()
     return [
         *files,
-        _descriptor(complaints, manifest["complaints_sha256"]),
+        _descriptor(complaints, manifest["complaints_sha256"], annotations={"synthetic": evidence.synthetic}),
         _descriptor(sources.labels.as_posix(), evidence.labels_sha256),
         *(_descriptor(split.path.as_posix(), split.sha256) for split in evidence.splits.values()),
     ]
@@ -72,13 +79,13 @@ def _training_inputs(part: Part, evidence: Evidence) -> list[Descriptor]:
     return found
 
 
-def _made(part: Part) -> dict[str, Any]:
-    """Return by what a model is found in dvc.lock, and the digest of its tokenizer."""
+def _model(part: Part) -> Descriptor:
+    """Return a model as dvc.lock names it, with the digest of its tokenizer."""
     tokenizer = part.record.get("tokenizer_sha256")
     return {
-        "path": part.folder.as_posix(),
-        "md5": part.md5,
-        **({"tokenizer_sha256": tokenizer} if tokenizer else {}),
+        "name": part.folder.as_posix(),
+        "digest": {FOLDER_DIGEST: part.md5.removesuffix(FOLDER_SUFFIX)},
+        "annotations": {"model": part.name} | ({"tokenizerSha256": tokenizer} if tokenizer else {}),
     }
 
 
@@ -102,10 +109,13 @@ def statement(subject: Subject, evidence: Evidence, stale: Sequence[str]) -> dic
     rule: Mapping[str, Any] = subject.rule.model_dump()
     rows = [_rows(f"rows of {name}", split.row_ids) for name, split in evidence.splits.items()]
     rows += [_rows(f"rows that {part.name} was trained on", trained_rows(part, evidence)) for part in subject.parts]
+    withdrawals = _descriptor(
+        evidence.sources.withdrawn.as_posix(), evidence.withdrawn_sha256, annotations={STALE: list(stale)}
+    )
     inputs = [*_data(evidence), *(one for part in subject.parts for one in _training_inputs(part, evidence))]
     return {
         "_type": STATEMENT_TYPE,
-        "subject": [_descriptor(name, digest) for name, (_, digest) in subject.layout().items()],
+        "subject": [_descriptor(name, digest) for name, (_, digest) in sorted(subject.layout().items())],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "buildDefinition": {
@@ -121,9 +131,32 @@ def statement(subject: Subject, evidence: Evidence, stale: Sequence[str]) -> dic
                 },
                 "resolvedDependencies": _unique(inputs),
             },
-            "runDetails": {"builder": {"id": BUILDER}, "byproducts": rows},
-            "complaints_models": {part.name: _made(part) for part in subject.parts},
-            "complaints_stale": list(stale),
-            "complaints_synthetic": evidence.synthetic,
+            "runDetails": {
+                "builder": {"id": BUILDER},
+                "byproducts": [*map(_model, subject.parts), *rows, withdrawals],
+            },
         },
     }
+
+
+def models_of(lineage: Mapping[str, Any]) -> dict[str, Entry]:
+    """Return model -> its path and md5 in dvc.lock, from a statement of this module.
+
+    Raises:
+        KeyError, TypeError: if it is none.
+    """
+    return {
+        entry["annotations"]["model"]: Entry(entry["name"], entry["digest"][FOLDER_DIGEST] + FOLDER_SUFFIX)
+        for entry in lineage["predicate"]["runDetails"]["byproducts"]
+        if FOLDER_DIGEST in entry["digest"]
+    }
+
+
+def stale_of(lineage: Mapping[str, Any]) -> list[str]:
+    """Return the reasons why a model must be made again, from a statement of this module.
+
+    Raises:
+        KeyError, TypeError: if it is none.
+    """
+    byproducts = lineage["predicate"]["runDetails"]["byproducts"]
+    return [str(reason) for entry in byproducts for reason in entry["annotations"].get(STALE, ())]

@@ -98,7 +98,7 @@ def subject_of(name: str, parts: Mapping[str, Part], evidence: Evidence) -> Subj
         evidence: The sources, with the decision rules.
     """
     rule = evidence.tables.rules[name]
-    used = [parts[part] for part, weight in rule.weights.items() if weight and part in parts]
+    used = [parts[part] for part, weight in rule.weights.items() if weight]
     return Subject(name, used, rule, rule_file(evidence.sources.rules, name))
 
 

@@ -12,7 +12,6 @@ from complaints.cards.subject import read_parts, subject_of
 from complaints.cards.withdrawn import stale_reasons
 from complaints.core.files import write_json, write_text
 from complaints.deciding.row_names import ENSEMBLE
-from complaints.withdrawals.ledger import Withdrawals
 
 CARD_FILE = "README.md"
 LINEAGE_FILE = "lineage.json"
@@ -21,14 +20,13 @@ DATA = "data"
 """Name of the folder of the data card; no entry of `models:` may have it."""
 
 
-def write_cards(folder: Path, models: Sequence[str], evidence: Evidence, withdrawals: Withdrawals, root: str) -> None:
+def write_cards(folder: Path, models: Sequence[str], evidence: Evidence, root: str) -> None:
     """Write the cards into an empty folder.
 
     Args:
         folder: The folder.
         models: The models of the scoreboard.
         evidence: The sources of the cards.
-        withdrawals: The withdrawn complaints.
         root: The root of the project, seen from the folder of a card.
 
     Raises:
@@ -37,7 +35,7 @@ def write_cards(folder: Path, models: Sequence[str], evidence: Evidence, withdra
     parts = read_parts(evidence.sources.models, models)
     for name in (*models, ENSEMBLE):
         subject = subject_of(name, parts, evidence)
-        stale = stale_reasons(subject.parts, withdrawals)
+        stale = stale_reasons(subject.parts, evidence.withdrawals)
         (folder / name).mkdir()
         write_text(folder / name / CARD_FILE, model_card(subject, evidence, stale))
         write_json(folder / name / LINEAGE_FILE, statement(subject, evidence, stale))
