@@ -24,17 +24,18 @@ class Listings:
         self._cache = Cache(root)
         self.get = functools.cache(self._get)
         self.file = functools.cache(self._file)
+        self._md5_here = functools.cache(lambda path: hash_path(root, path))
 
     def _get(self, md5: str, path: str) -> dict[str, str]:
         """Return path -> md5 of the files of a folder; none if neither DVC's cache nor the workspace has it."""
         listing = self._cache.path(md5)
         if listing.is_file():
             return {entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_bytes())}
-        return files_of(self._root / path) if hash_path(self._root, path) == md5 else {}
+        return files_of(self._root / path) if self._md5_here(path) == md5 else {}
 
     def _file(self, md5: str, path: str) -> Path | None:
         """Return a file of this md5: the object in DVC's cache, or the file in the workspace."""
         cached, here = self._cache.path(md5), self._root / path
         if cached.is_file():
             return cached
-        return here if here.is_file() and file_digest(here, "md5") == md5 else None
+        return here if here.is_file() and self._md5_here(path) == md5 else None

@@ -146,7 +146,9 @@ def first_screen(found: Found, facts: Facts, root: Path, holds: str) -> str:
         root: The folder of dvc.yaml.
         holds: The result of verification.
     """
-    name = found.path if found.snapshot.commit is None else f"{found.snapshot.name}:{found.path}"
+    snapshot = found.snapshot
+    revision = snapshot.name if snapshot.name != snapshot.commit else snapshot.name[:DIGITS]
+    name = found.path if snapshot.commit is None else f"{revision}:{found.path}"
     md5 = f", md5 {found.md5.removesuffix('.dir')[:DIGITS]}" if found.md5 else ""
     lines = [f"{name}{md5}, made by {facts.chain.steps[-1].stage.name}"]
     lines += [found.note] if found.note else []
