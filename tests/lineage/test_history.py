@@ -120,7 +120,7 @@ def test_without_git_the_workspace_is_the_only_version(compared: Path) -> None:
     (version,) = versions(compared)
     assert (version.names, version.commits) == (("workspace",), ())
     (compared / "dvc.lock").unlink()
-    with pytest.raises(UserError, match=r"neither git nor the workspace has a dvc\.lock"):
+    with pytest.raises(UserError, match=r"dvc\.lock is missing"):
         versions(compared)
 
 

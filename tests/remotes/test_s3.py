@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from support import row_project
 from support.commands import Ran, run
+from support.compared_project import git
 from support.mini_pipeline import dvc
 from support.mlflow_runs import free_port
 from support.project import Project
 from support.s3_server import BUCKET, CREDENTIALS, Bucket, s3_server
 
 from complaints.core.dvc_lock import hash_path
+from complaints.lineage.git import experiments
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("moto", "boto3", "dvc_s3")),
@@ -52,7 +54,7 @@ def push(bucket: Bucket, root: Path) -> str:
     """Push all versions of a project, empty its cache, and return the folder in the bucket."""
     folder = root.parent.name
     bucket.add_remote(root, folder)
-    dvc(root, "push", "--quiet", "--all-commits", "--all-experiments")
+    dvc(root, "push", "--quiet", "--all-commits")
     shutil.rmtree(root / ".dvc/cache")
     return folder
 
@@ -96,8 +98,13 @@ def test_compare_reads_both_sides_from_the_remote(bucket: Bucket, compared: Path
 
 @pytest.fixture
 def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The small repository with rows in several versions, as the working directory."""
+    """The small repository with rows in several versions, as the working directory.
+
+    A branch holds its experiment, since `dvc push --all-commits` pushes what branches and tags lead to.
+    """
     root = row_project.make(tmp_path / "repo")
+    (experiment,) = experiments(root, "near").values()
+    git(root, "branch", "of-the-experiment", experiment)
     monkeypatch.chdir(root)
     return root
 

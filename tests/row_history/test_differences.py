@@ -96,4 +96,4 @@ def test_a_revision_without_results_is_one_line(repo: Path, ask: Ask) -> None:
     (repo / "dvc.lock").write_text("<<<<<<< HEAD\n")
     ran, _ = ask("diff-data", "first")
     assert ran.is_one_line
-    assert "dvc.lock of workspace is not as DVC 3 writes it" in ran.err
+    assert "dvc.lock has the conflict markers of an unfinished git merge" in ran.err

@@ -16,7 +16,8 @@ from support.row_project import text_of
 from complaints.core.errors import UserError
 from complaints.dedup.clusters import DuplicateFinder
 from complaints.row_history import index as index_module
-from complaints.row_history.index import Batch, Fact, Index, with_index
+from complaints.row_history.facts import Batch, Fact
+from complaints.row_history.index import Index, with_index
 from complaints.row_history.loading import signatures_of
 from complaints.row_history.near import duplicates
 

@@ -22,11 +22,12 @@ def seen(ask: Ask, *arguments: str) -> tuple[dict[str, dict[str, list[str]]], di
     ran, out = ask("seen", *arguments, "--json")
     assert (ran.status, ran.err) == (0, "")
     value = json.loads(out)
+    names = [f"{c['path']} {c['versions'][0]['names'][0]}" for c in value["checkpoints"]]
     found = {
-        f"{c['path']} {c['versions'][0]['names'][0]}": {
-            role: [f"{row['relation']} {row['row_id']}" for row in rows] for role, rows in c["rows"].items()
+        names[use["checkpoint"]]: {
+            role: [f"{row['relation']} {row['row_id']}" for row in rows] for role, rows in use["rows"].items()
         }
-        for c in value["answers"][0]["checkpoints"]
+        for use in value["answers"][0]["seen_by"]
     }
     return found, value
 
@@ -133,7 +134,7 @@ def test_a_file_of_ids_has_an_answer_for_each(repo: Path, ask: Ask) -> None:
     ran, out = ask("seen", "--file", "ids.txt", "--json")
     assert ran.status == 0
     answers = json.loads(out)["answers"]
-    assert [(answer["id"], len(answer["checkpoints"])) for answer in answers] == [("r3", 4), ("nobody", 0), ("r2", 6)]
+    assert [(answer["id"], len(answer["seen_by"])) for answer in answers] == [("r3", 4), ("nobody", 0), ("r2", 6)]
     (repo / "ids.txt").write_text("\n")
     assert ask("seen", "--file", "ids.txt")[0].is_one_line
     assert ask("seen", "--file", "none.txt")[0].is_one_line

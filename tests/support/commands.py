@@ -43,8 +43,7 @@ stages:
       size: 7
 """
 
-MARKERS = "<<<<<<< HEAD\n{0}=======\n{0}>>>>>>> other\n"
-"""A file with the conflict of an unfinished merge."""
+MARKERS = """"A file with the conflict of an unfinished merge."""
 
 COMMANDS = {
     "predict": ["predict", "I was charged twice"],
@@ -52,6 +51,9 @@ COMMANDS = {
     "trace --json": ["trace", "models/minilm", "--json"],
     "trace --verify": ["trace", "models/minilm", "--verify"],
     "forget": ["forget", "7", "--unseen"],
+    "seen": ["seen", "1928838"],
+    "diff-data": ["diff-data", "workspace"],
+    "verify": ["verify"],
     "track": ["track"],
     "profile": ["profile", "tiny"],
     "profile --flags": ["profile", "tiny", "--flags"],
@@ -125,5 +127,6 @@ def stdout_to(target: str, encoding: str = "utf-8") -> Iterator[None]:
 
 
 def files_in(folder: Path) -> dict[Path, bytes]:
-    """Return the files in a folder by path, without those of DVC."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".dvc" not in path.parts}
+    """Return the files in a folder by path, without those of DVC and the working files in scratch."""
+    left_out = {".dvc", "scratch"}
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not left_out & {*path.parts}}

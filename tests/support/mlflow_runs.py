@@ -144,12 +144,17 @@ def _wait_until_healthy(uri: str, server: subprocess.Popen[bytes], log: Path) ->
 
 
 @contextmanager
-def running_server(command: list[str], port: int, folder: Path) -> Iterator[str]:
-    """Run a server of MLflow on loopback and yield its address."""
+def running_server(command: list[str], port: int, folder: Path, **environment: str) -> Iterator[str]:
+    """Run a server of MLflow on loopback, with more variables, and yield its address."""
     uri = f"http://127.0.0.1:{port}"
     with open(folder / "log", "w") as log:
         server = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, env=mini_pipeline.environment(), start_new_session=True
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=mini_pipeline.environment(**environment),
+            start_new_session=True,
         )
     try:
         _wait_until_healthy(uri, server, folder / "log")
@@ -160,11 +165,14 @@ def running_server(command: list[str], port: int, folder: Path) -> Iterator[str]
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
-    """Run `mlflow server` with a store and artifacts in `folder` and yield its address."""
+def mlflow_server(
+    folder: Path, store: str | None = None, artifacts: str | None = None, **environment: str
+) -> Iterator[str]:
+    """Run `mlflow server` and yield its address; its store and artifacts are in `folder` unless named."""
     folder.mkdir()
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", sqlite_uri(folder / "store.db"), "--artifacts-destination", str(folder / "a")]
-    with running_server(command, port, folder) as uri:
+    command += ["--backend-store-uri", store or sqlite_uri(folder / "store.db")]
+    command += ["--artifacts-destination", artifacts or str(folder / "a")]
+    with running_server(command, port, folder, **environment) as uri:
         yield uri

@@ -64,6 +64,10 @@ stages:
     metrics:
     - reports/metrics.json:
         cache: false
+  card:
+    cmd: {python} stages/work.py card
+    deps: [models, stages/work.py, src/complaints/core]
+    outs: [reports/cards]
 """
 
 PARAMS = """\
@@ -147,6 +151,21 @@ elif what == "evaluate":
     text("reports/evaluation/scoreboard.md", "| model | accuracy |")
     text("reports/evaluation/index.html", "<html>" * 8)
     text("reports/metrics.json", {"accuracy": 0.5})
+elif what == "card":
+    text("reports/cards/files.json", sorted(str(file) for file in Path("models").rglob("*") if file.is_file()))
+"""
+GITIGNORE = """\
+*~
+__pycache__
+/data/raw/*
+!/data/raw/source.json
+/data/interim/
+/data/splits/
+/data/tokens/
+/data/features/
+/models/
+/predictions/
+/reports/evaluation/
 """
 SOURCES = ("core", "sources", "engine")
 
@@ -172,6 +191,7 @@ def make(root: Path) -> Path:
         "dvc.yaml": DVC_YAML.format(python=sys.executable),
         "params.yaml": PARAMS.format(digest=folder_digest(base)[:16]),
         ".dvcignore": "__pycache__\n*~\n.gitignore\n",
+        ".gitignore": GITIGNORE,
         "stages/work.py": WORK,
         "requirements.txt": "dvc\n",
         "data/label_map.yaml": "old: new\n",

@@ -16,11 +16,14 @@ from support.mini_pipeline import environment, read_chain
 
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
+from complaints.core.files import read_json
 from complaints.lineage.training import computed
 from complaints.tracing.arguments import Named
 from complaints.tracing.command import trace
+from complaints.tracing.screen import NO_WITHDRAWALS
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.sync import sync
+from complaints.withdrawals.ledger import LEDGER, NONE, write_ledger
 
 HEAVY = ("dvc", "mlflow", "pandas", "pyarrow", "sklearn", "torch", "transformers")
 
@@ -175,3 +178,41 @@ def test_a_trace_of_a_checkpoint_with_a_record_imports_nothing_heavy(in_mini: Pa
     )
     assert "3 rows, sha256 of their sorted ids ffffffffffff" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_checkpoint_of_withdrawn_complaints_is_stale(in_mini: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = in_mini / "data/withdrawn.json"
+    assert ledger.relative_to(in_mini) == LEDGER
+    write_ledger(ledger, NONE)
+    assert read_json(ledger) == NO_WITHDRAWALS
+    assert "stale" not in screen(capsys)
+    affected = {str(hash_path(in_mini, "models/a")): {"path": "models/a", "role": "train"}}
+    ledger.write_text(json.dumps({"affected": affected, "withdrawn": {}}))
+    assert "  stale       trained on withdrawn complaints (data/withdrawn.json)" in screen(capsys)
+    assert "stale" in screen(capsys, "predictions/a.parquet")
+    assert "stale" not in screen(capsys, "models/b")
+    trace(named("models/a"), as_json=True)
+    byproducts = read_statement(capsys)["predicate"]["runDetails"]["byproducts"]
+    assert [entry["name"] for entry in byproducts if entry["name"] == "withdrawals"] == ["withdrawals"]
+
+
+@pytest.mark.parametrize(
+    ("target", "tag"),
+    [
+        ("models/a", "model_md5"),
+        ("predictions/a.parquet", "model_md5"),
+        ("reports/metrics.json", "fingerprint"),
+        ("data/raw/complaints.parquet", "`md5.data/raw/complaints.parquet`"),
+        ("data/tokens/a", "`md5.data/tokens/a`"),
+    ],
+)
+def test_the_search_finds_runs_in_mlflow(
+    in_mini: Path, target: str, tag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """tests/tracking asserts that these tags are those of the runs."""
+    text = " ".join(screen(capsys, target).split())
+    found = re.search(r"MLflow finds them by tags\.(\S+) = '(\w+(\.dir)?)'", text)
+    assert found is not None
+    assert found[1] == tag
+    if tag.startswith("`"):
+        assert found[2] == hash_path(in_mini, target)

@@ -203,3 +203,17 @@ def test_a_project_in_a_folder_of_a_repository(
     monkeypatch.chdir(inner)
     _, text = run(capsys, "trace", PREDICTIONS)
     assert f"recorded in commit {git(mono, 'rev-parse', 'HEAD')[:12]}, now in " in text
+
+
+def test_an_output_of_other_versions_alone_is_named_with_its_revision(
+    compared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("  twin: {strength: 1.5, seed: 2}\n", ""))
+    shutil.rmtree("models/twin")
+    ran, _ = run(capsys, "trace", "models/twin")
+    assert ran.is_one_line
+    commit = str(resolve("first"))[:12]
+    assert f"has no models/twin, that of commit {commit} has it; add `--rev {commit}`" in ran.err
+    ran, text = run(capsys, "trace", "models/twin", "--rev", commit)
+    assert ran.status == 0, ran.err
+    assert text.startswith(f"{commit}:models/twin, md5 ")

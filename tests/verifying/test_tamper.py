@@ -301,6 +301,6 @@ def test_a_flipped_bit_in_an_output_and_its_object_is_mended_by_the_stage(verify
 def test_what_depends_on_a_finding_is_named(verify_here: Path) -> None:
     flip("data/splits/train.parquet")
     (finding, *_) = verified().findings
-    assert finding.affected == ("baseline", "train@net", "evaluate")
+    assert finding.affected == ("baseline", "train@net", "evaluate", "card")
     assert "models/net" in finding.outputs
     assert "data/splits/test.parquet" not in finding.outputs

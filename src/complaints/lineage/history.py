@@ -3,6 +3,7 @@
 Old versions are read from git's objects; nothing is checked out.
 """
 
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from complaints.core.dvc_lock import LOCK_SCHEMA, Entry, Stage, command
+from complaints.core.dvc_lock import LOCK_SCHEMA, Entry, Stage, command, read_lock
 from complaints.core.errors import UserError
 from complaints.core.stage_inputs import LOCK_FILE
 from complaints.lineage.git import EXPERIMENTS, git
@@ -25,6 +26,8 @@ KINDS = {"refs/heads/": "", "refs/tags/": "", "refs/remotes/": "", "refs/stash":
 """Prefix of a git reference -> what its short name begins with."""
 
 COMMIT_LINE = "commit "
+
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 @dataclass(frozen=True)
@@ -150,12 +153,15 @@ def contents(root: Path, blobs: Iterable[str]) -> Iterator[bytes]:
             yield (root / LOCK_FILE).read_bytes()
 
 
+def _entries(items: list[dict[str, Any]] | None) -> tuple[Entry, ...]:
+    """Return dependencies or outputs; raise ValueError for a hash that is no md5."""
+    if wrong := [item for item in items or () if not MD5.fullmatch(item["md5"])]:
+        raise ValueError(wrong)
+    return tuple(Entry(item["path"].rstrip("/"), item["md5"], item.get("size")) for item in items or ())
+
+
 def parse(content: bytes) -> dict[str, Stage] | None:
     """Return the stages of a dvc.lock by name, None if it is not as DVC 3 writes it."""
-
-    def entries(items: list[dict[str, Any]] | None) -> tuple[Entry, ...]:
-        return tuple(Entry(str(item["path"]).rstrip("/"), str(item["md5"]), item.get("size")) for item in items or ())
-
     try:
         value = yaml.load(content, Loader)
         if value["schema"] != LOCK_SCHEMA:
@@ -164,13 +170,13 @@ def parse(content: bytes) -> dict[str, Stage] | None:
             str(name): Stage(
                 str(name),
                 command(stage["cmd"]),
-                entries(stage.get("deps")),
-                stage.get("params") or {},
-                entries(stage.get("outs")),
+                _entries(stage.get("deps")),
+                {file: dict(values.items()) for file, values in (stage.get("params") or {}).items()},
+                _entries(stage.get("outs")),
             )
             for name, stage in (value.get("stages") or {}).items()
         }
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError):
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError, ValueError):
         return None
 
 
@@ -178,11 +184,9 @@ def history(root: Path) -> History:
     """Read every version of dvc.lock that `places` finds.
 
     Raises:
-        UserError: if neither git nor the workspace has a dvc.lock.
+        UserError: if neither git nor the workspace has a dvc.lock that can be read.
     """
     found = places(root)
-    if not found:
-        raise UserError(f"neither git nor the workspace has a {LOCK_FILE}; run `dvc repro` to make the first")
     versions, unreadable = [], []
     for place, content in zip(found, contents(root, [place.lock_blob for place in found]), strict=True):
         lock = parse(content)
@@ -190,6 +194,9 @@ def history(root: Path) -> History:
             unreadable.append(place)
         else:
             versions.append(Version(place.lock_blob, place.commits, place.names, lock))
+    if not versions:
+        read_lock(root / LOCK_FILE)  # names what is wrong with it
+        raise UserError(f"git has no {LOCK_FILE} that can be read; run `dvc repro` to make one")
     return History(versions, unreadable, git(root, "rev-parse", "--is-shallow-repository") == "true")
 
 
@@ -218,19 +225,16 @@ def version_at(root: Path, revision: str) -> Version:
         UserError: if git knows no such revision, or it has no dvc.lock that can be read.
     """
     if revision == WORKSPACE:
-        if not (root / LOCK_FILE).is_file():
-            raise UserError(f"the workspace has no {LOCK_FILE}; run `dvc repro`, or name a revision")
-        content = (root / LOCK_FILE).read_bytes()
-        blob = git(root, "hash-object", "--", LOCK_FILE.as_posix()) or WORKSPACE
-    else:
-        commit = resolve(revision)
-        if commit is None:
-            raise UserError(unknown(revision))
-        found = git(root, "rev-parse", "--verify", "--quiet", f"{commit}:./{LOCK_FILE}")
-        if found is None:
-            raise UserError(f"{revision} has no {LOCK_FILE}; name a revision after the first `dvc repro`")
-        blob, (content,) = found, contents(root, [found])
-    lock = parse(content)
-    if lock is None:
+        lock = read_lock(root / LOCK_FILE)
+        return Version(git(root, "hash-object", "--", LOCK_FILE.as_posix()) or WORKSPACE, (), (), lock)
+    commit = resolve(revision)
+    if commit is None:
+        raise UserError(unknown(revision))
+    blob = git(root, "rev-parse", "--verify", "--quiet", f"{commit}:./{LOCK_FILE}")
+    if blob is None:
+        raise UserError(f"{revision} has no {LOCK_FILE}; name a revision after the first `dvc repro`")
+    (content,) = contents(root, [blob])
+    found = parse(content)
+    if found is None:
         raise UserError(f"{LOCK_FILE} of {revision} is not as DVC 3 writes it; name another revision")
-    return Version(blob, (), (), lock)
+    return Version(blob, (), (), found)

@@ -9,7 +9,7 @@ from complaints.core.stage_inputs import LOCK_FILE
 from complaints.lineage.cache import Cache
 from complaints.lineage.chain import chain_of
 from complaints.lineage.snapshots import Snapshot, Snapshots
-from complaints.lineage.trace import computed
+from complaints.lineage.training import computed
 from complaints.reproducing.amounts import sizes
 from complaints.reproducing.clean_copy import Copy
 from complaints.reproducing.differences import StageResult

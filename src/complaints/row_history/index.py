@@ -9,9 +9,8 @@ import fcntl
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.dedup import clusters, minhash, normalize
 from complaints.dedup.minhash import BANDS, HASHES
+from complaints.row_history.facts import Batch, Fact, Signatures
 
 WAIT_SECONDS = 600
 """Time to wait for another process that writes to the index."""
@@ -51,55 +51,14 @@ CREATE TABLE signatures (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Fact:
-    """A row as it is in a data file."""
-
-    row_id: str
-    text_sha256: bytes
-    label: str | None
-    """Name of the class, or the label of the source; None for a complaint of the source without one."""
-    cluster: str
-    """Name of the cluster of near duplicates; "" in files from before the split."""
-
-    @property
-    def number(self) -> int:
-        """A hash of the values, 8 bytes as a signed number; any of four million collide with a probability of 1e-6."""
-        label = "-" if self.label is None else f"{len(self.label)} {self.label}"
-        values = f"{len(self.row_id)} {self.row_id}{label}{self.cluster}".encode()
-        digest = hashlib.blake2b(values, key=self.text_sha256, digest_size=8).digest()
-        return int.from_bytes(digest, "big", signed=True)
-
-
-@dataclass(frozen=True)
-class Signatures:
-    """Signatures of n distinct texts (complaints.dedup)."""
-
-    texts: np.ndarray
-    """bytes [n, 32]: sha256 of each text in UTF-8."""
-    keys: np.ndarray
-    """uint64 [n]: hash of the normal form, 0 for a text without a word."""
-    buckets: np.ndarray
-    """uint32 [n, BANDS], zeros for a text that is too short."""
-    sketches: np.ndarray
-    """uint8 [n, HASHES], zeros for a text that is too short."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rows of a file, and the signatures of those of their texts that the index lacks, None if not computed."""
-
-    facts: list[Fact]
-    signatures: Signatures | None
-
-
 class DamagedError(Exception):
     """The bytes of the index are not those that were written."""
 
 
 def made_by() -> str:
     """Return a digest of the code that decides what the index contains."""
-    sources = (__file__, clusters.__file__, minhash.__file__, normalize.__file__)
+    own = [Path(__file__).with_name(name) for name in ("facts.py", "index.py", "loading.py")]
+    sources = (*own, clusters.__file__, minhash.__file__, normalize.__file__)
     return hashlib.sha256("".join(file_digest(str(source)) for source in sources).encode()).hexdigest()
 
 
@@ -126,15 +85,19 @@ class Index:
             sqlite3.DatabaseError: if it is no database, or damaged.
         """
         self._connection = connection
-        with self._writing():
-            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                for statement in filter(str.strip, TABLES.split(";")):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO version VALUES (?)", (made_by(),))
+        if self._is_empty():
+            with self._writing():
+                if self._is_empty():  # no other process was faster
+                    for statement in filter(str.strip, TABLES.split(";")):
+                        connection.execute(statement)
+                    connection.execute("INSERT INTO version VALUES (?)", (made_by(),))
         if connection.execute("SELECT made_by FROM version").fetchone() != (made_by(),):
             raise DamagedError
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise DamagedError
+
+    def _is_empty(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -276,8 +239,3 @@ def with_index(file: Path, use: Callable[[Index], T]) -> T:
                 f"the index {file} cannot be written ({error.strerror}); make its folder writable"
             ) from None
     raise AssertionError
-
-
-def sha256_of(texts: Sequence[str]) -> list[bytes]:
-    """Return the sha256 of each text in UTF-8."""
-    return [hashlib.sha256(text.encode()).digest() for text in texts]

@@ -16,7 +16,8 @@ from complaints.dedup.minhash import BANDS, HASHES, sign_texts
 from complaints.dedup.normalize import normalize_text, text_key
 from complaints.lineage.objects import Objects
 from complaints.lineage.training_sets import Dataset, Exposure, dataset_of
-from complaints.row_history.index import Batch, Fact, Index, Signatures, sha256_of
+from complaints.row_history.facts import Batch, Fact, Signatures, sha256_of
+from complaints.row_history.index import Index
 from complaints.subsets.fractions import nested_fraction
 
 StageName = Literal["raw", "labeled", "split"]

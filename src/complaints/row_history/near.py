@@ -10,7 +10,8 @@ import numpy as np
 
 from complaints.dedup.clusters import NEAR_DUPLICATE_JACCARD
 from complaints.dedup.minhash import BANDS, estimate_jaccard
-from complaints.row_history.index import Index, Signatures
+from complaints.row_history.facts import Signatures
+from complaints.row_history.index import Index
 
 
 def signatures_by_hash(index: Index, hashes: set[bytes]) -> Signatures:

@@ -18,7 +18,7 @@ from complaints.core.parquet import read_parquet
 from complaints.lineage.history import History, Version
 from complaints.lineage.objects import Objects
 from complaints.lineage.training_sets import Checkpoint, Exposure, checkpoints
-from complaints.row_history.index import sha256_of
+from complaints.row_history.facts import sha256_of
 from complaints.subsets.fractions import nested_fraction
 
 SCHEMA = pa.schema(

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from complaints.lineage.history import History, Version
 from complaints.lineage.training_sets import Checkpoint, Dataset, Exposure, checkpoints
-from complaints.row_history.index import Fact, Index, sha256_of
+from complaints.row_history.facts import Fact, sha256_of
+from complaints.row_history.index import Index
 from complaints.row_history.loading import Loader, data_files, signatures_of, split_files
 from complaints.row_history.near import duplicates, signatures_by_hash
 

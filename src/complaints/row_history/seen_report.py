@@ -111,17 +111,25 @@ def places(versions: Iterable[Place]) -> list[dict[str, Any]]:
     return [{"lock": v.lock_blob, "names": list(v.names), "commits": list(v.commits)} for v in versions]
 
 
+def _identity(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {"path": checkpoint.path, "md5": checkpoint.md5}
+
+
 def as_dict(search: Search) -> dict[str, Any]:
-    """Return the answers as JSON values."""
+    """Return the answers as JSON values; `checkpoint` is an index into `checkpoints`."""
+    number: dict[Checkpoint, int] = {}
+    checkpoints: list[dict[str, Any]] = []
+    for use in (use for answer in search.answers for use in answer.uses):
+        if use.checkpoint not in number:
+            number[use.checkpoint] = len(checkpoints)
+            checkpoints.append({**_identity(use.checkpoint), "versions": places(use.versions)})
     return {
         "answers": [
             {
                 "id": answer.query.row_id,
-                "checkpoints": [
+                "seen_by": [
                     {
-                        "path": use.checkpoint.path,
-                        "md5": use.checkpoint.md5,
-                        "versions": places(use.versions),
+                        "checkpoint": number[use.checkpoint],
                         "rows": {role: [vars(row) for row in use.rows[role]] for role in ROLES if role in use.rows},
                     }
                     for use in answer.uses
@@ -129,6 +137,7 @@ def as_dict(search: Search) -> dict[str, Any]:
             }
             for answer in search.answers
         ],
+        "checkpoints": checkpoints,
         "searched": {
             "versions": len(search.history.versions),
             "checkpoints": search.checkpoints,
@@ -137,8 +146,7 @@ def as_dict(search: Search) -> dict[str, Any]:
         "not_read": {
             "checkpoints": [
                 {
-                    "path": unread.checkpoint.path,
-                    "md5": unread.checkpoint.md5,
+                    **_identity(unread.checkpoint),
                     "versions": places(unread.versions),
                     "missing": list(unread.missing),
                 }

@@ -1,14 +1,15 @@
 """First screen of `complaints trace`: about ten lines on the data, code and parameters that made an output."""
 
-import importlib
-import importlib.util
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from complaints.core import paths
+from complaints.core.dvc_lock import is_inside
+from complaints.core.files import read_json
 from complaints.lineage.chain import Chain
+from complaints.lineage.digest_tags import MODEL_MD5, digest_tag
 from complaints.lineage.lock import stage_inputs_hash
 from complaints.lineage.place import recorded_line
 from complaints.lineage.training import COMPUTED
@@ -21,6 +22,9 @@ DIGITS = 12
 SHOWN_PARAMETERS = 6
 LOGGED = ("baseline", "evaluate", "finetune")
 """Stages that have runs in MLflow."""
+WITHDRAWN = Path("data/withdrawn.json")
+NO_WITHDRAWALS: dict[str, Any] = {"affected": {}, "withdrawn": {}}
+"""The ledger of withdrawn complaints (withdrawals/ledger.py), and its content without any."""
 
 
 def _source(facts: Facts) -> str:
@@ -78,12 +82,14 @@ def computed_text(record: Mapping[str, Any]) -> str | None:
 
 
 def _runs(chain: Chain) -> str | None:
+    """Return the condition of a search in MLflow for the runs of the last stage, or for those that read its output."""
     stage = chain.steps[-1].stage
+    model = next((out.md5 for out in stage.outs if is_inside(out.path, paths.MODELS.as_posix())), None)
     if stage.name.partition("@")[0] not in LOGGED:
-        return None
-    model = next((out.md5 for out in stage.outs if out.path.startswith(f"{paths.MODELS.as_posix()}/")), None)
-    tag = f"model_md5 = '{model}'" if model else f"fingerprint = '{stage_inputs_hash(stage)}'"
-    return f"MLflow's are found by tags.{tag}"
+        tag = f"`{digest_tag(chain.outs[0].path)}` = '{chain.outs[0].md5}'" if len(chain.outs) == 1 else None
+    else:
+        tag = f"{MODEL_MD5} = '{model}'" if model else f"fingerprint = '{stage_inputs_hash(stage)}'"
+    return tag and f"MLflow finds them by tags.{tag}"
 
 
 def stale(chain: Chain, root: Path) -> str | None:
@@ -92,9 +98,11 @@ def stale(chain: Chain, root: Path) -> str | None:
     Raises:
         UserError: if the ledger of withdrawals cannot be read.
     """
-    if importlib.util.find_spec("complaints.lineage.withdrawals") is None:
+    ledger = root / WITHDRAWN
+    if not ledger.exists() or read_json(ledger) == NO_WITHDRAWALS:
         return None
-    withdrawals = importlib.import_module("complaints.lineage.withdrawals")
+    from complaints.lineage import withdrawals  # with pyarrow it takes a tenth of a second
+
     known = withdrawals.withdrawn(root)
     made = (out.md5 for step in reversed(chain.steps) for out in step.stage.outs)
     return next((reason for md5 in made if (reason := withdrawals.stale(known, md5))), None)

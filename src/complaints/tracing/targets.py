@@ -92,6 +92,12 @@ class Search:
                 f"{target.text} is outside the project {self._root.resolve()} and does not exist; name an output of "
                 "one of its stages, a copy of one, or a hash of 8 or more digits"
             )
+        for output in self._all_outputs():
+            if is_inside(relative, output.path):
+                raise UserError(
+                    f"the workspace's dvc.lock has no {relative}, that of commit {output.revision[:12]} has it; "
+                    f"add `--rev {output.revision[:12]}`"
+                )
         chain_of(self._first.lock, relative)  # raises the error that names near outputs
         raise AssertionError(relative)
 

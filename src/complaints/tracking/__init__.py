@@ -1,1 +1,1 @@
-"""MLflow runs of stages, projected from the files that the stages wrote."""
+"""MLflow runs and OpenLineage events of stages, projected from the files that the stages wrote."""

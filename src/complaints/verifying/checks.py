@@ -96,8 +96,11 @@ class Verification:
         if problem.kind != "changed":
             return False
         files = [f"{problem.path}/{difference.split(' ', 1)[1]}" for difference in self._files(problem)]
-        others = broken - {problem.path}
-        return bool(files) and all(any(is_inside(file, path) for path in others) for file in files)
+        # Of a folder and an output inside it that both differ, the output is the cause.
+        inside = [path for path in broken if path != problem.path and is_inside(path, problem.path)]
+        if problem.path in self._hashes.problems:  # the reason names what in the folder has no hash
+            return any(problem.message.startswith((f"{path} ", f"{path}/")) for path in inside)
+        return bool(files) and all(any(is_inside(file, path) for path in inside) for file in files)
 
     def check_cache(self) -> None:
         """Hash the objects of DVC's cache."""
