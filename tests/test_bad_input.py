@@ -178,6 +178,7 @@ def test_a_narrative_of_a_megabyte_is_truncated_by_tokenize(tmp_path: Path, out:
     pq.write_table(rows, tmp_path / "train.parquet")
     tokenizer = load_tokenizer(save_bert(tmp_path / "pretrained"))
     counts = tokens.tokenize_split(tokenizer, tmp_path / "train.parquet", tmp_path / "tokens.parquet", max_length=32)
+    assert counts.pop("sha256") == file_digest(tmp_path / "train.parquet")
     assert counts == {"rows": 1, "tokens": 32, "truncated": 1, "median_tokens": 32, "longest": 32}
 
 

@@ -89,7 +89,7 @@ def test_a_copy_is_replaced_and_other_folders_are_not(card: Card, tmp_path: Path
     (other / "thesis.txt").write_text("mine")
     ran, _ = card("net", "--output", str(other))
     assert ran.is_one_line
-    assert "has files that `complaints card` did not write" in ran.err
+    assert "has files that this command did not write" in ran.err
     assert (other / "thesis.txt").read_text() == "mine"
 
 

@@ -73,7 +73,7 @@ def test_what_is_pushed_comes_back_bit_for_bit(bucket: Bucket, in_mini: Path, as
     dvc(in_mini, "pull", "--quiet")
     ran, printed = ask("trace", "models/a", "--verify")
     assert ran.status == 0, ran.err
-    assert "Verified: every hash, parameter and link" in printed
+    assert "yes: every hash, parameter and link" in printed
 
 
 def test_a_changed_object_of_the_remote_is_found_after_a_pull(bucket: Bucket, in_mini: Path, ask: Ask) -> None:

@@ -43,7 +43,8 @@ stages:
       size: 7
 """
 
-MARKERS = """"A file with the conflict of an unfinished merge."""
+MARKERS = "<<<<<<< HEAD\n{0}=======\n{0}>>>>>>> other\n"
+"""A file with the conflict of an unfinished merge."""
 
 COMMANDS = {
     "predict": ["predict", "I was charged twice"],

@@ -39,7 +39,7 @@ def _check_target(target: Path) -> None:
     if real.exists() and not real.is_dir():
         raise UserError(f"{target} is not a folder; name another with --output")
     if real.is_dir() and any(real.iterdir()) and not (real / LINEAGE_FILE).is_file():
-        raise UserError(f"{target} has files that `complaints card` did not write; name another folder with --output")
+        raise UserError(f"{target} has files that this command did not write; name another folder with --output")
     if ROOT.resolve().is_relative_to(real):
         raise UserError(f"{target} holds the project; name another folder with --output")
     for folder in PROJECT_FOLDERS:

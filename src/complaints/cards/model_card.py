@@ -41,7 +41,8 @@ OUT_OF_SCOPE = (
 )
 ENERGY = (
     "Time and energy are measured on one machine and differ from run to run, so that they are in no output of the "
-    "pipeline. `complaints card` adds the time of the training to a copy where this machine knows it."
+    "pipeline. `complaints card MODEL --output FOLDER` adds the time of the training to a copy where this machine "
+    "knows it."
 )
 
 
@@ -166,7 +167,7 @@ def _lineage(subject: Subject) -> str:
             "and of "
             f"{RULE_FILE}, of the data, of the backbone and its weights, and the parameters. Hashes of the code and "
             "the "
-            "commit are in dvc.lock and git: `complaints trace` with the folder, or with the md5, prints them.",
+            "commit are in dvc.lock and git: `complaints trace X` prints them, where X is the folder or its md5.",
         ]
     )
 

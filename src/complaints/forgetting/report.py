@@ -57,7 +57,7 @@ def holding(survey: Survey) -> list[Section]:
         Section("Files in the workspace; `dvc repro` replaces outputs, remove others by hand", files("workspace")),
         Section("MLflow's store; `mlflow gc` removes deleted runs, remove files by hand", files("mlflow")),
         Section(
-            "Objects in git, which are not rewritten; `git filter-repo` does that, in every clone",
+            "Objects in git, which are not rewritten; the tool git-filter-repo does that, in every clone",
             [f"{found.name} ({', '.join(sorted(found.parts))})" for found in survey.held("git")],
         ),
     ]

@@ -87,7 +87,8 @@ class Cache:
         from dvc.exceptions import DvcException
 
         if name not in self._repo.config["remote"]:
-            known = ", ".join(sorted(self._repo.config["remote"])) or "none; `dvc remote add` adds one"
+            none = "none; `dvc remote add --default NAME ADDRESS` adds one"
+            known = ", ".join(sorted(self._repo.config["remote"])) or none
             raise UserError(f"there is no remote {name!r}; there are: {known}")
         try:
             return self._repo.cloud.get_remote_odb(name, "verify")

@@ -32,7 +32,8 @@ class Objects(Cache):
 
         known = sorted(self._repo.config["remote"])
         if self.name not in known:
-            listed = f"the remotes are {', '.join(known)}" if known else "there is none: `dvc remote add` adds one"
+            none = "there is none: `dvc remote add --default NAME ADDRESS` adds one"
+            listed = f"the remotes are {', '.join(known)}" if known else none
             raise UserError(f"DVC knows no remote {self.name!r}; {listed}")
         self.remote = f"the remote {self.name} does not have it"
         try:

@@ -18,6 +18,7 @@ from support.paths import ROOT
 from support.project import copy_project
 
 from complaints.sources.hub import files as hub_files
+from complaints.withdrawals.ledger import LEDGER, NONE, write_ledger
 
 TRAIN = "data/train-00000-of-00002-aa.parquet"
 TEST = "data/test-00000-of-00001-cc.parquet"
@@ -179,6 +180,7 @@ def _fetch_stage(work: HubWorkspace, **environment: str) -> subprocess.Completed
 
 def test_stage_uses_the_environment_variables_of_the_hub(work: HubWorkspace) -> None:
     work.divide(range(0, 70), range(75, 95))
+    write_ledger(work.root / LEDGER, NONE)
     offline = _fetch_stage(work, HF_ENDPOINT=work.hub.endpoint, HF_HUB_OFFLINE="1")
     assert offline.returncode == 1
     assert offline.stderr.startswith(
