@@ -64,7 +64,7 @@ def test_json_is_read_back_from_an_output_of_any_encoding(root: Path, capsys: py
     with stdout_to("out.txt", encoding="ascii"):
         assert run(capsys, "trace", 'models/"é\u202e"', "--json")[0].status == 0
     statement = json.loads((root / "out.txt").read_text())
-    assert 'models/\\"é\u202e\\"' in json.dumps(statement, ensure_ascii=False)
+    assert "\u202e" in json.dumps(statement, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("stream", ["closed pipe", "/dev/full"])
