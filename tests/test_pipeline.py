@@ -217,7 +217,8 @@ print(abs(logits.numpy() - stored).max(), encoder.config.id2label[0])
         assert {"model.safetensors", "head.safetensors", "config.json", "tokenizer.json", "training.json"} <= names
 
     def test_trace_leads_to_the_source_and_verifies(self, built: Project) -> None:
-        text = built.complaints("trace", "models/minilm", "--verify").stdout
+        text = built.complaints("trace", "models/minilm", "--verify", "--full").stdout
+        assert "yes: every hash, parameter and link from fetch to models/minilm is as recorded" in text
         for stage in ("fetch", "merge_labels", "split", "tokenize@minilm", "finetune@minilm"):
             assert stage in text
 

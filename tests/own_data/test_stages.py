@@ -13,6 +13,7 @@ from support.project import copy_project
 
 from complaints.core import paths
 from complaints.core.config import read_yaml
+from complaints.withdrawals.ledger import LEDGER, NONE, write_ledger
 
 
 def run_stage(script: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -24,6 +25,7 @@ def run_stage(script: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> 
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_stages_run_to_a_scoreboard(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     look(MAKERS[name](tmp_path / name))
+    write_ledger(LEDGER, NONE)
     text = Path("params.yaml").read_text().replace("  enabled: true", "  enabled: false")
     # A process has one precision, that of the other tests.
     Path("params.yaml").write_text(
