@@ -92,7 +92,8 @@ class Verification:
         if problem.kind in ("checkpoint", "manifest", "record"):
             model = (paths.MODELS / Path(problem.path).stem).as_posix()
             named = {"checkpoint": model, "manifest": paths.COMPLAINTS.as_posix()}.get(problem.kind, problem.path)
-            return any(is_inside(named, path) for path in broken)
+            outs = {out.path for stage in self._subject.lock.values() for out in stage.outs}
+            return any(is_inside(named, path) for path in broken & outs)
         if problem.kind != "changed":
             return False
         files = [f"{problem.path}/{difference.split(' ', 1)[1]}" for difference in self._files(problem)]
