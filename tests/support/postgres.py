@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -30,6 +31,8 @@ def why_not() -> str | None:
         return "PostgreSQL is not installed; `apt-get install postgresql`"
     if os.geteuid() == 0 and USER not in {user.pw_name for user in pwd.getpwall()}:
         return f"PostgreSQL refuses to run as root, and there is no user {USER}"
+    if os.geteuid() == 0 and not os.stat(os.devnull).st_mode & stat.S_IWOTH:
+        return f"the user {USER} may not write to {os.devnull}; `chmod 666 {os.devnull}`"
     return None
 
 
@@ -48,7 +51,8 @@ def running_postgres(database: str) -> Iterator[str]:
     make = [str(binary("initdb")), "-D", str(data), "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8"]
     server: subprocess.Popen[bytes] | None = None
     try:
-        subprocess.run(make, check=True, capture_output=True, cwd=folder, **identity)  # type: ignore[call-overload]
+        made = subprocess.run(make, capture_output=True, text=True, cwd=folder, **identity)  # type: ignore[call-overload]
+        assert made.returncode == 0, made.stderr
         with (folder / "log").open("w") as log:
             server = subprocess.Popen(
                 [*start, "-c", "listen_addresses=127.0.0.1"], stdout=log, stderr=log, cwd=folder, **identity
