@@ -150,5 +150,5 @@ def test_a_project_is_shared_through_the_remote(bucket: Bucket, project: Project
     clone = Project(tmp_path / "clone")
     bucket.add_remote(clone.root, project.root.parent.name)
     clone.run("dvc", "pull", "--quiet")
-    assert "Verified" in clone.complaints("trace", "models/minilm", "--verify").stdout
+    assert "holds       yes" in clone.complaints("trace", "models/minilm", "--verify").stdout
     assert "up to date" in clone.run("dvc", "status").stdout
