@@ -8,8 +8,9 @@ reports/cards/data/{README.md,croissant.json}.
 
 from complaints.cards.evidence import Sources, read_evidence
 from complaints.cards.write import write_cards
-from complaints.core import config, paths, stage
+from complaints.core import paths, stage
 from complaints.core.files import replacing_folder
+from complaints.scoring.rungs import rung_names
 from complaints.withdrawals.ledger import LEDGER
 
 SOURCES = Sources(
@@ -29,7 +30,7 @@ SOURCES = Sources(
 
 def main() -> None:
     """Run the stage."""
-    models = [paths.TFIDF.name, *config.model_names()]
+    models = rung_names()
     evidence = read_evidence(SOURCES)
     with replacing_folder(paths.CARDS) as folder:
         write_cards(folder, models, evidence, "../../..")

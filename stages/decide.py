@@ -9,12 +9,13 @@ from complaints.core.files import read_json, replacing_folder
 from complaints.deciding.inputs import fit_rules, read_rows
 from complaints.deciding.params import DecideParams
 from complaints.deciding.rule import write_rule
+from complaints.scoring.rungs import rung_names
 
 
 def main() -> None:
     """Run the stage."""
     p = config.load("decide", DecideParams)
-    models = [paths.TFIDF.name, *config.model_names()]
+    models = rung_names()
     rows = read_rows(paths.SPLITS, len(read_json(paths.LABELS)))
     rules = fit_rules(rows, paths.PREDICTIONS, paths.OUT_OF_FOLD, models, p)
     with replacing_folder(paths.RULES) as folder:

@@ -19,6 +19,7 @@ from complaints.evaluation.scoreboard import read_all_logits, read_rules, score
 from complaints.evaluation.tables import metrics_json
 from complaints.evaluation.truth import read_truth
 from complaints.scoring.learning_curve import read_learning_curve
+from complaints.scoring.rungs import rung_names
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import tracked
 
@@ -34,13 +35,13 @@ def main() -> None:
 def evaluate() -> None:
     """Score every row of the scoreboard and write the reports on it."""
     p = config.load("evaluate", EvaluateParams)
-    models = config.model_names()
+    rungs = rung_names()
     truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
-    logits = read_all_logits(paths.PREDICTIONS, models, truth)
+    logits = read_all_logits(paths.PREDICTIONS, rungs, truth)
     points = read_learning_curve(paths.LEARNING_CURVES / f"{REFERENCE}.parquet", truth.row_ids)
-    histories = {model: read_history(paths.HISTORIES / model) for model in models}
+    histories = {model: read_history(paths.HISTORIES / model) for model in config.model_names()}
 
-    rows = score(truth, logits, read_rules(paths.RULES, models, paths.PREDICTIONS), p.resamples)
+    rows = score(truth, logits, read_rules(paths.RULES, rungs, paths.PREDICTIONS), p.resamples)
     with replacing_folder(paths.EVALUATION) as folder:
         sections = write_error_analysis(folder, truth, rows, logits, SOURCES, p.worst_pairs)
         write_curve_table(folder / "learning_curve.csv", truth, points, p.resamples)

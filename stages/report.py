@@ -10,6 +10,7 @@ from complaints.evaluation.histories import read_history
 from complaints.report.memo import memo
 from complaints.report.page import render
 from complaints.report.tables import read_tables
+from complaints.scoring.rungs import rung_names
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
         model: [(float(row["epoch"]), float(row["validation_macro_f1"])) for row in rows]
         for model, rows in epochs.items()
     }
-    write_text(paths.REPORT, render(tables, curves, [paths.TFIDF.name, *models]))
+    write_text(paths.REPORT, render(tables, curves, rung_names()))
     write_text(paths.MEMO, memo(tables))
 
 

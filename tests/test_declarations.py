@@ -59,7 +59,7 @@ def _read_params(name: str) -> set[str]:
             read.add(ast.literal_eval(node.args[0]))
         elif called == "config.load_entry":
             read |= {f"models.${{key}}.{key}" for key in _keys(module[ast.unparse(node.args[1])])}
-        elif called == "config.model_names":
+        elif called in ("config.model_names", "rung_names"):
             read.add("models")
     return read - {"tracking"}
 

@@ -18,6 +18,7 @@ from complaints.evaluation.params import EvaluateParams
 from complaints.finetuning.params import ModelParams
 from complaints.labels.params import MergeLabelsParams
 from complaints.pretraining.params import PretrainParams
+from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
 from complaints.tracking.params import TrackingParams
@@ -25,7 +26,7 @@ from complaints.tracking.params import TrackingParams
 SCHEMA_FILE = "params.schema.json"
 
 RESERVED_NAMES = frozenset(
-    {FLOOR, REFERENCE, ENSEMBLE, "data", "pretrained", "rules", "out_of_fold", "null", "true", "false"}
+    {FLOOR, REFERENCE, ENSEMBLE, "data", "pretrained", "rules", "out_of_fold", KNN, COMPRESSED, "null", "true", "false"}
 )
 """Names of other rows of the scoreboard, of folders in models/, predictions/ and reports/cards/, and words that are no
 text in YAML."""
@@ -58,6 +59,8 @@ def name_problem(name: str) -> str | None:
         return f"not be {' or '.join(sorted(RESERVED_NAMES))}"
     if is_adjusted(name):
         return f"not end in {adjusted('')}"
+    if parent_of(name):
+        return f"not end in {' or '.join(f'-{name}' for name in FORMATS)}"
     return None
 
 

@@ -9,17 +9,18 @@ from complaints.cards.export import export, read_statement
 from complaints.cards.measured import measured
 from complaints.cards.statement import models_of, stale_of
 from complaints.cards.write import LINEAGE_FILE
-from complaints.core import config, paths
+from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.deciding.row_names import ENSEMBLE, is_adjusted, model_of
 from complaints.lineage.withdrawals import stale, withdrawn
 from complaints.output_files import PROJECT_FOLDERS
+from complaints.scoring.rungs import rung_names
 
 ROOT = Path(".")
 
 
 def _check_name(name: str) -> None:
-    known = [paths.TFIDF.name, *config.model_names(), ENSEMBLE]
+    known = [*rung_names(), ENSEMBLE]
     if name in known:
         return
     if is_adjusted(name) and model_of(name) in known:

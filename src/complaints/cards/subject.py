@@ -14,6 +14,7 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json
 from complaints.deciding.row_names import ENSEMBLE, REFERENCE
 from complaints.deciding.rule import DecisionRule, rule_file
+from complaints.scoring.rungs import model_folder
 from complaints.subsets.fractions import nested_fraction
 
 RULE_FILE = "decision_rule.json"
@@ -86,7 +87,7 @@ def read_parts(models: Path, names: Sequence[str]) -> dict[str, Part]:
     Raises:
         UserError: if a model is missing or has no record.
     """
-    return {name: _read_part(name, models / name) for name in names}
+    return {name: _read_part(name, model_folder(models, name)) for name in names}
 
 
 def subject_of(name: str, parts: Mapping[str, Part], evidence: Evidence) -> Subject:

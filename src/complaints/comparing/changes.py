@@ -16,6 +16,7 @@ from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.lock import flatten, is_code
 from complaints.lineage.snapshots import Snapshot
 from complaints.lineage.training import computed
+from complaints.scoring.rungs import predictions_file
 
 STAGES = "stages"
 """The kind of change that is another list of stages, and its name."""
@@ -83,7 +84,7 @@ def record_of(snapshot: Snapshot, row: str, truth: Truth) -> Record:
     notes = []
     models = models_of(snapshot, row, truth)
     for model in models:
-        path = (paths.PREDICTIONS / f"{model}.parquet").as_posix()
+        path = predictions_file(paths.PREDICTIONS, model).as_posix()
         try:
             chain = chain_of(snapshot.lock, path)
         except UserError as error:

@@ -18,6 +18,7 @@ from complaints.deciding.rule import (
 from complaints.evaluation.scoreboard import read_logits
 from complaints.evaluation.truth import Truth, read_truth
 from complaints.lineage.snapshots import Snapshot
+from complaints.scoring.rungs import predictions_file
 
 SCOREBOARD = paths.EVALUATION / "scoreboard.csv"
 
@@ -63,7 +64,7 @@ def answers_of(snapshot: Snapshot, row: str, truth: Truth, split: str) -> Decisi
     """
     rule = _rule(snapshot, row, truth)
     models = models_of(snapshot, row, truth)
-    files = [paths.PREDICTIONS / f"{model}.parquet" for model in models]
+    files = [predictions_file(paths.PREDICTIONS, model) for model in models]
     snapshot.bring(*files)
     with snapshot.naming():
         logits = [read_logits(snapshot.root / file, truth)[split] for file in files]

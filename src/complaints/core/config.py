@@ -95,22 +95,27 @@ def load_entry(name: str, kind: type[S]) -> S:
     """
     if not ENTRY_NAME.fullmatch(name):
         raise UserError(f"{PARAMS_FILE}: the name models.{name} must {ENTRY_NAME_RULE}")
-    models = _models()
-    if name not in models:
-        raise UserError(f"{PARAMS_FILE}: models.{name} is missing; there are {', '.join(map(str, models))}")
-    return check(kind, part(kind, models[name]), prefix=("models", name))
+    entries = models()
+    if name not in entries:
+        raise UserError(f"{PARAMS_FILE}: models.{name} is missing; there are {', '.join(map(str, entries))}")
+    return check(kind, part(kind, entries[name]), prefix=("models", name))
 
 
 def model_names() -> list[str]:
     """Return the names of the entries of `models:`, in their order."""
-    return [str(name) for name in _models()]
+    return [str(name) for name in models()]
 
 
-def _models() -> dict[str, Any]:
-    models = _section("models")
-    if not isinstance(models, dict):
-        raise UserError(f"{PARAMS_FILE}: models must be a mapping of names to entries, not {models!r}")
-    return models
+def models() -> dict[str, Any]:
+    """Return the entries of `models:` by name, as plain values.
+
+    Raises:
+        UserError: if params.yaml cannot be read or has no such mapping.
+    """
+    entries = _section("models")
+    if not isinstance(entries, dict):
+        raise UserError(f"{PARAMS_FILE}: models must be a mapping of names to entries, not {entries!r}")
+    return entries
 
 
 def _section(name: str) -> Any:

@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from complaints.core import config, paths
+from complaints.core import paths
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
 from complaints.core.files import read_json, write_json
@@ -22,11 +22,7 @@ from complaints.costs.pareto import front, read_costs, read_options
 from complaints.costs.table import table
 from complaints.deciding.row_names import is_adjusted, model_of
 from complaints.predicting.choice import ModelArgument, ModelChoice, choose
-
-
-def _names() -> list[str]:
-    """Return the models of the scoreboard that predict texts."""
-    return [paths.TFIDF.name, *config.model_names()]
+from complaints.scoring.rungs import model_folder, rung_names
 
 
 def choices(names: Iterable[str]) -> dict[str, ModelChoice]:
@@ -35,8 +31,8 @@ def choices(names: Iterable[str]) -> dict[str, ModelChoice]:
     Raises:
         UserError: if a model is not known or not there, or none is there.
     """
-    known = _names()
-    wanted = list(names) or [name for name in known if (paths.MODELS / name).exists()]
+    known = rung_names()
+    wanted = list(names) or [name for name in known if model_folder(paths.MODELS, name).exists()]
     if not wanted:
         raise UserError(f"{paths.MODELS} has no model yet; run `dvc repro` to make them, or `dvc pull`")
     for name in wanted:
@@ -46,7 +42,7 @@ def choices(names: Iterable[str]) -> dict[str, ModelChoice]:
             close = difflib.get_close_matches(name, known, n=1)
             guess = f" (did you mean {close[0]}?)" if close else ""
             raise UserError(f"cost: there is no model {name!r}{guess}; name one of {', '.join(known)}")
-    return {name: choose(ModelArgument(name, paths.MODELS / name)) for name in wanted}
+    return {name: choose(ModelArgument(name, model_folder(paths.MODELS, name))) for name in wanted}
 
 
 def measure_apart(request: Request) -> dict[str, Any]:

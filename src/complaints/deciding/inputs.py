@@ -15,6 +15,7 @@ from complaints.deciding.row_names import ENSEMBLE
 from complaints.deciding.rule import DecisionRule, Source
 from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_checkpoint_md5, read_out_of_fold, read_predictions
+from complaints.scoring.rungs import predictions_file
 
 FITTED_ON = ("train", "validation")
 
@@ -64,7 +65,7 @@ def read_logits(predictions: Path, out_of_fold: Path, model: str, rows: Rows) ->
     Raises:
         UserError: if a file is broken or has other rows.
     """
-    file = predictions / f"{model}.parquet"
+    file = predictions_file(predictions, model)
     logits = aligned(file, read_predictions(file), {"validation": rows.row_ids["validation"]}, rows.classes)
     file = out_of_fold / f"{model}.parquet"
     train = read_out_of_fold(file) if file.is_file() else None
@@ -75,7 +76,7 @@ def read_logits(predictions: Path, out_of_fold: Path, model: str, rows: Rows) ->
 
 def read_source(predictions: Path, model: str) -> Source:
     """Return the digests that tell whether a model's predictions or checkpoint are still the same."""
-    path = predictions / f"{model}.parquet"
+    path = predictions_file(predictions, model)
     return Source(predictions_sha256=file_digest(path), checkpoint_md5=read_checkpoint_md5(path))
 
 

@@ -12,6 +12,7 @@ from complaints.core.files import file_digest, read_json, write_json
 from complaints.core.section import Count, NotNegative, Positive, Section, Share
 from complaints.scoring.class_prior import log_prior_of_counts
 from complaints.scoring.logit_adjustment import adjust
+from complaints.scoring.rungs import predictions_file
 
 
 class Source(Section):
@@ -152,7 +153,7 @@ def check_predictions(folder: Path, name: str, rule: DecisionRule, predictions: 
         UserError: for the first that has others.
     """
     for part, source in rule.fit.parts.items() if rule.fit else ():
-        path = predictions / f"{part}.parquet"
+        path = predictions_file(predictions, part)
         if not path.is_file():
             raise UserError(f"{path} is missing; run `dvc repro` to make it")
         if file_digest(path) != source.predictions_sha256:

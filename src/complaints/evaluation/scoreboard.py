@@ -27,6 +27,7 @@ from complaints.evaluation.truth import Truth
 from complaints.scoring import metrics
 from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_predictions
+from complaints.scoring.rungs import predictions_file
 from complaints.uncertainty.resampling import RESAMPLES, System
 
 
@@ -86,28 +87,28 @@ def read_logits(path: Path, truth: Truth) -> dict[str, np.ndarray]:
 
 
 def read_all_logits(folder: Path, models: Iterable[str], truth: Truth) -> dict[str, dict[str, np.ndarray]]:
-    """Return the logits of the majority class, of TF-IDF and of `models`, in this order.
+    """Return the logits of the majority class and of `models`, in this order.
 
     Predictions of other models in the folder are ignored, and one note on stderr names them.
 
     Raises:
         UserError: for the reasons of `read_logits`.
     """
-    names = [FLOOR, REFERENCE, *models]
+    names = [FLOOR, *models]
     others = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in names)
     if others:
         print(f"note: {folder}: params.yaml has no model named {', '.join(others)}; ignored", file=sys.stderr)
-    return {name: read_logits(folder / f"{name}.parquet", truth) for name in names}
+    return {name: read_logits(predictions_file(folder, name), truth) for name in names}
 
 
 def read_rules(folder: Path, models: Iterable[str], predictions: Path) -> dict[str, DecisionRule]:
-    """Return the decision rules by name: TF-IDF, `models` and the ensemble.
+    """Return the decision rules by name: `models` and the ensemble.
 
     Raises:
         UserError: if a rule is missing or broken, or was fitted on predictions that are no longer there.
     """
     rules = {}
-    for name in [REFERENCE, *models, ENSEMBLE]:
+    for name in [*models, ENSEMBLE]:
         rules[name] = read_rule(folder, name)
         check_predictions(folder, name, rules[name], predictions)
     return rules

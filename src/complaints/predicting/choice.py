@@ -11,6 +11,7 @@ from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
 from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, model_of
 from complaints.deciding.rule import DecisionRule, read_rule, rule_file
+from complaints.scoring.rungs import model_folder, rung_names
 
 TFIDF_FILE = "tfidf.json"
 
@@ -64,7 +65,7 @@ def choose(argument: ModelArgument | None) -> ModelChoice:
         return ModelChoice({name: _part(paths.MODELS / name)})
     folders = {REFERENCE: paths.TFIDF}
     if in_project():
-        folders |= {name: paths.MODELS / name for name in config.model_names()}
+        folders |= {name: model_folder(paths.MODELS, name) for name in rung_names()}
         name = model_of(argument.name)
         if name == ENSEMBLE or (name in folders and argument.name != name):
             return _with_rule(name, folders)

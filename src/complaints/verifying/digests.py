@@ -15,6 +15,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
+from complaints.scoring.rungs import predictions_file
 
 RECORD = "training.json"
 TFIDF_RECORD = "tfidf.json"
@@ -34,7 +35,7 @@ def _expected(folder: Path, root: Path) -> Iterator[tuple[str, Path, str]]:
     if folder == paths.RULES:
         for rule in sorted(full.glob("*.json")):
             for model, source in _mapping(_mapping(read_json(rule), "fit"), "parts").items():
-                predictions = paths.PREDICTIONS / f"{model}.parquet"
+                predictions = predictions_file(paths.PREDICTIONS, model)
                 yield f"{folder}/{rule.name}", predictions, source["predictions_sha256"]
 
 
