@@ -17,11 +17,12 @@ import numpy as np
 from harness.usual_recipe import usual_recipe
 
 from complaints.baseline.tfidf import ABSENT_LOG_PROBABILITY
-from complaints.core import config, paths
+from complaints.core import paths
 from complaints.core.files import write_text
 from complaints.core.parquet import read_parquet
 from complaints.evaluation.scoreboard import answers_of, read_all_logits, read_rules
 from complaints.evaluation.truth import Truth, read_truth
+from complaints.scoring.rungs import rung_names
 from complaints.uncertainty.paired import Difference, corrected, differences
 from complaints.uncertainty.resampling import Distribution, System, bootstrap
 
@@ -41,7 +42,7 @@ def fit_usual(classes: int) -> np.ndarray:
 
 def scores_of(truth: Truth) -> dict[str, dict[str, Distribution]]:
     """Return row -> metric -> distribution on test: the usual recipe first, then the scoreboard's rows."""
-    models = config.model_names()
+    models = rung_names()
     logits = read_all_logits(paths.PREDICTIONS, models, truth)
     rules = read_rules(paths.RULES, models, paths.PREDICTIONS)
     systems = {USUAL: System(fit_usual(len(truth.labels)).argmax(axis=1))}

@@ -110,7 +110,7 @@ def main() -> None:
         with timed("all"):
             with timed("read"):
                 truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
-                logits = read_all_logits(paths.PREDICTIONS, models[2:], truth)
+                logits = read_all_logits(paths.PREDICTIONS, models[1:], truth)
             with timed("score"):
                 rows = score(truth, logits, made_up_rules(models, truth.train_support), p.resamples)
             Path("out").mkdir()

@@ -47,7 +47,7 @@ def write_out_of_fold(row_ids: list[str]) -> np.ndarray:
 def analysed(folder: Path, limit: int = 3) -> list[Section]:
     truth = read_truth()
     folder.mkdir()
-    logits = read_all_logits(paths.PREDICTIONS, ["net"], truth)
+    logits = read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth)
     return write_error_analysis(folder, truth, score(truth), logits, SOURCES, limit)
 
 

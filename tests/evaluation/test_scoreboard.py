@@ -112,9 +112,9 @@ def test_rescued_counts_against_the_raw_tfidf_row_of_the_same_split(workspace: P
 
 def test_an_adjusted_row_has_the_labels_of_its_rule(workspace: Path) -> None:
     truth = read_truth()
-    rules = scoreboard.read_rules(paths.RULES, ["net"], paths.PREDICTIONS)
+    rules = scoreboard.read_rules(paths.RULES, ["tfidf", "net"], paths.PREDICTIONS)
     rows = {row.name: row for row in score(truth)}
-    logits = scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth)
+    logits = scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth)
     for name, rule in rules.items():
         for split in HELD_OUT:
             decided = apply(rule, {part: logits[part][split] for part in rule.weights})
@@ -131,9 +131,9 @@ def test_an_adjusted_row_has_the_labels_of_its_rule(workspace: Path) -> None:
 def test_rules_of_other_predictions_are_refused_by_name(workspace: Path) -> None:
     rewrite("net", "0.5")
     with pytest.raises(UserError, match=r"rules/net\.json was fitted on another predictions/net\.parquet; run `dvc"):
-        scoreboard.read_rules(paths.RULES, ["net"], paths.PREDICTIONS)
+        scoreboard.read_rules(paths.RULES, ["tfidf", "net"], paths.PREDICTIONS)
     with pytest.raises(UserError, match=r"models/rules/other\.json is missing; run `dvc repro`"):
-        scoreboard.read_rules(paths.RULES, ["other"], paths.PREDICTIONS)
+        scoreboard.read_rules(paths.RULES, ["tfidf", "other"], paths.PREDICTIONS)
 
 
 @pytest.mark.parametrize(
@@ -149,18 +149,18 @@ def test_rules_of_other_predictions_are_refused_by_name(workspace: Path) -> None
 def test_predictions_that_do_not_match_are_refused_by_name(workspace: Path, change: str, message: str) -> None:
     rewrite("net", change)
     with pytest.raises(UserError, match=r"predictions/net\.parquet .*" + message):
-        scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], read_truth())
+        scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], read_truth())
 
 
 def test_missing_predictions_are_refused_by_name(workspace: Path) -> None:
     with pytest.raises(UserError, match=r"predictions/other\.parquet is missing"):
-        scoreboard.read_all_logits(paths.PREDICTIONS, ["net", "other"], read_truth())
+        scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net", "other"], read_truth())
 
 
 def test_predictions_of_models_that_params_do_not_name_are_noted_once(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logits = scoreboard.read_all_logits(paths.PREDICTIONS, [], read_truth())
+    logits = scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf"], read_truth())
     assert list(logits) == ["majority", "tfidf"]
     assert capsys.readouterr().err == "note: predictions: params.yaml has no model named net; ignored\n"
 

@@ -55,7 +55,7 @@ def build(backbone: Backbone) -> dict[str, ScoreboardRow]:
     write_json(paths.MANIFEST, {"source": "file", "synthetic": False})
     truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
     rules = write_rules(["net"], tau_grid=(TAU,))
-    rows = score(truth, read_all_logits(paths.PREDICTIONS, ["net"], truth), rules)
+    rows = score(truth, read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth), rules)
     Path("params.yaml").write_text("models:\n  net:\n")
     return {row.name: row for row in rows}
 

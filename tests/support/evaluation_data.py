@@ -68,8 +68,10 @@ def read_truth() -> Truth:
 
 def score(truth: Truth) -> list[ScoreboardRow]:
     """Return the scoreboard of the predictions in the working directory."""
-    rules = scoreboard.read_rules(paths.RULES, ["net"], paths.PREDICTIONS)
-    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["net"], truth), rules, RESAMPLES)
+    rules = scoreboard.read_rules(paths.RULES, ["tfidf", "net"], paths.PREDICTIONS)
+    return scoreboard.score(
+        truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth), rules, RESAMPLES
+    )
 
 
 def report(folder: Path, truth: Truth) -> list[ScoreboardRow]:
