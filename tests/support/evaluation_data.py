@@ -69,7 +69,8 @@ def read_truth() -> Truth:
 def score(truth: Truth) -> list[ScoreboardRow]:
     """Return the scoreboard of the predictions in the working directory."""
     rules = scoreboard.read_rules(paths.RULES, ["tfidf", "net"], paths.PREDICTIONS)
-    return scoreboard.score(
+    logits = scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth)
+    return scoreboard.score(truth, logits, rules, RESAMPLES)
         truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth), rules, RESAMPLES
     )
 
