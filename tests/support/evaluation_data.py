@@ -71,8 +71,6 @@ def score(truth: Truth) -> list[ScoreboardRow]:
     rules = scoreboard.read_rules(paths.RULES, ["tfidf", "net"], paths.PREDICTIONS)
     logits = scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth)
     return scoreboard.score(truth, logits, rules, RESAMPLES)
-        truth, scoreboard.read_all_logits(paths.PREDICTIONS, ["tfidf", "net"], truth), rules, RESAMPLES
-    )
 
 
 def report(folder: Path, truth: Truth) -> list[ScoreboardRow]:
