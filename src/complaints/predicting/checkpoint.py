@@ -39,7 +39,7 @@ class Predictor:
         elif precision == "fastest":
             precision = "auto"  # of the parameter precision: this machine's fastest
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
-        self.labels, self.max_length = loaded.labels, loaded.max_length
+        self.labels, self.max_length, self._truncation = loaded.labels, loaded.max_length, loaded.truncation
         self.accelerator, self.precision = open_device("fast", precision)
         self.model.to(self.accelerator.device)
         # In bf16 on a processor, the attention of training and its validation; else nothing.
@@ -61,7 +61,7 @@ class Predictor:
             done(len(output))
             return output
 
-        rows = encode_texts(self.tokenizer, texts, self.max_length)
+        rows = encode_texts(self.tokenizer, texts, self.max_length, self._truncation)
         on_cpu = self.accelerator.device.type == "cpu"
         budget = CPU_BATCH_TOKENS if on_cpu else INFERENCE_ROWS * self.max_length
         with one_line_device_errors("hide the GPU with CUDA_VISIBLE_DEVICES= to compute on the processor"):
