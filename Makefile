@@ -1,6 +1,7 @@
 # `make help` lists the commands. Everything runs in .venv, which is built on first use from the pinned requirements.
 PYTHON ?= python3
 PROFILE ?=
+JOBS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -32,11 +33,11 @@ repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFI
 	-@complaints track  # a broken store of MLflow does not fail the build
 	@complaints show
 
-test: $(READY)  ## Run the tests that take seconds
-	@python -m pytest -m "not slow"
+test: $(READY)  ## Run the tests that take seconds (JOBS=2 at a time)
+	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 test-slow: $(READY)  ## Run the others: complete pipelines, killed trainings, servers
-	@python -m pytest -m slow
+	@python -m pytest -n $(JOBS) --dist loadfile -m slow
 
 lint: $(READY)  ## Check style and types
 	@ruff check .
