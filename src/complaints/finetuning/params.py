@@ -59,6 +59,14 @@ class LossParams(Section):
         return self
 
 
+class AverageParams(Section):
+    """Averaged weights in place of the last ones; `decay` is of `ema`, `last` of `last_k`."""
+
+    kind: Literal["none", "ema", "last_k"]
+    decay: Annotated[float, Field(gt=0, lt=1)]
+    last: Count
+
+
 class FinetuneParams(TrainParams):
     """Training of a classifier on tokens or features."""
 
@@ -73,6 +81,7 @@ class FinetuneParams(TrainParams):
     sampling: Literal["shuffled", "sqrt", "class_aware"]
     optimizer: OptimizerParams
     loss: LossParams
+    average: AverageParams
     packing: Literal["auto", "always", "never"]
     compile: bool
     checkpoint_steps: Count
@@ -97,6 +106,8 @@ class FinetuneParams(TrainParams):
                 f"is {self.optimizer.layer_decay:g}, but train: {self.train} trains no layer of the encoder; "
                 "set it to 1.0",
             )
+        if self.average.kind != "none" and self.train == "frozen":
+            raise rule("average.kind", f"is {self.average.kind!r}, but train: frozen does no steps; set it to none")
         if self.batch_tokens is not None and self.train in ("frozen", "head"):
             raise rule(
                 "batch_tokens",

@@ -16,6 +16,7 @@ from complaints.core.csv_files import write_csv
 from complaints.core.files import file_digest, read_json, replacing_folder, write_json, writing
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.engine import loop
+from complaints.engine.averaging import AverageSettings, WeightAverage
 from complaints.engine.batches import Examples, FeatureSet
 from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
 from complaints.engine.device import one_line_device_errors
@@ -145,6 +146,10 @@ def make_training(
         checkpoints: The checkpoints of the run.
     """
     recipe = params.finetune
+    average = None
+    if recipe.average.kind != "none":
+        settings = AverageSettings(recipe.average.kind, recipe.average.decay, recipe.average.last)
+        average = WeightAverage(model, settings)
     return loop.Training(
         accelerator=accelerator,
         model=model,
@@ -154,6 +159,7 @@ def make_training(
         check=DivergenceCheck(objective.uniform_loss(), divergence_advice(recipe), accelerator.scaler is not None),
         checkpoints=checkpoints,
         steps=count_steps(data.train, recipe, params.seed, data.packed),
+        average=average,
     )
 
 
@@ -174,7 +180,9 @@ def _prepare_model(
     """Return the classifier on its device, its form with adapters (None without), and its part of the run config."""
     recipe = params.finetune
     pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
-    model = classifier.build(setup.initial, params.head.kind, pooling, labels).to(setup.accelerator.device)
+    model = classifier.build(setup.initial, params.head.kind, pooling, labels, params.keep_layers).to(
+        setup.accelerator.device
+    )
     packed = prepare_attention(model.encoder, recipe.packing, recipe.compile, setup.precision)
     adapted = trainable.choose_trainable(model, recipe)
     if setup.accelerator.device.type == "cpu" and not recipe.compile:
