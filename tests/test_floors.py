@@ -33,6 +33,7 @@ FLOORS = [
     {"modeling"},
     {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
+    {"teaching"},
     {"deciding", "uncertainty"},
     {"backbones", "labels", "scoring", "withdrawals"},
     {"dedup", "reporting", "subsets", "text"},

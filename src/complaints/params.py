@@ -15,7 +15,7 @@ from complaints.core.section import Section, Text, rule
 from complaints.deciding.params import DecideParams
 from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, is_adjusted
 from complaints.evaluation.params import EvaluateParams
-from complaints.finetuning.params import ModelParams
+from complaints.finetuning.params import CrossFitParams
 from complaints.labels.params import MergeLabelsParams
 from complaints.pretraining.params import PretrainParams
 from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
@@ -47,7 +47,7 @@ MOVED = {
 """Former flat keys of a model's entry -> the present grouped keys; the former `head` is head.kind."""
 
 
-class ModelEntry(ModelParams, PretrainParams):
+class ModelEntry(CrossFitParams, PretrainParams):
     """One entry of `models:` with all of its keys."""
 
 
@@ -90,6 +90,24 @@ class Params(Section):
         for index, part in enumerate(self.decide.ensemble or ()):
             if part not in known:
                 raise rule(("decide", "ensemble", index), f"is {part!r}; it must be one of {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_have_logits_out_of_fold(self) -> Self:
+        folds = {REFERENCE: self.baseline.folds, **{name: entry.cross_fit.folds for name, entry in self.models.items()}}
+        for name, entry in self.models.items():
+            for index, teacher in enumerate(entry.teacher.models):
+                key = ("models", name, "teacher", "models", index)
+                if teacher not in folds and teacher != KNN:
+                    raise rule(key, f"is {teacher!r}; it must be one of {', '.join([*folds, KNN])}")
+                if folds.get(teacher, 2) < 2:
+                    switch = "baseline.folds" if teacher == REFERENCE else f"models.{teacher}.cross_fit.folds"
+                    raise rule(key, f"is {teacher!r}, which needs {switch} of 2 or more for logits out of fold")
+            if entry.cross_fit.folds and entry.weights != (own := (paths.PRETRAINED / name).as_posix()):
+                raise rule(
+                    f"models.{name}.weights",
+                    f"is {entry.weights!r}, which cross_fit.folds excludes; set it to {own}, or cross_fit.folds to 0",
+                )
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from complaints.features.params import EmbedParams
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.loading import load_pretrained
+from complaints.modeling.truncation import keep_layers
 
 FEATURES_FILE = "features.json"
 VERSIONED = ("torch", "transformers")
@@ -36,12 +37,13 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
         output: Folder to write, <split>.npy and FEATURES_FILE.
 
     Raises:
-        UserError: if the encoder cannot be loaded, the tokens come from another tokenizer, or memory or the disk is
-            full.
+        UserError: if the encoder cannot be loaded or has no such layers, the tokens come from another tokenizer, or
+            memory or the disk is full.
     """
     setup = set_up(params, tokens, Path(params.weights))
     pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
     encoder, _ = load_pretrained(setup.initial.folder, AutoModel)
+    keep_layers(encoder, params.keep_layers)
     prepare_attention(encoder, "never", False, setup.precision)
     model = classifier.LinearClassifier(encoder, pooling, 1).eval().to(setup.accelerator.device)
     rows = {}
