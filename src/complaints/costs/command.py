@@ -5,11 +5,13 @@ import difflib
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from complaints import params
 from complaints.core import config, paths
 from complaints.core.errors import UserError
-from complaints.core.files import write_json
+from complaints.core.files import read_json, write_json
 from complaints.costs.apart import measure_apart
 from complaints.costs.measure import Effort, Request
 from complaints.costs.page import write_page
@@ -17,7 +19,7 @@ from complaints.costs.table import table
 from complaints.deciding.row_names import is_adjusted, model_of
 from complaints.evaluation.truth import read_truth
 from complaints.predicting.choice import ModelArgument, ModelChoice, choose
-from complaints.recommending.options import read_measured, read_options
+from complaints.recommending.options import read_options
 from complaints.recommending.pairs import read_pairs
 from complaints.recommending.study import FRONTS, study
 from complaints.scoring.rungs import model_folder, rung_names
@@ -59,6 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
     print(json.dumps(costs, ensure_ascii=False) if arguments.json else table(costs))
     _write_page(arguments.json)
     return 0
+
+
+def read_measured(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return model -> last measurement, of the machine that was measured on last.
+
+    Raises:
+        UserError: if a file is not JSON.
+    """
+    files = sorted(folder.glob("*.json"), key=lambda file: (file.stat().st_mtime, file.name))
+    costs = [read_json(file) for file in files]
+    return {cost["model"]: cost for cost in costs if cost["machine"] == costs[-1]["machine"]}
 
 
 def _write_page(quiet: bool) -> None:

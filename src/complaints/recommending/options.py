@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core.csv_files import read_csv
-from complaints.core.files import read_json
 from complaints.deciding.row_names import ENSEMBLE, FLOOR, model_of
 from complaints.deciding.rule import read_rule
 from complaints.recommending.measures import SCORES
@@ -34,17 +33,6 @@ class Option:
     def value(self, measure: str) -> float | None:
         """Return the value by which a measure is constrained: a cost, or a score on validation."""
         return self.costs[measure] if measure in self.costs else self.validation.get(measure)
-
-
-def read_measured(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return model -> last measurement, of the machine that was measured on last.
-
-    Raises:
-        UserError: if a file is not JSON.
-    """
-    files = sorted(folder.glob("*.json"), key=lambda file: (file.stat().st_mtime, file.name))
-    costs = [read_json(file) for file in files]
-    return {cost["model"]: cost for cost in costs if cost["machine"] == costs[-1]["machine"]}
 
 
 def read_options(
