@@ -16,6 +16,7 @@ from complaints.costs.hardware import describe_machine, peak_memory
 from complaints.predicting.choice import ModelChoice, Part
 from complaints.predicting.labels import label_columns
 from complaints.predicting.predictors import Decider, load
+from complaints.recommending.machine import LENGTHS
 
 WARM_UP = 20
 """Single texts before the first that counts: the first calls allocate memory and choose kernels."""
@@ -24,8 +25,6 @@ BATCH = 32
 """Texts of a batch whose latency is measured."""
 CORPUS = 64_000
 """Complaints whose time is given beside the throughput."""
-LENGTHS = ("short", "medium", "long")
-"""Thirds of the single texts by their number of characters."""
 
 Clock = Callable[[], float]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from complaints.costs.measure import CORPUS
-from complaints.recommending.machine import UNKNOWN, bytes_text, count_text, machine_line
+from complaints.recommending.machine import UNKNOWN, bytes_text, compute_text, count_text, machine_line
 from complaints.reporting.markdown_table import aligned
 
 HEADER = (
@@ -31,7 +31,6 @@ def _minutes(minutes: float) -> str:
 def _cells(cost: dict[str, Any]) -> list[str]:
     time, compute = cost["training"]["time"], cost["compute"]
     rate = time and time["examples_per_second"]
-    threads = f"{compute['threads']} thread{'s' if compute['threads'] > 1 else ''}"
     return [
         cost["model"],
         count_text(cost["parameters"]["total"]),
@@ -45,7 +44,7 @@ def _cells(cost: dict[str, Any]) -> list[str]:
         f"{cost['throughput']['texts_per_second']:,.0f}",
         _minutes(cost["throughput"][f"minutes_for_{CORPUS}"]),
         bytes_text(cost["peak_memory_bytes"]),
-        f"{compute['device']}, {compute['precision'] or 'own precision'}, {threads}",
+        compute_text(compute),
     ]
 
 

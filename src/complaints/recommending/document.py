@@ -7,6 +7,7 @@ from typing import Any
 from complaints.core.csv_files import write_csv
 from complaints.core.files import write_json
 from complaints.recommending.figure import draw_front
+from complaints.recommending.machine import LENGTHS, compute_text
 from complaints.recommending.measures import COSTS, MEASURES, SCORES
 from complaints.recommending.options import Option
 from complaints.recommending.study import FRONTS, METRIC, Study
@@ -37,7 +38,7 @@ SHORT = {
     "p50_ms": "p50, ms",
     "p95_ms": "p95, ms",
     "batch_p50_ms": "32 texts p50, ms",
-    "batch_p95_ms": "p95, ms",
+    "batch_p95_ms": "32 texts p95, ms",
     "minutes_per_million": "min per million",
     "euros_per_million": "EUR per million",
     "memory_mb": "memory, MB",
@@ -108,7 +109,7 @@ def _front(study: Study, cost: str) -> dict[str, Any]:
 
 
 def _header() -> list[str]:
-    return ["row", *(MEASURES[name].title for name in SHOWN), *SHORT.values(), "dominated, latency", "price"]
+    return ["row", *(MEASURES[name].title for name in SHOWN), *SHORT.values(), "by latency", "by price"]
 
 
 def _cells(study: Study, option: Option) -> list[str]:
@@ -124,7 +125,7 @@ def _number(value: float | None) -> str:
 
 
 def _dominator(front: Mapping[str, str | None], name: str) -> str:
-    return f"by {by}" if (by := front.get(name)) else "no" if name in front else ""
+    return f"dominated by {by}" if (by := front.get(name)) else "front" if name in front else ""
 
 
 def markdown(study: Study | None, synthetic: bool, folder: str) -> str:
@@ -165,15 +166,16 @@ def _answers(study: Study) -> str:
 
 
 def _case(name: str, about: str, answer: Any) -> Sequence[str]:
-    return [f"## {name}", f"{about} {question(answer.case)}", *sentences(answer)]
+    return [f"## {name}", f"{about} {question(answer.case)}", f"**{headline(answer)}**", *sentences(answer)]
 
 
 def _by_length(measured: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = [["model", "texts", "characters", "p50, ms", "p95, ms"]]
+    lines = [["model", "texts", "characters", "p50, ms", "p95, ms", "computed with"]]
     for name, cost in measured.items():
-        for length, found in cost["latency"].get("by_length", {}).items():
+        of_lengths = cost["latency"]["by_length"]
+        for length in (length for length in LENGTHS if length in of_lengths):
+            found = of_lengths[length]
             low, high = found["characters"]
-            lines.append(
-                [name, length, f"{low:,}–{high:,}", _number(found["p50_ms"]), _number(found["p95_ms"])],
-            )
-    return markdown_table(lines, [False, False, True, True, True])
+            times = [_number(found["p50_ms"]), _number(found["p95_ms"])]
+            lines.append([name, length, f"{low:,}–{high:,}", *times, compute_text(cost["compute"])])
+    return markdown_table(lines, [False, False, True, True, True, False])

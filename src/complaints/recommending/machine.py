@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 UNKNOWN = "-"
+LENGTHS = ("short", "medium", "long")
+"""Thirds of the measured texts by their number of characters."""
 
 
 def count_text(number: int | None) -> str:
@@ -26,3 +28,9 @@ def machine_line(cost: Mapping[str, Any]) -> str:
     machine = cost["machine"]
     memory = bytes_text(machine["memory_bytes"])
     return f"Machine: {machine['processor']}, {machine['cores']} cores, {memory} of memory."
+
+
+def compute_text(compute: Mapping[str, Any]) -> str:
+    """Return device, precision and threads of a computation."""
+    threads = f"{compute['threads']} thread{'s' if compute['threads'] > 1 else ''}"
+    return ", ".join(str(part) for part in (compute["device"], compute["precision"], threads) if part)

@@ -53,11 +53,11 @@ def _winner(answer: Answer, winner: Option) -> str:
     measure = MEASURES[case.objective]
     shown = dict.fromkeys([case.objective, *case.limits, "p95_ms", "euros_per_million"])
     values = ", ".join(f"{MEASURES[name].title} {_value(winner, name)}" for name in shown)
-    chosen = f"the lowest {measure.title}" if measure.is_cost else f"the highest {measure.title} on validation"
-    among = f"the {rows} of {len(answer.options)} rows that keep the constraints" if rows > 1 else "the only such row"
     if rows == 1:
         return f"{winner.name} is the only one of {len(answer.options)} rows that keeps the constraints: {values}."
-    return f"{winner.name} has {chosen} among {among}: {values}."
+    chosen = f"the lowest {measure.title}" if measure.is_cost else f"the highest {measure.title} on validation"
+    kept = f"the {rows} of {len(answer.options)} rows that keep the constraints"
+    return f"{winner.name} has {chosen} among {kept}: {values}."
 
 
 def _value(option: Option, name: str) -> str:
