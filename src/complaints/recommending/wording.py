@@ -24,8 +24,12 @@ def headline(answer: Answer) -> str:
     """Return the answer in a few words."""
     if answer.winner is None:
         return "no row"
-    others = answer.level
-    return answer.winner.name if not others else f"{answer.winner.name}, which cannot be told from {_names(others)}"
+    others, cheapest = answer.level, answer.cheapest
+    if not others:
+        return answer.winner.name
+    which = others[0].name if len(others) == 1 else f"{len(others)} other rows"
+    price = f", of which {cheapest.name} is the cheapest" if cheapest and cheapest is not answer.winner else ""
+    return f"{answer.winner.name}; cannot tell from {which}{price}"
 
 
 def sentences(answer: Answer) -> list[str]:
