@@ -30,7 +30,7 @@ FLOORS = [
     {"params"},
     {"finetuning"},
     {"features", "pretraining"},
-    {"modeling"},
+    {"modeling", "recommending"},
     {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"teaching"},

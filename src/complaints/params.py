@@ -18,6 +18,7 @@ from complaints.evaluation.params import EvaluateParams
 from complaints.finetuning.params import CrossFitParams
 from complaints.labels.params import MergeLabelsParams
 from complaints.pretraining.params import PretrainParams
+from complaints.recommending.params import CostsParams, RecommendParams
 from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
@@ -81,6 +82,8 @@ class Params(Section):
     models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
     decide: DecideParams
     evaluate: EvaluateParams
+    costs: CostsParams
+    recommend: RecommendParams
     tracking: TrackingParams
     launcher: Text
 
