@@ -22,7 +22,7 @@ from complaints.engine.device import one_line_device_errors
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.inference import infer
 from complaints.engine.setup import ARITHMETIC, Setup, run_config, set_up
-from complaints.features.embed import Features
+from complaints.features.store import Features
 from complaints.finetuning import trainable
 from complaints.finetuning.batching import count_steps
 from complaints.finetuning.head_init import HeadOnly, HeadSources, initialise_head
@@ -231,7 +231,8 @@ def finetune(
     set_seed(params.seed)
     model, adapted, model_config = _prepare_model(setup, params, labels)
     parameters = trainable.count_parameters(model)
-    data_files = [*inputs.tokens.glob("*.parquet"), *inputs.features.glob("*.npy")]
+    read = [inputs.features / f"{split}.npy" for split in params.feature_splits]
+    data_files = [*inputs.tokens.glob("*.parquet"), *read]
     config = run_config(setup, params, data_files, VERSIONED, CODE) | model_config
     first = accelerator.is_main_process
     checkpoints = Checkpoints(scratch, json_digest(config), writes=first)

@@ -161,7 +161,7 @@ def _checkpoint(root: Path, name: str, count: int) -> Again:
     from complaints.engine.batches import Examples, FeatureSet
     from complaints.engine.inference import INFERENCE_ROWS, infer_batches
     from complaints.engine.setup import open_device
-    from complaints.features.embed import Features
+    from complaints.features.store import Features
     from complaints.finetuning.head_init import HeadOnly
     from complaints.finetuning.params import ModelParams
     from complaints.modeling import classifier
