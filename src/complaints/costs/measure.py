@@ -94,9 +94,9 @@ def throughput(model: Decider, texts: list[str], clock: Clock = time.perf_counte
     }
 
 
-def _compute(model: Any, is_tfidf: bool) -> dict[str, Any]:
+def _compute(model: Any, kind: str) -> dict[str, Any]:
     """Return the device, its precision and the number of threads that compute the predictions."""
-    if is_tfidf:
+    if kind == "tfidf":
         return {"device": "cpu", "precision": "fp32", "threads": 1}
     import torch
 
@@ -112,8 +112,10 @@ def _compute(model: Any, is_tfidf: bool) -> dict[str, Any]:
 
 
 def _parameters(model: Any, part: Part) -> dict[str, int]:
-    """Return the number of parameters, and of those that were trained."""
-    if part.is_tfidf:
+    """Return the number of parameters, and of those that were trained: of the nearest-neighbour model none."""
+    if part.kind == "knn":
+        return {"total": sum(weights.numel() for weights in model.network.encoder.parameters()), "trained": 0}
+    if part.kind == "tfidf":
         legs = [pipeline[-1] for pipeline in model.model.pipelines.values()]
         total = sum(int(leg.coef_.size + leg.intercept_.size) for leg in legs)
         return {"total": total, "trained": total}
@@ -141,7 +143,7 @@ def measure(request: Request) -> dict[str, Any]:
     decider = load(request.choice, request.precision)
     loaded = time.perf_counter() - start
     (part,), (model,) = request.choice.parts.values(), decider.parts.values()
-    compute = _compute(model, part.is_tfidf)
+    compute = _compute(model, part.kind)
     measured = {
         "load_seconds": round(loaded, 3),
         "latency": latency(decider, texts),

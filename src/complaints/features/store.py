@@ -6,8 +6,23 @@ from pathlib import Path
 import numpy as np
 
 from complaints.core.errors import broken_output
+from complaints.core.section import Count, Section
 
 FEATURES_FILE = "features.json"
+
+
+class Encoder(Section):
+    """The encoder that made features, as FEATURES_FILE records it; features of new texts need the same."""
+
+    backbone: str
+    backbone_sha256: str
+    weights: str
+    """Folder of the initial weights."""
+    weights_sha256: str
+    pooling: str
+    max_length: Count
+    precision: str
+    """Precision in which it computed, `fp32`, `bf16` or `fp16`."""
 
 
 @dataclass(frozen=True)

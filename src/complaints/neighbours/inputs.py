@@ -11,10 +11,10 @@ import pyarrow as pa
 from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json
 from complaints.core.parquet import read_parquet
-from complaints.features.store import FEATURES_FILE, Features
+from complaints.features.store import FEATURES_FILE, Encoder, Features
 from complaints.neighbours.fit import Rows
 from complaints.neighbours.search import unit_rows
-from complaints.neighbours.store import Encoder, stored
+from complaints.neighbours.store import stored
 from complaints.subsets.row_ids import describe_rows
 
 

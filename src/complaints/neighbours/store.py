@@ -14,6 +14,7 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json, write_json
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.section import Count, Positive, Section
+from complaints.features.store import Encoder
 from complaints.neighbours.fit import Fit
 from complaints.neighbours.search import Nearest, nearest, unit_rows
 from complaints.neighbours.vote import Vote, log_probabilities
@@ -26,19 +27,6 @@ ROWS_SCHEMA = pa.schema(
 )
 OFF = {"features": None}
 """Content of SETTINGS_FILE where the model is off."""
-
-
-class Encoder(Section):
-    """The encoder that made the features, as the stage embed records it; new texts need the same."""
-
-    backbone: str
-    backbone_sha256: str
-    weights: str
-    """Folder of the initial weights."""
-    weights_sha256: str
-    pooling: str
-    max_length: Count
-    precision: str
 
 
 class _Vote(Section):
