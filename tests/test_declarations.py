@@ -61,8 +61,10 @@ def _read_params(name: str) -> set[str]:
             read.add(ast.literal_eval(node.args[0]))
         elif called == "config.load_entry":
             read |= {f"models.${{key}}.{key}" for key in _keys(module[ast.unparse(node.args[1])])}
-        elif called in ("config.model_names", "rung_names"):
+        elif called == "config.model_names":
             read.add("models")
+        elif called == "rung_names":
+            read |= {"knn.features", "models"}
     return read - {"tracking"}
 
 

@@ -28,7 +28,7 @@ FLOORS = [
     {"console", "output_files"},
     {"params_document"},
     {"params"},
-    {"finetuning"},
+    {"finetuning", "neighbours"},
     {"features", "pretraining"},
     {"modeling", "recommending"},
     {"engine", "error_analysis", "report", "tracking"},
