@@ -1,6 +1,7 @@
 # `make help` lists the commands. Everything runs in .venv, which is built on first use from the pinned requirements.
 PYTHON ?= python3
 PROFILE ?=
+JOBS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 LADDER := $(VENV)/.ladder
@@ -39,11 +40,11 @@ repro: $(READY) $(if $(filter ladder,$(PROFILE)),$(LADDER))  ## Rebuild what is 
 	-@complaints track  # a broken store of MLflow does not fail the build
 	@complaints show
 
-test: $(LADDER)  ## Run the tests that take seconds
-	@python -m pytest -m "not slow"
+test: $(LADDER)  ## Run the tests that take seconds (JOBS=2 at a time)
+	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 test-slow: $(LADDER)  ## Run the others: complete pipelines, killed trainings, servers
-	@python -m pytest -m slow
+	@python -m pytest -n $(JOBS) --dist loadfile -m slow
 
 lint: $(READY)  ## Check style and types
 	@ruff check .
