@@ -81,9 +81,8 @@ class KnnPredictor:
             UserError: if memory is full.
         """
         features = self.features(texts, done)
-        logits = self.model.logits(features)
-        logits[~np.isfinite(features).all(axis=1)] = np.nan
-        return logits
+        finite = np.isfinite(features).all(axis=1, keepdims=True)
+        return np.where(finite, self.model.logits(np.where(finite, features, 0)), np.float32(np.nan))
 
     def nearest(self, texts: list[str], count: int) -> Nearest:
         """Return the nearest training rows of texts.
