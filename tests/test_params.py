@@ -79,7 +79,7 @@ def put(tree: dict, key: str, value: object) -> None:
         ("decide.ensemble", ["tfidf", "tfidf"], "it must be at least two different models"),
         ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, knn, minilm"),
         ("knn.features", "bert", "knn.features is 'bert'; it must be one of minilm, or null for no kNN"),
-        ("knn.smoothing", [1.0], "knn.smoothing[0] is 1.0; it must be less than 1"),
+        ("knn.smoothing", 1.0, "knn.smoothing is 1.0; it must be less than 1"),
         ("knn.folds", 1, "knn.folds is 1; it must be greater than or equal to 2"),
         ("models.minilm.features", False, "has no features of all splits; set models.minilm.features to true"),
         ("decide.folds", 1, "decide.folds is 1; it must be greater than or equal to 2"),
@@ -132,7 +132,8 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
     with pytest.raises(
-        UserError, match=r"models\.third lacks numerics, precision, weights, head, features, seed, pretrain, max_length$"
+        UserError,
+        match=r"models\.third lacks numerics, precision, weights, head, features, seed, pretrain, max_length$",
     ):
         params.parse(tree)
 

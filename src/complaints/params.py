@@ -97,6 +97,23 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _initial_weights_come_from_other_entries(self) -> Self:
+        sources = {(paths.MODELS / name).as_posix(): name for name in self.models}
+        known = sources.keys() | {(paths.PRETRAINED / name).as_posix() for name in self.models}
+        for name, entry in self.models.items():
+            key = f"models.{name}.weights"
+            if entry.weights not in known:
+                folders = f"{paths.PRETRAINED}/<entry> or {paths.MODELS}/<entry> of an entry in {PARAMS_FILE}"
+                raise rule(key, f"is {entry.weights!r}; it must be {folders}")
+            chain = {name}
+            while (source := sources.get(entry.weights)) is not None:
+                if source in chain:
+                    raise rule(key, f"leads back to the entry itself; take {paths.PRETRAINED}/{name}")
+                chain.add(source)
+                entry = self.models[source]
+        return self
+
+    @model_validator(mode="after")
     def _neighbours_have_features(self) -> Self:
         name = self.knn.features
         if name is None:
@@ -114,23 +131,6 @@ class Params(Section):
                 f"is {name!r}, whose initial weights {entry.weights} were trained on the labels of the rows that are "
                 f"to be predicted out of fold; name an entry with weights in {paths.PRETRAINED}",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _initial_weights_come_from_other_entries(self) -> Self:
-        sources = {(paths.MODELS / name).as_posix(): name for name in self.models}
-        known = sources.keys() | {(paths.PRETRAINED / name).as_posix() for name in self.models}
-        for name, entry in self.models.items():
-            key = f"models.{name}.weights"
-            if entry.weights not in known:
-                folders = f"{paths.PRETRAINED}/<entry> or {paths.MODELS}/<entry> of an entry in {PARAMS_FILE}"
-                raise rule(key, f"is {entry.weights!r}; it must be {folders}")
-            chain = {name}
-            while (source := sources.get(entry.weights)) is not None:
-                if source in chain:
-                    raise rule(key, f"leads back to the entry itself; take {paths.PRETRAINED}/{name}")
-                chain.add(source)
-                entry = self.models[source]
         return self
 
 

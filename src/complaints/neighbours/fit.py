@@ -59,7 +59,7 @@ class _Fold:
 
 def votes(params: KnnParams) -> list[Vote]:
     """Return the candidates in ascending order of their values, each once."""
-    return sorted({Vote(k, t, s) for k in params.neighbours for t in params.temperatures for s in params.smoothing})
+    return sorted({Vote(k, t, params.smoothing) for k in params.neighbours for t in params.temperatures})
 
 
 def fit(rows: Rows, params: KnnParams) -> Fit:
