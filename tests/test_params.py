@@ -132,8 +132,7 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
     with pytest.raises(
-        UserError,
-        match=r"models\.third lacks numerics, precision, weights, head, features, seed, pretrain, max_length$",
+        UserError, match=r"models\.third lacks numerics, precision, weights, keep_layers, head, features, seed, "
     ):
         params.parse(tree)
 
@@ -204,7 +203,9 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
 )
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be data or ensemble)"):
+    with pytest.raises(
+        UserError, match=r"it must (begin with a letter|not end in -adjusted|not be compressed or data)"
+    ):
         params.parse(tree)
 
 

@@ -17,10 +17,11 @@ from complaints.deciding.params import DecideParams
 from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, is_adjusted
 from complaints.evaluation.params import EvaluateParams
 from complaints.features.params import FeatureParams
-from complaints.finetuning.params import ModelParams
+from complaints.finetuning.params import CrossFitParams
 from complaints.labels.params import MergeLabelsParams
 from complaints.neighbours.params import KnnParams
 from complaints.pretraining.params import PretrainParams
+from complaints.recommending.params import CostsParams, RecommendParams
 from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
@@ -50,7 +51,7 @@ MOVED = {
 """Former flat keys of a model's entry -> the present grouped keys; the former `head` is head.kind."""
 
 
-class ModelEntry(ModelParams, PretrainParams, FeatureParams):
+class ModelEntry(CrossFitParams, PretrainParams, FeatureParams):
     """One entry of `models:` with all of its keys."""
 
 
@@ -85,6 +86,8 @@ class Params(Section):
     knn: KnnParams
     decide: DecideParams
     evaluate: EvaluateParams
+    costs: CostsParams
+    recommend: RecommendParams
     tracking: TrackingParams
     launcher: Text
 
@@ -111,6 +114,24 @@ class Params(Section):
                     raise rule(key, f"leads back to the entry itself; take {paths.PRETRAINED}/{name}")
                 chain.add(source)
                 entry = self.models[source]
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_have_logits_out_of_fold(self) -> Self:
+        folds = {REFERENCE: self.baseline.folds, **{name: entry.cross_fit.folds for name, entry in self.models.items()}}
+        for name, entry in self.models.items():
+            for index, teacher in enumerate(entry.teacher.models):
+                key = ("models", name, "teacher", "models", index)
+                if teacher not in folds and teacher != KNN:
+                    raise rule(key, f"is {teacher!r}; it must be one of {', '.join([*folds, KNN])}")
+                if folds.get(teacher, 2) < 2:
+                    switch = "baseline.folds" if teacher == REFERENCE else f"models.{teacher}.cross_fit.folds"
+                    raise rule(key, f"is {teacher!r}, which needs {switch} of 2 or more for logits out of fold")
+            if entry.cross_fit.folds and entry.weights != (own := (paths.PRETRAINED / name).as_posix()):
+                raise rule(
+                    f"models.{name}.weights",
+                    f"is {entry.weights!r}, which cross_fit.folds excludes; set it to {own}, or cross_fit.folds to 0",
+                )
         return self
 
     @model_validator(mode="after")

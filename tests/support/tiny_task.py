@@ -19,8 +19,9 @@ from complaints.core.parquet import write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.engine import loop
 from complaints.features.embed import write_features
+from complaints.finetuning.fit import Inputs
 from complaints.finetuning.params import ModelParams
-from complaints.finetuning.run import Inputs, Outputs, finetune
+from complaints.finetuning.run import Outputs, finetune
 from complaints.params import MOVED
 from complaints.scoring.predictions import read_predictions
 from support.paths import ROOT

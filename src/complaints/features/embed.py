@@ -16,6 +16,7 @@ from complaints.features.store import FEATURES_FILE
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.loading import load_pretrained
+from complaints.modeling.truncation import keep_layers
 
 VERSIONED = ("torch", "transformers")
 
@@ -33,12 +34,13 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
         output: Folder to write, <split>.npy and FEATURES_FILE.
 
     Raises:
-        UserError: if the encoder cannot be loaded, the tokens come from another tokenizer, or memory or the disk is
-            full.
+        UserError: if the encoder cannot be loaded or has no such layers, the tokens come from another tokenizer, or
+            memory or the disk is full.
     """
     setup = set_up(params, tokens, Path(params.weights))
     pooling = resolve_pooling(params.head.pooling, setup.backbone, setup.initial)
     encoder, _ = load_pretrained(setup.initial.folder, AutoModel)
+    keep_layers(encoder, params.keep_layers)
     prepare_attention(encoder, "never", False, setup.precision)
     model = classifier.LinearClassifier(encoder, pooling, 1).eval().to(setup.accelerator.device)
     rows = {}
@@ -54,6 +56,7 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
             "backbone_sha256": setup.backbone.digest,
             "weights": params.weights,
             "weights_sha256": setup.initial.digest,
+            "keep_layers": None if params.keep_layers is None else list(params.keep_layers),
             "max_length": read_json(tokens / "meta.json")["max_length"],
             "pooling": pooling,
             **arithmetic(setup, VERSIONED),

@@ -1,10 +1,12 @@
 """Parameters of the stage embed: the keys of a model's entry that decide its features."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from complaints.backbones.params import ComputeParams
 from complaints.core.schema import SPLITS
-from complaints.core.section import Section, Text
+from complaints.core.section import Listed, Section, Text, rule
 
 Train = Literal["full", "lora", "frozen", "head"]
 
@@ -29,8 +31,17 @@ class EmbedParams(ComputeParams):
     """The keys of a model's entry that decide which features its training needs, and their values."""
 
     weights: Text
+    keep_layers: Listed[Annotated[int, Field(ge=0)]] | None
+    """Layers of the encoder to keep, None for all."""
     head: HeadKindParams
     finetune: TrainParams
+
+    @model_validator(mode="after")
+    def _layers_ascend(self) -> Self:
+        kept = self.keep_layers
+        if kept is not None and list(kept) != sorted(set(kept)):
+            raise rule("keep_layers", f"is {list(kept)}; its layers must be in ascending order, each named once")
+        return self
 
     @property
     def trains_head_only(self) -> bool:

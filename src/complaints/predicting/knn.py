@@ -13,6 +13,7 @@ from complaints.features.store import Encoder
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.loading import load_pretrained
+from complaints.modeling.truncation import keep_layers
 from complaints.neighbours import store
 from complaints.neighbours.search import Nearest
 from complaints.predicting.class_names import read_class_names
@@ -58,6 +59,7 @@ class KnnPredictor:
         weights = _encoder_folder(folder, encoder)
         self.tokenizer, self.max_length = load_tokenizer(weights), encoder.max_length
         network, _ = load_pretrained(weights, AutoModel)
+        keep_layers(network, encoder.keep_layers)
         self.accelerator, self.precision = open_for_texts(precision, encoder.precision)
         prepare_attention(network, "never", False, self.precision)
         self.network = classifier.LinearClassifier(network, encoder.pooling, 1).eval().to(self.accelerator.device)
