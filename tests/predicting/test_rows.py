@@ -213,7 +213,9 @@ def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
     folder = workspace / "checkpoint"
     folder.mkdir()
     model = classifier.build(backbone, "linear", "mean", LABELS)
-    classifier.save(model, load_tokenizer(backbone.folder), folder, "mean", 16, scored)
+    classifier.save(
+        model, load_tokenizer(backbone.folder), folder, classifier.InferenceSettings("mean", 16, "start", scored)
+    )
     (folder / "training.json").write_text("no record")
     asked: list[str] = []
 

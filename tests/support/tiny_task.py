@@ -72,16 +72,24 @@ def write_splits() -> None:
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
 
 
-def tokenize(name: str, backbone: Backbone) -> None:
+def tokenize(name: str, backbone: Backbone, max_length: int = 16, truncation: str = "start") -> None:
     """Do the work of the stage `tokenize`."""
     tokenizer = load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     counts = {
-        split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
+        split: tokens.tokenize_split(
+            tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", max_length, truncation
+        )
         for split in SPLITS
     }
     write_json(
-        folder / "meta.json", {"tokenizer_sha256": tokenizer_digest(tokenizer), "max_length": 16, "splits": counts}
+        folder / "meta.json",
+        {
+            "tokenizer_sha256": tokenizer_digest(tokenizer),
+            "max_length": max_length,
+            "truncation": truncation,
+            "splits": counts,
+        },
     )
 
 

@@ -23,6 +23,8 @@ class Encoder(Section):
     """Layers of the weights that it has; None for all."""
     pooling: str
     max_length: Count
+    truncation: str = "start"
+    """The part of a longer text that is kept; records of earlier versions do not say so."""
     precision: str
     """Precision in which it computed, `fp32`, `bf16` or `fp16`."""
 
