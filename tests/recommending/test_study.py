@@ -1,5 +1,6 @@
 """Recommendation from files: the same bytes each time, shown by the document, the page and the memo."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_document_page_and_memo_have_the_answers(made: tuple[Study, Tables], tmp
     assert page.count("<article>") == 2
     assert 'aria-label="macro-F1 against p50 latency, test"' in page
     assert "recommendation/front_p50_ms.png" in text
-    assert "| net    | long" in text
+    assert re.search(r"\| net +\| long +\|", text)
 
 
 def test_without_measurements_one_line_says_how_to_get_them(made: tuple[Study, Tables], tmp_path: Path) -> None:
