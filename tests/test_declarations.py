@@ -19,7 +19,7 @@ from support.paths import ROOT
 from complaints import profiles
 from complaints.core.config import read_yaml
 from complaints.core.section import Section
-from complaints.finetuning import run
+from complaints.finetuning import fit
 from complaints.pretraining import mlm
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -61,8 +61,10 @@ def _read_params(name: str) -> set[str]:
             read.add(ast.literal_eval(node.args[0]))
         elif called == "config.load_entry":
             read |= {f"models.${{key}}.{key}" for key in _keys(module[ast.unparse(node.args[1])])}
-        elif called in ("config.model_names", "rung_names"):
+        elif called == "config.model_names":
             read.add("models")
+        elif called == "rung_names":
+            read |= {"knn.features", "models"}
     return read - {"tracking"}
 
 
@@ -90,7 +92,9 @@ def test_stage_declares_the_parameters_it_reads_and_no_others(name: str) -> None
     assert {key for key in declared if not any(k == key or k.startswith(f"{key}.") for k in read)} == set()
 
 
-@pytest.mark.parametrize(("name", "packages"), [("finetune", run.CODE), ("pretrain", mlm.CODE)])
+@pytest.mark.parametrize(
+    ("name", "packages"), [("finetune", fit.CODE), ("cross_fit", fit.CODE), ("pretrain", mlm.CODE)]
+)
 def test_code_in_the_run_config_is_that_of_the_stage(name: str, packages: tuple[str, ...]) -> None:
     declared = {Path(dep).parts[2] for dep in STAGES[name]["deps"] if dep.startswith("src/")}
     assert set(packages) == declared - {"__init__.py"}
@@ -162,7 +166,7 @@ def test_names_of_entries_reach_the_shell_as_one_word(
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     with Repo(str(tmp_path)) as repo:
         commands = [stage.cmd for stage in repo.index.stages if stage.name.endswith(f"@{name}")]
-    assert len(commands) == 4
+    assert len(commands) == 6
     for command in commands:
         assert shlex.split(command)[2:] == [name]
 

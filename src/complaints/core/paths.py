@@ -22,7 +22,8 @@ HIERARCHY = Path("data/interim/hierarchy.json")
 SPLITS = Path("data/splits")
 TOKENS = Path("data/tokens")
 FEATURES = Path("data/features")
-"""One folder per entry of `models:` in TOKENS and FEATURES."""
+TEACHERS = Path("data/teacher")
+"""One folder per entry of `models:` in TOKENS, FEATURES and TEACHERS."""
 
 MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"

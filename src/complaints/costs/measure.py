@@ -137,9 +137,9 @@ def throughput(
     }
 
 
-def _compute(model: Any, is_tfidf: bool) -> dict[str, Any]:
+def _compute(model: Any, kind: str) -> dict[str, Any]:
     """Return the device, its precision and the number of threads that compute the predictions."""
-    if is_tfidf:
+    if kind == "tfidf":
         return {"device": "cpu", "precision": "fp32", "threads": 1}
     import torch
 
@@ -155,8 +155,10 @@ def _compute(model: Any, is_tfidf: bool) -> dict[str, Any]:
 
 
 def _parameters(model: Any, part: Part) -> dict[str, int | None]:
-    """Return the number of parameters, and of those that were trained; None where the model's record has none."""
-    if part.is_tfidf:
+    """Return the number of parameters, and of those that were trained: none of kNN; None where no record has them."""
+    if part.kind == "knn":
+        return {"total": sum(weights.numel() for weights in model.network.encoder.parameters()), "trained": 0}
+    if part.kind == "tfidf":
         legs = [pipeline[-1] for pipeline in model.model.pipelines.values()]
         total = sum(int(leg.coef_.size + leg.intercept_.size) for leg in legs)
         return {"total": total, "trained": total}
@@ -186,7 +188,7 @@ def measure(request: Request) -> dict[str, Any]:
     decider = load(request.choice, request.precision)
     loaded = time.perf_counter() - start
     (part,), (model,) = request.choice.parts.values(), decider.parts.values()
-    compute = _compute(model, part.is_tfidf)
+    compute = _compute(model, part.kind)
     measured = {
         "load_seconds": round(loaded, 3),
         "latency": latency(decider, texts, effort.singles),
