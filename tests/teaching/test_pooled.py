@@ -59,9 +59,7 @@ def pooled() -> np.ndarray:
 
 def test_several_teachers_are_weighted_and_calibrated_as_by_a_decision_rule(rows: Rows) -> None:
     write_teacher(teacher(["tfidf", "net"]), rows, paths.OUT_OF_FOLD, settings(), FOLDER)
-    logits = {
-        model: (read_out_of_fold(paths.OUT_OF_FOLD / f"{model}.parquet") or ((), ()))[1] for model in ("tfidf", "net")
-    }
+    logits = {model: read(paths.OUT_OF_FOLD / f"{model}.parquet") for model in ("tfidf", "net")}
     sample = Sample(["train"], rows.true["train"], rows.groups["train"], logits)
     rule = fit_rule(sample, rows.train_rows, settings(), {})
     np.testing.assert_allclose(pooled(), apply(rule, logits).scores, rtol=1e-5)
