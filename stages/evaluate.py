@@ -1,7 +1,7 @@
 """Score every model on the held-out splits.
 
 Reads predictions/, models/rules/, data/splits/, data/interim/{labels,hierarchy}.json, data/raw/{source,truth}.json,
-reports/labels.json and reports/training/.
+reports/labels.json, data/teacher/ and reports/training/.
 Writes reports/metrics.json and reports/evaluation/ (scoreboard.md, CSV files, figures and index.html), which
 docs/evaluation.md and docs/errors.md describe.
 """
@@ -11,6 +11,7 @@ from complaints.core.files import replacing_folder, write_json
 from complaints.deciding.row_names import REFERENCE
 from complaints.error_analysis.inputs import Sources
 from complaints.error_analysis.report import write_error_analysis
+from complaints.evaluation.distillation import distillation_sections, find_students
 from complaints.evaluation.histories import read_history
 from complaints.evaluation.learning_curve import write_curve_table
 from complaints.evaluation.page import write_report
@@ -43,7 +44,9 @@ def evaluate() -> None:
 
     rows = score(truth, logits, read_rules(paths.RULES, rungs, paths.PREDICTIONS), p.resamples)
     with replacing_folder(paths.EVALUATION) as folder:
-        sections = write_error_analysis(folder, truth, rows, logits, SOURCES, p.worst_pairs)
+        students = find_students(config.models(), paths.TEACHERS)
+        sections = distillation_sections(folder, truth, rows, logits, students, p.resamples)
+        sections += write_error_analysis(folder, truth, rows, logits, SOURCES, p.worst_pairs)
         write_curve_table(folder / "learning_curve.csv", truth, points, p.resamples)
         write_report(folder, truth, rows, histories, p, sections)
     write_json(paths.METRICS, metrics_json(rows))
