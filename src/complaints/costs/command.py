@@ -64,7 +64,7 @@ def measure_apart(request: Request) -> dict[str, Any]:
 def _training(name: str, choice: ModelChoice) -> dict[str, Any]:
     """Return how a model was trained: numerics, precision, and the time if this machine has it."""
     (part,) = choice.parts.values()
-    settings = {} if part.is_tfidf else read_json(part.folder / "training.json")
+    settings = {} if part.kind == "tfidf" else read_json(part.folder / "training.json")
     known = {key: settings.get(key) for key in ("numerics", "precision", "device", "threads", "processes")}
     return {**known, "time": training_time.read(name, hash_path(Path("."), part.folder.as_posix()))}
 

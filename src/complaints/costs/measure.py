@@ -94,17 +94,17 @@ def throughput(model: Decider, texts: list[str], clock: Clock = time.perf_counte
     }
 
 
-def _compute(model: Any, is_tfidf: bool) -> dict[str, Any]:
+def _compute(model: Any, kind: str) -> dict[str, Any]:
     """Return the device, its precision and the number of threads that compute the predictions."""
-    if is_tfidf:
+    if kind == "tfidf":
         return {"device": "cpu", "precision": "fp32", "threads": 1}
     import torch
 
     from complaints.engine.device import describe_device
 
-    device = describe_device(model.accelerator.device.type)
+    accelerator = getattr(model, "accelerator", None)  # a runtime other than torch has none, and takes the processor
     return {
-        "device": device,
+        "device": describe_device(accelerator.device.type if accelerator else "cpu"),
         "precision": model.precision,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -113,7 +113,7 @@ def _compute(model: Any, is_tfidf: bool) -> dict[str, Any]:
 
 def _parameters(model: Any, part: Part) -> dict[str, int]:
     """Return the number of parameters, and of those that were trained."""
-    if part.is_tfidf:
+    if part.kind == "tfidf":
         legs = [pipeline[-1] for pipeline in model.model.pipelines.values()]
         total = sum(int(leg.coef_.size + leg.intercept_.size) for leg in legs)
         return {"total": total, "trained": total}
@@ -141,7 +141,7 @@ def measure(request: Request) -> dict[str, Any]:
     decider = load(request.choice, request.precision)
     loaded = time.perf_counter() - start
     (part,), (model,) = request.choice.parts.values(), decider.parts.values()
-    compute = _compute(model, part.is_tfidf)
+    compute = _compute(model, part.kind)
     measured = {
         "load_seconds": round(loaded, 3),
         "latency": latency(decider, texts),

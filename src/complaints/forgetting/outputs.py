@@ -12,7 +12,7 @@ from complaints.lineage.cache import Cache
 from complaints.lineage.history import WORKSPACE, Version, parse
 from complaints.withdrawals.ledger import Affected, Role
 
-WEIGHTS = (".safetensors", ".skops", ".bin", ".pt")
+WEIGHTS = (".safetensors", ".skops", ".onnx", ".bin", ".pt")
 """Endings of files with weights; an output below models/ without any, such as decision rules, is no checkpoint."""
 ROLES: dict[str, Role] = {"train.parquet": "train", "validation.parquet": "validation"}
 RUN_CACHE = "run cache"
