@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
 from complaints.baseline.params import BaselineParams, NgramParams
+from complaints.compression.params import CompressedEntry
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE
 from complaints.core.errors import UserError
@@ -51,7 +52,7 @@ MOVED = {
 """Former flat keys of a model's entry -> the present grouped keys; the former `head` is head.kind."""
 
 
-class ModelEntry(CrossFitParams, PretrainParams, FeatureParams):
+class ModelEntry(CrossFitParams, PretrainParams, FeatureParams, CompressedEntry):
     """One entry of `models:` with all of its keys."""
 
 
