@@ -29,7 +29,7 @@ FLOORS = [
     {"params_document"},
     {"params"},
     {"finetuning"},
-    {"features", "pretraining"},
+    {"features", "pretraining", "zero_shot"},
     {"modeling"},
     {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
