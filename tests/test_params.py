@@ -77,7 +77,7 @@ def put(tree: dict, key: str, value: object) -> None:
         ("decide.objective", "f1", "it must be 'macro_f1', 'accuracy' or 'macro_f1_within'"),
         ("decide.ensemble", ["minilm"], "decide.ensemble is ['minilm']; it must be at least two different models"),
         ("decide.ensemble", ["tfidf", "tfidf"], "it must be at least two different models"),
-        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, minilm"),
+        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, knn, minilm"),
         ("decide.folds", 1, "decide.folds is 1; it must be greater than or equal to 2"),
         ("decide.tau_grid", [], "decide.tau_grid is []; it must have at least 1 item"),
         (
@@ -128,7 +128,7 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
     with pytest.raises(
-        UserError, match=r"models\.third lacks numerics, precision, seed, pretrain, weights, head, max_length$"
+        UserError, match=r"models\.third lacks numerics, precision, weights, keep_layers, head, features, seed, "
     ):
         params.parse(tree)
 
@@ -199,7 +199,9 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
 )
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be data or ensemble)"):
+    with pytest.raises(
+        UserError, match=r"it must (begin with a letter|not end in -adjusted|not be compressed or data)"
+    ):
         params.parse(tree)
 
 

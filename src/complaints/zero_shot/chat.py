@@ -73,7 +73,7 @@ def estimated_cost(question: Question, p: EndpointParams) -> float:
 
 def cost(input_tokens: int, output_tokens: int, p: EndpointParams) -> float:
     """Return the cost of tokens."""
-    return (input_tokens * p.price.input + output_tokens * p.price.output) / 1e6
+    return (input_tokens * (p.price.input or 0.0) + output_tokens * (p.price.output or 0.0)) / 1e6
 
 
 def read_reply(body: bytes) -> Reply:

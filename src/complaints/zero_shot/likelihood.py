@@ -95,6 +95,8 @@ class Prompts:
     start: list[int]
     end: list[int]
     texts: list[list[int]]
+    premise: list[int]
+    """The end alone, after the token that begins a text if the model has one."""
 
     def of(self, row: int) -> list[int]:
         """Return the prompt of a row."""
@@ -109,10 +111,10 @@ class Prompts:
 def encode_prompts(tokenizer: Any, prompt: str, texts: list[str], max_length: int) -> Prompts:
     """Return the prompts of texts, each text cut to `max_length` tokens."""
     before, _, after = prompt.partition(TEXT_FIELD)
-    start: list[int] = tokenizer(before)["input_ids"]  # with the token that begins a text, if the model has one
+    start: list[int] = tokenizer(before)["input_ids"]
     end: list[int] = tokenizer(after.rstrip(), add_special_tokens=False)["input_ids"]
     cut = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=max_length)["input_ids"]
-    return Prompts(start, end, cut)
+    return Prompts(start, end, cut, premise=[*tokenizer("")["input_ids"], *end])
 
 
 def scores(given: np.ndarray, alone: np.ndarray | None, lengths: np.ndarray | None) -> np.ndarray:
@@ -153,7 +155,7 @@ def score_by_likelihood(
     decoder = load_decoder(backbone, precision, accelerator.device)
     bar = tqdm(range(len(distinct)), desc="likelihood of the class names", leave=False, disable=None)
     given = np.stack([log_likelihoods(decoder, prompts.of(row), tree) for row in bar])
-    alone = log_likelihoods(decoder, prompts.start[:0] + prompts.end, tree) if params.pmi else None
+    alone = log_likelihoods(decoder, prompts.premise, tree) if params.pmi else None
     found = scores(given, alone, tree.lengths if params.length_normalised else None)
     row_of = {text: row for row, text in enumerate(distinct)}
     record = {

@@ -36,10 +36,10 @@ class LikelihoodParams(Section):
 
 
 class PriceParams(Section):
-    """Price per million tokens, in any currency."""
+    """Price per million tokens, in any currency; None if it is not known."""
 
-    input: NotNegative
-    output: NotNegative
+    input: NotNegative | None
+    output: NotNegative | None
 
 
 class EndpointParams(Section):
@@ -60,6 +60,9 @@ class EndpointParams(Section):
     def _endpoint_has_a_model(self) -> Self:
         if self.url is not None and self.model is None:
             raise rule("model", "is missing; name the model that the endpoint of url is to use")
+        for key, price in self.price.model_dump().items() if self.url is not None else ():
+            if price is None:
+                raise rule(("price", key), "is missing; name it per million tokens, 0 for a server of your own")
         if taken := sorted(self.request.keys() & {"model", "messages", "response_format", "stream"}):
             raise rule(("request", taken[0]), "is set by the stage; remove it")
         return self
