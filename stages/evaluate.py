@@ -20,8 +20,10 @@ from complaints.evaluation.params import EvaluateParams
 from complaints.evaluation.scoreboard import read_all_logits, read_rules, score
 from complaints.evaluation.tables import metrics_json
 from complaints.evaluation.truth import read_truth
+from complaints.evaluation.zero_shot import write_zero_shot
 from complaints.scoring.learning_curve import read_learning_curve
 from complaints.scoring.rungs import rung_names
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import tracked
 
@@ -50,6 +52,7 @@ def evaluate() -> None:
         sections = distillation_sections(folder, truth, rows, logits, students, p.resamples)
         sections += write_compression(folder, truth, rows, sizes, p.resamples)
         sections += write_error_analysis(folder, truth, rows, logits, SOURCES, p.worst_pairs)
+        sections += write_zero_shot(folder, truth, rows, paths.PREDICTIONS / ZERO_SHOT, p.resamples)
         write_curve_table(folder / "learning_curve.csv", truth, points, p.resamples)
         write_report(folder, truth, rows, histories, p, sections)
     write_json(paths.METRICS, metrics_json(rows))

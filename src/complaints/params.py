@@ -24,14 +24,30 @@ from complaints.neighbours.params import KnnParams
 from complaints.pretraining.params import PretrainParams
 from complaints.recommending.params import CostsParams, RecommendParams
 from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
 from complaints.tracking.params import TrackingParams
+from complaints.zero_shot.params import ZeroShotParams
 
 SCHEMA_FILE = "params.schema.json"
 
 RESERVED_NAMES = frozenset(
-    {FLOOR, REFERENCE, ENSEMBLE, "data", "pretrained", "rules", "out_of_fold", KNN, COMPRESSED, "null", "true", "false"}
+    {
+        FLOOR,
+        REFERENCE,
+        ENSEMBLE,
+        "data",
+        "pretrained",
+        "rules",
+        "out_of_fold",
+        KNN,
+        COMPRESSED,
+        ZERO_SHOT,
+        "null",
+        "true",
+        "false",
+    }
 )
 """Names of other rows of the scoreboard, of folders in models/, predictions/ and reports/cards/, and words that are no
 text in YAML."""
@@ -85,6 +101,7 @@ class Params(Section):
     baseline: BaselineParams
     models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
     knn: KnnParams
+    zero_shot: ZeroShotParams
     decide: DecideParams
     evaluate: EvaluateParams
     costs: CostsParams
