@@ -7,6 +7,7 @@ import pytest
 
 from complaints.core.csv_files import write_csv
 from complaints.deciding.rule import DecisionRule, write_rule
+from complaints.recommending.machine import busy_note
 from complaints.recommending.options import Option, read_options
 from complaints.recommending.params import PricesParams
 
@@ -68,3 +69,11 @@ def test_a_part_on_a_gpu_has_its_price_and_makes_the_row_one_of_a_gpu(tmp_path: 
     price = found["ensemble-adjusted"].costs["euros_per_million"]
     assert price == pytest.approx(1e6 / 3600 * (0.001 * 0.1 + 0.008 * 0.6))
     assert found["ensemble-adjusted"].costs["training_minutes"] is None
+
+
+def test_a_busy_machine_is_named() -> None:
+    def of(load: float) -> dict[str, Any]:
+        return {"load_average": load, "machine": {"cores": 2}}
+
+    assert busy_note([of(2.0), of(3.5)]) == ""
+    assert busy_note([of(2.0), of(16.2)]).startswith(" It was busy (load 16.2 on 2 cores)")
