@@ -25,6 +25,7 @@ def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_a
     assert list(added) == ["minilm", "probe"]
     assert added["probe"].weights == "models/pretrained/probe"
     assert added["probe"].finetune.train == "frozen"
+    assert (added["minilm"].features, added["probe"].features) == (True, False)
     assert added["probe"].finetune.loss == added["minilm"].finetune.loss
     assert "# Evaluation of the predictions." in Path("params.yaml").read_text().split("probe:")[1]
     left = [Path("models/probe"), Path("data/tokens/probe"), Path("predictions/probe.parquet")]

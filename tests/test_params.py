@@ -77,7 +77,11 @@ def put(tree: dict, key: str, value: object) -> None:
         ("decide.objective", "f1", "it must be 'macro_f1', 'accuracy' or 'macro_f1_within'"),
         ("decide.ensemble", ["minilm"], "decide.ensemble is ['minilm']; it must be at least two different models"),
         ("decide.ensemble", ["tfidf", "tfidf"], "it must be at least two different models"),
-        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, minilm"),
+        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, knn, minilm"),
+        ("knn.features", "bert", "knn.features is 'bert'; it must be one of minilm, or null for no kNN"),
+        ("knn.smoothing", 1.0, "knn.smoothing is 1.0; it must be less than 1"),
+        ("knn.folds", 1, "knn.folds is 1; it must be greater than or equal to 2"),
+        ("models.minilm.features", False, "has no features of all splits; set models.minilm.features to true"),
         ("decide.folds", 1, "decide.folds is 1; it must be greater than or equal to 2"),
         ("decide.tau_grid", [], "decide.tau_grid is []; it must have at least 1 item"),
         (
@@ -127,7 +131,9 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
-    with pytest.raises(UserError, match=r"models\.third lacks numerics, precision, .*, head, max_length, .*cross_fit$"):
+    with pytest.raises(
+        UserError, match=r"models\.third lacks numerics, precision, weights, keep_layers, head, features, seed, "
+    ):
         params.parse(tree)
 
 
@@ -236,7 +242,9 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
 )
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be data or ensemble)"):
+    with pytest.raises(
+        UserError, match=r"it must (begin with a letter|not end in -adjusted|not be compressed or data)"
+    ):
         params.parse(tree)
 
 
@@ -422,3 +430,31 @@ def test_the_former_grid_of_evaluate_is_refused_with_its_new_name(tree: dict[str
     tree["evaluate"]["adjustment_grid"] = tree.pop("decide")["tau_grid"]
     with pytest.raises(UserError, match=r"move evaluate\.adjustment_grid to decide\.tau_grid"):
         params.parse(tree)
+
+
+def test_neighbours_take_an_encoder_that_has_seen_no_labels(tree: dict) -> None:
+    tree["models"]["second"] = {**tree["models"]["minilm"], "weights": "models/minilm"}
+    put(tree, "knn.features", "second")
+    with pytest.raises(
+        UserError, match=r"knn\.features is 'second', whose initial weights models/minilm were trained on"
+    ):
+        params.parse(tree)
+    put(tree, "models.second.weights", "models/pretrained/minilm")
+    put(tree, "decide.ensemble", ["knn", "minilm"])
+    assert params.parse(tree).knn.features == "second"
+
+
+def test_a_model_that_is_off_is_no_part_of_the_ensemble(tree: dict) -> None:
+    put(tree, "knn.features", None)
+    put(tree, "models.minilm.features", False)
+    params.parse(tree)
+    put(tree, "decide.ensemble", ["knn", "minilm"])
+    with pytest.raises(UserError, match=r"ensemble\[0\] is 'knn'; it must be one of tfidf, minilm"):
+        params.parse(tree)
+
+
+def test_features_of_a_head_that_is_trained_alone_serve_neighbours_too(tree: dict) -> None:
+    put(tree, "models.minilm.features", False)
+    put(tree, "models.minilm.finetune.train", "frozen")
+    put(tree, "models.minilm.head.start", "probe")
+    assert params.parse(tree).models["minilm"].feature_splits == ("train", "validation", "test")

@@ -62,6 +62,10 @@ def test_a_remote_without_the_file_and_one_that_cannot_be_read(
     dvc(compared, "remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
     ran, _ = compare("first:net", "better:net")
     assert ran.is_one_line
+    assert "and the remote store cannot be read: there is no folder" in ran.err
+    (tmp_path / "store").mkdir()
+    ran, _ = compare("first:net", "better:net")
+    assert ran.is_one_line
     assert "and the remote store does not have it" in ran.err
     dvc(compared, "remote", "add", "--local", "--default", "--force", "store", str(tmp_path / "blocked"))
     (tmp_path / "blocked").write_text("not a folder")

@@ -113,6 +113,10 @@ def test_rows_come_from_a_remote_and_their_absence_is_one_line(repo: Path, ask: 
     ran, _ = ask("rows", "models/net", "--rev", "first")
     assert ran.is_one_line
     assert "is not in DVC's cache, and the remote empty does not have it" in ran.err
+    (tmp_path / "empty").rmdir()
+    ran, _ = ask("rows", "models/net", "--rev", "first")
+    assert ran.is_one_line
+    assert "and the remote empty cannot be read: there is no folder" in ran.err
     assert rows(ask, "models/net", "--rev", "first", "--remote", "store") == expected
 
 

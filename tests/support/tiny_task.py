@@ -19,6 +19,7 @@ from complaints.core.parquet import write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.engine import loop
 from complaints.features.embed import write_features
+from complaints.features.params import EmbedParams
 from complaints.finetuning.fit import Inputs
 from complaints.finetuning.params import ModelParams
 from complaints.finetuning.run import Outputs, finetune
@@ -72,15 +73,25 @@ def write_splits() -> None:
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
 
 
-def tokenize(name: str, backbone: Backbone) -> None:
+def tokenize(name: str, backbone: Backbone, max_length: int = 16, truncation: str = "start") -> None:
     """Do the work of the stage `tokenize`."""
     tokenizer = load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     counts = {
-        split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
+        split: tokens.tokenize_split(
+            tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", max_length, truncation
+        )
         for split in SPLITS
     }
-    write_json(folder / "meta.json", {"tokenizer_sha256": tokenizer_digest(tokenizer), "splits": counts})
+    write_json(
+        folder / "meta.json",
+        {
+            "tokenizer_sha256": tokenizer_digest(tokenizer),
+            "max_length": max_length,
+            "truncation": truncation,
+            "splits": counts,
+        },
+    )
 
 
 def digests(name: str = "net") -> dict[str, str]:
@@ -90,12 +101,12 @@ def digests(name: str = "net") -> dict[str, str]:
     return {str(file): file_digest(file) for file in sorted(files)}
 
 
-def embed(name: str, params: ModelParams) -> None:
+def embed(name: str, params: EmbedParams) -> None:
     """Do the work of the stages `pretrain`, with zero epochs, and `embed`."""
     own = Path("models/pretrained") / name / "pretraining.json"
     if not own.is_file():
         write_json(own, {"backbone": params.backbone, "backbone_sha256": resolve(params.backbone).digest, "epochs": []})
-    if params.uses_features:
+    if params.feature_splits:
         write_features(params, Path("data/tokens") / name, Path("data/features") / name)
 
 

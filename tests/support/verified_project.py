@@ -141,8 +141,9 @@ elif what == "train":
     text(f"models/{name}/tokenizer.json", {"model": "words"})
     files = [*tokens.glob("*.parquet"), *features.glob("*.npy")]
     from complaints.backbones.resolve import resolve
+    splits = {s: file_digest(f"data/splits/{s}.parquet") for s in SPLITS}
     text(f"models/{name}/training.json", {"data": {file.name: file_digest(file) for file in files},
-         "backbone": entry["backbone"], "backbone_sha256": resolve(entry["backbone"]).digest})
+         "splits_sha256": splits, "backbone": entry["backbone"], "backbone_sha256": resolve(entry["backbone"]).digest})
     predictions(f"predictions/{name}.parquet", f"models/{name}", entry["rate"])
 elif what == "evaluate":
     for model in ("tfidf", *params["models"]):

@@ -44,7 +44,11 @@ def test_a_lost_or_damaged_object_is_found_and_mended(store: Path, path: str, is
 
 
 def test_a_remote_without_anything_lacks_every_output(verify_here: Path) -> None:
-    dvc(verify_here, "remote", "add", "--local", "empty", str(verify_here.parent / "empty"))
+    folder = verify_here.parent / "empty"
+    dvc(verify_here, "remote", "add", "--local", "empty", str(folder))
+    with pytest.raises(UserError, match="the remote empty cannot be read: there is no folder"):
+        verified(remote="empty")
+    folder.mkdir()
     result = verified(remote="empty")
     assert {finding.problem.kind for finding in result.findings} == {"remote"}
     assert len(result.findings) > 20

@@ -211,13 +211,15 @@ def test_rows_swapped_between_train_and_test_are_found_with_counts_kept_and_with
     edit_lock(rewrite)
     result = verified()
     row = str(train["row_id"][0])
-    assert {kind for kind, _ in found(result)} == {"rows"}
+    assert {kind for kind, _ in found(result)} == {"rows", "record"}
     messages = [finding.problem.message for finding in result.findings]
     assert (
         f"predictions/net.parquet has among the rows of test 1 row, such as {test['row_id'][0].as_py()!r}, of train"
         in (messages)
     )
     assert f"data/tokens/net/train.parquet has among the rows of train 1 row, such as {row!r}, of test" in messages
+    for path in paths:  # a checkpoint names the splits that it was made from
+        assert any(message.startswith(f"{path} is not the one that models/net/training.json") for message in messages)
 
 
 def take_older_version(path: str) -> None:

@@ -1,4 +1,4 @@
-"""Lineage of a model as an in-toto statement with SLSA provenance, version 1 (slsa.dev/spec/v1.0/provenance).
+"""Lineage of a model as an in-toto statement with SLSA provenance.
 
 It is a function of what the stage card reads. Facts that differ although these inputs are equal (times, the commit, the
 code of a run with equal results) are not in it: dvc.lock has them, and `complaints trace` finds them by the md5.
@@ -11,28 +11,24 @@ from typing import Any
 from complaints.cards.evidence import Evidence
 from complaints.cards.subject import Part, Subject, trained_rows
 from complaints.core.dvc_lock import Entry
+from complaints.lineage.intoto import (
+    BACKBONE_DIGEST,
+    FOLDER_DIGEST,
+    FOLDER_SUFFIX,
+    ROW_IDS_DIGEST,
+    Descriptor,
+    folder_digest,
+    provenance,
+)
 from complaints.subsets.row_ids import row_ids_sha256
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:complaints:card:v1"
 BUILDER = "urn:complaints:dvc"
 ARITHMETIC = ("device", "instructions", "numerics", "precision", "processes", "threads", "versions")
 """Keys of a training's record that say how it was computed."""
 
-FOLDER_DIGEST = "dvcFolderMd5"
-"""Algorithm of a folder's digest: its md5 in dvc.lock without FOLDER_SUFFIX."""
-FOLDER_SUFFIX = ".dir"
-BACKBONE_DIGEST = "filesSha256"
-"""Algorithm of the digest of a backbone or its weights: the sha256 of a listing of the files."""
-ROW_IDS_DIGEST = "rowIdsSha256"
-"""Algorithm of the digest of rows: the sha256 of their sorted ids, each followed by a newline."""
-
 STALE = "stale"
 """Annotation of the list of withdrawals: the reasons why the model must be made again."""
-
-Descriptor = dict[str, Any]
-"""A resource descriptor of in-toto: name, digest and more."""
 
 
 def _descriptor(name: str, sha256: str, **more: Any) -> Descriptor:
@@ -69,13 +65,25 @@ def _data(evidence: Evidence) -> list[Descriptor]:
 
 def _training_inputs(part: Part, evidence: Evidence) -> list[Descriptor]:
     """Return what a training read besides the data above: tokens, features, backbone and initial weights."""
-    record, tokens = part.record, evidence.sources.tokens / part.name
+    record, tokens = part.record, evidence.sources.tokens / part.entry
     if part.is_tfidf:
         return []
+    if part.is_knn:
+        return _neighbour_inputs(record, evidence)
     found = [_descriptor((tokens / name).as_posix(), digest) for name, digest in record["data"].items()]
     found.append(_base(record["backbone"], record["backbone_sha256"], "base model"))
     if record["weights_sha256"] != record["backbone_sha256"]:
         found.append(_base(record["params"]["weights"], record["weights_sha256"], "initial weights"))
+    return found
+
+
+def _neighbour_inputs(record: Mapping[str, Any], evidence: Evidence) -> list[Descriptor]:
+    """Return the features that the nearest-neighbour model read, and the encoder that made them."""
+    encoder, features = record["encoder"], evidence.sources.features / record["entry"]
+    found = [_descriptor((features / name).as_posix(), digest) for name, digest in record["data"].items()]
+    found.append(_base(encoder["backbone"], encoder["backbone_sha256"], "base model"))
+    if encoder["weights_sha256"] != encoder["backbone_sha256"]:
+        found.append(_base(encoder["weights"], encoder["weights_sha256"], "initial weights"))
     return found
 
 
@@ -84,7 +92,7 @@ def _model(part: Part) -> Descriptor:
     tokenizer = part.record.get("tokenizer_sha256")
     return {
         "name": part.folder.as_posix(),
-        "digest": {FOLDER_DIGEST: part.md5.removesuffix(FOLDER_SUFFIX)},
+        "digest": folder_digest(part.md5),
         "annotations": {"model": part.name} | ({"tokenizerSha256": tokenizer} if tokenizer else {}),
     }
 
@@ -113,30 +121,22 @@ def statement(subject: Subject, evidence: Evidence, stale: Sequence[str]) -> dic
         evidence.sources.withdrawn.as_posix(), evidence.withdrawn_sha256, annotations={STALE: list(stale)}
     )
     inputs = [*_data(evidence), *(one for part in subject.parts for one in _training_inputs(part, evidence))]
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [_descriptor(name, digest) for name, (_, digest) in sorted(subject.layout().items())],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "buildDefinition": {
-                "buildType": BUILD_TYPE,
-                "externalParameters": {
-                    "model": subject.name,
-                    "params": {part.name: part.record["params"] for part in subject.parts},
-                    "decision_rule": {key: rule[key] for key in ("weights", "temperature", "tau")},
-                },
-                "internalParameters": {
-                    part.name: {key: part.record[key] for key in ARITHMETIC if key in part.record}
-                    for part in subject.parts
-                },
-                "resolvedDependencies": _unique(inputs),
+    return provenance(
+        [_descriptor(name, digest) for name, (_, digest) in sorted(subject.layout().items())],
+        {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {
+                "model": subject.name,
+                "params": {part.name: part.record["params"] for part in subject.parts},
+                "decision_rule": {key: rule[key] for key in ("weights", "temperature", "tau")},
             },
-            "runDetails": {
-                "builder": {"id": BUILDER},
-                "byproducts": [*map(_model, subject.parts), *rows, withdrawals],
+            "internalParameters": {
+                part.name: {key: part.record[key] for key in ARITHMETIC if key in part.record} for part in subject.parts
             },
+            "resolvedDependencies": _unique(inputs),
         },
-    }
+        {"builder": {"id": BUILDER}, "byproducts": [*map(_model, subject.parts), *rows, withdrawals]},
+    )
 
 
 def models_of(lineage: Mapping[str, Any]) -> dict[str, Entry]:

@@ -65,7 +65,7 @@ def folder_md5(files: Iterable[tuple[str, str]]) -> str:
     return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
-def _files_in(root: Path, folder: Path) -> list[Path]:
+def files_in(root: Path, folder: Path) -> list[Path]:
     """Return the files in `folder` except those that the root's .dvcignore excludes.
 
     Raises:
@@ -112,7 +112,7 @@ def hash_path(root: Path, path: str) -> str | None:
     root = root.resolve()
     full = root / path
     if full.is_dir():
-        files = _files_in(root, full)
+        files = files_in(root, full)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             md5s = list(pool.map(_md5, files))
         return folder_md5(zip((file.relative_to(full).as_posix() for file in files), md5s, strict=True))

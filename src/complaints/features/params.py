@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from complaints.backbones.params import ComputeParams
+from complaints.core.schema import SPLITS
 from complaints.core.section import Listed, Section, Text, rule
 
 Train = Literal["full", "lora", "frozen", "head"]
@@ -27,7 +28,7 @@ class TrainParams(Section):
 
 
 class EmbedParams(ComputeParams):
-    """The keys of a model's entry that decide its `embed` stage."""
+    """The keys of a model's entry that decide which features its training needs, and their values."""
 
     weights: Text
     keep_layers: Listed[Annotated[int, Field(ge=0)]] | None
@@ -48,6 +49,19 @@ class EmbedParams(ComputeParams):
         return self.finetune.train in ("frozen", "head")
 
     @property
-    def uses_features(self) -> bool:
-        """Whether the entry needs features of the encoder with its initial weights."""
-        return self.trains_head_only or self.head.start == "probe"
+    def feature_splits(self) -> tuple[str, ...]:
+        """Splits whose features are needed: the linear probe needs train, training the head alone needs all."""
+        if self.trains_head_only:
+            return SPLITS
+        return SPLITS[:1] if self.head.start == "probe" else ()
+
+
+class FeatureParams(EmbedParams):
+    """The keys of the stage embed: those that training depends on, and whether other stages need features."""
+
+    features: bool
+
+    @property
+    def feature_splits(self) -> tuple[str, ...]:
+        """Splits whose features are needed, by training or by others."""
+        return SPLITS if self.features else super().feature_splits

@@ -21,7 +21,7 @@ from complaints.engine.checkpoints import Checkpoints, Progress, json_digest
 from complaints.engine.divergence import DivergenceCheck
 from complaints.engine.inference import infer
 from complaints.engine.setup import Setup, run_config
-from complaints.features.embed import Features
+from complaints.features.store import Features
 from complaints.finetuning import trainable
 from complaints.finetuning.batching import count_steps
 from complaints.finetuning.distillation import Distillation
@@ -79,7 +79,8 @@ def read_material(params: ModelParams, inputs: Inputs) -> Material:
     """
     labels: list[str] = read_json(inputs.labels)
     splits = {split: read_tokens(inputs.tokens / f"{split}.parquet") for split in SPLITS}
-    features, files = Features(inputs.features), [*inputs.tokens.glob("*.parquet"), *inputs.features.glob("*.npy")]
+    features = Features(inputs.features)
+    files = [*inputs.tokens.glob("*.parquet"), *(inputs.features / f"{split}.npy" for split in params.feature_splits)]
     digests = {file.name: file_digest(file) for file in sorted(files)}
     teacher = None
     if params.teacher.models and inputs.teacher is not None:

@@ -62,6 +62,9 @@ class Cache:
 
         name = self._repo.config["core"].get("remote")
         self.remote = f"the remote {name} does not have it" if name else "no default remote is configured"
+        if lost := self._lost_folder(name):
+            self.remote = lost
+            return
         try:
             self._repo.cloud.pull([HashInfo("md5", md5) for md5 in md5s])
         except NoRemoteError:
@@ -71,6 +74,13 @@ class Cache:
             raise UserError(
                 f"the remote {name} cannot be read ({reason}); `dvc remote list` shows its address"
             ) from None
+
+    def _lost_folder(self, name: str | None) -> str | None:
+        """Return a sentence on a remote that is a folder which is not there: to DVC it is one without objects."""
+        address = str(self._repo.config["remote"].get(name, {}).get("url", ""))
+        if not address or "://" in address or Path(address).is_dir():
+            return None
+        return f"the remote {name} cannot be read: there is no folder {address} (mount it, or make it with `dvc push`)"
 
     @property
     def default_remote(self) -> str | None:
@@ -90,6 +100,8 @@ class Cache:
             none = "none; `dvc remote add --default NAME ADDRESS` adds one"
             known = ", ".join(sorted(self._repo.config["remote"])) or none
             raise UserError(f"there is no remote {name!r}; there are: {known}")
+        if lost := self._lost_folder(name):
+            raise UserError(lost)
         try:
             return self._repo.cloud.get_remote_odb(name, "verify")
         except DvcException as error:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from complaints.core.dvc_lock import _files_in as files_in
-from complaints.core.dvc_lock import folder_md5
+from complaints.core.dvc_lock import files_in, folder_md5
 from complaints.core.errors import UserError
 
 BLOCK_BYTES = 1 << 20

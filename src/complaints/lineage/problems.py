@@ -27,5 +27,7 @@ class Problem:
         "object",
         "remote",
         "prediction",
+        "withdrawn",
+        "signature",
     ]
     message: str

@@ -14,12 +14,10 @@ from typing import Any
 
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, replacing_file
-from complaints.core.paths import MODELS, REPORTS
+from complaints.core.paths import CARDS, MODELS
 
 SIGNATURES = "signatures"
 LINEAGE = "lineage.json"
-CARDS = REPORTS / "cards"
-"""Folder with the lineage of each of the project's models, which their stage writes outside of the checkpoint."""
 PASSWORD = "COMPLAINTS_KEY_PASSWORD"
 """Environment variable with the password of an encrypted private key."""
 SHOWN_CHARACTERS = 200

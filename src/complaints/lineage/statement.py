@@ -1,6 +1,5 @@
 """Provenance of an output as an in-toto Statement v1 with a SLSA Provenance v1 predicate.
 
-Sources: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and https://slsa.dev/spec/v1.0/provenance.
 docs/trace.md says which field holds what. The content depends on dvc.lock and the files that it names alone, so
 the same output has the same statement on every machine.
 """
@@ -11,27 +10,17 @@ from typing import Any
 
 from complaints.core.dvc_lock import Entry, Stage
 from complaints.lineage.chain import COMPLAINTS, Chain, Step
+from complaints.lineage.intoto import BACKBONE_DIGEST, FOLDER_SUFFIX, Descriptor, folder_digest, provenance
 from complaints.lineage.lock import flatten, stage_inputs_hash
 from complaints.lineage.training import COMPUTED
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://dvc.org/doc/user-guide/project-structure/dvcyaml-files"
 BUILDER = "https://dvc.org/doc/command-reference/repro"
-
-FOLDER_DIGEST = "dvcFolderMd5"
-"""Algorithm of a folder's digest: the md5 of DVC's JSON listing of it (core/dvc_lock.py: folder_md5)."""
-BACKBONE_DIGEST = "filesSha256"
-"""Algorithm of a backbone's digest: the sha256 of a listing of its files (backbones/model_files.py)."""
-ROW_IDS_DIGEST = "rowIdsSha256"
-"""Algorithm of a digest of rows: the sha256 of their sorted ids, each followed by a newline."""
-
-Descriptor = dict[str, Any]
 
 
 def digest_of(md5: str) -> dict[str, str]:
     """Return an md5 of dvc.lock as a DigestSet."""
-    return {FOLDER_DIGEST: md5.removesuffix(".dir")} if md5.endswith(".dir") else {"md5": md5}
+    return folder_digest(md5) if md5.endswith(FOLDER_SUFFIX) else {"md5": md5}
 
 
 def describe(entry: Entry, **annotations: Any) -> Descriptor:
@@ -107,24 +96,20 @@ def statement(
     """
     manifest, record = manifest or {}, record or {}
     last = chain.steps[-1].stage
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": sorted(subject, key=lambda file: str(file["name"])) or [describe(out) for out in chain.outs],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "buildDefinition": {
-                "buildType": BUILD_TYPE,
-                "externalParameters": {"target": chain.target, "parameters": _parameters(chain)},
-                "internalParameters": {
-                    "stages": [_stage(step) for step in chain.steps],
-                    "computed": {key: record.get(key) for key in COMPUTED} if "numerics" in record else None,
-                },
-                "resolvedDependencies": _dependencies(chain, manifest, record),
+    return provenance(
+        sorted(subject, key=lambda file: str(file["name"])) or [describe(out) for out in chain.outs],
+        {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {"target": chain.target, "parameters": _parameters(chain)},
+            "internalParameters": {
+                "stages": [_stage(step) for step in chain.steps],
+                "computed": {key: record.get(key) for key in COMPUTED} if "numerics" in record else None,
             },
-            "runDetails": {
-                "builder": {"id": BUILDER, "version": dict(record.get("versions") or {})},
-                "metadata": {"invocationId": stage_inputs_hash(last)},
-                "byproducts": list(byproducts),
-            },
+            "resolvedDependencies": _dependencies(chain, manifest, record),
         },
-    }
+        {
+            "builder": {"id": BUILDER, "version": dict(record.get("versions") or {})},
+            "metadata": {"invocationId": stage_inputs_hash(last)},
+            "byproducts": list(byproducts),
+        },
+    )

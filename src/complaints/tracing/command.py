@@ -11,10 +11,11 @@ from complaints import console
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.stage_inputs import PIPELINE_FILE
+from complaints.lineage.intoto import ROW_IDS_DIGEST, Descriptor
 from complaints.lineage.place import commit_note, recorded_in
 from complaints.lineage.problems import Problem
 from complaints.lineage.snapshots import Snapshots
-from complaints.lineage.statement import ROW_IDS_DIGEST, Descriptor, describe, stated, statement
+from complaints.lineage.statement import describe, stated, statement
 from complaints.tracing import copied
 from complaints.tracing.arguments import Named
 from complaints.tracing.chain_text import render

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from complaints.core.files import file_digest
 from complaints.lineage.chain import Chain
-from complaints.lineage.statement import Descriptor, describe
+from complaints.lineage.intoto import Descriptor
+from complaints.lineage.statement import describe
 from complaints.tracing.listings import Listings
 
 

@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from complaints import console
+
 
 def _count(argument: str) -> int:
     if not (argument.isdecimal() and int(argument[:12]) > 0):
@@ -30,6 +32,12 @@ def add(commands: Any) -> None:
     verify.add_argument("--remote", metavar="NAME", help="also hash every object that is needed on this DVC remote")
     verify.add_argument(
         "--predict", type=_count, metavar="N", help="also predict N held-out rows of each model again, by its files"
+    )
+    verify.add_argument(
+        "--signatures",
+        type=console.user_path,
+        metavar="FILE",
+        help="also check the signatures of all signed checkpoints with this public key (PEM)",
     )
     verify.add_argument("--json", action="store_true", help="print JSON")
     verify.set_defaults(run=_verify)

@@ -15,7 +15,8 @@ from complaints.verifying.findings import Finding, Graph, differences, group
 from complaints.verifying.links import check_links
 from complaints.verifying.mending import Mender
 from complaints.verifying.objects import CacheStore, RemoteStore, check_objects
-from complaints.verifying.rows import check_rows
+from complaints.verifying.promises import check_signatures, check_withdrawn
+from complaints.verifying.rows import Rows, check_rows
 from complaints.verifying.subject import Subject, members
 
 
@@ -57,6 +58,7 @@ class Verification:
             problems += check_links(subject)
         problems += check_digests(subject.lock, hashes)
         problems += check_rows(subject.lock, hashes)
+        problems += check_withdrawn(subject.lock, subject.root)
         broken = {problem.path for problem in problems if problem.kind in ("changed", "missing", "symlink")}
         for same in group(problems):
             if not self._is_consequence(same[0], broken):
@@ -131,9 +133,25 @@ class Verification:
             self._add([item.problem], self._mender.remote_command(item, remote))
         self._checked.append(f"{count} objects of the remote {remote}")
 
+    def check_signatures(self, public_key: Path) -> None:
+        """Check the signatures of the checkpoints in the workspace.
+
+        Raises:
+            UserError: if the key cannot be used, or no checkpoint has a signature.
+        """
+        problems, count = check_signatures(self._subject.lock, public_key)
+        for problem in problems:
+            self._add([problem], self._mender.command(problem))
+        self._checked.append(f"{count} signed checkpoint{'s' if count != 1 else ''}")
+
     def _listing(self, out: Entry) -> dict[str, str]:
         """Return the files of a folder in the workspace if it is as recorded."""
         return self._hashes.listing(out.path) if self._hashes.md5s.get(out.path) == out.md5 else {}
+
+    def _is_empty(self, file: Path) -> bool:
+        """Return whether predictions are those of a model that is off."""
+        table = Rows(self._subject.lock, self._hashes).read(file.as_posix())
+        return table is not None and not table.num_rows
 
     def check_models(self, count: int) -> None:
         """Predict rows of each model again."""
@@ -143,7 +161,7 @@ class Verification:
         for stage in self._subject.lock.values():
             for out in stage.outs:
                 file = Path(out.path)
-                if file.parent != paths.PREDICTIONS or file.suffix != ".parquet":
+                if file.parent != paths.PREDICTIONS or file.suffix != ".parquet" or self._is_empty(file):
                     continue
                 try:
                     again = predict_again(self._subject.root, file.stem, count)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from complaints.core.errors import UserError
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.place import commit_note
 from complaints.verifying.checks import Verification
@@ -22,6 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: if the project cannot be read.
     """
+    if arguments.rev is not None and arguments.signatures is not None:
+        raise UserError("--signatures checks files of the workspace; leave out --rev")
     with (
         opened(arguments.rev, fetch=not arguments.cache) as subject,
         tqdm(desc="hashing", unit="B", unit_scale=True, leave=False, disable=None, file=sys.stderr, total=0) as bar,
@@ -37,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.remote is not None:
             plan(sum(out.size or 0 for _, out in subject.in_cache))
             verification.check_remote(arguments.remote, bar.update)
+        if arguments.signatures is not None:
+            verification.check_signatures(arguments.signatures)
         if arguments.predict is not None:
             verification.check_models(arguments.predict)
         verified = verification.result()

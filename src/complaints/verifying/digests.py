@@ -18,6 +18,7 @@ from complaints.lineage.problems import Problem
 from complaints.scoring.rungs import predictions_file
 
 RECORD = "training.json"
+KNN_RECORD = "knn.json"
 TFIDF_RECORD = "tfidf.json"
 """The package `baseline`, which writes it and `<analyser>.skops`, takes seconds to import."""
 
@@ -26,17 +27,35 @@ def _expected(folder: Path, root: Path) -> Iterator[tuple[str, Path, str]]:
     """Yield record, file and the recorded sha256 of each file that a model or a rule was made from or consists of."""
     name, full = folder.name, root / folder
     if (full / RECORD).is_file():
-        for read, sha256 in _mapping(read_json(full / RECORD), "data").items():
+        record = read_json(full / RECORD)
+        for read, sha256 in _mapping(record, "data").items():
             source = paths.FEATURES if read.endswith(".npy") else paths.TOKENS
             yield f"{folder}/{RECORD}", source / name / read, sha256
+        yield from _data_files(f"{folder}/{RECORD}", record)
     if (full / TFIDF_RECORD).is_file():
-        for analyser, sha256 in _mapping(read_json(full / TFIDF_RECORD), "sha256").items():
+        record = read_json(full / TFIDF_RECORD)
+        for analyser, sha256 in _mapping(record, "sha256").items():
             yield f"{folder}/{TFIDF_RECORD}", folder / f"{analyser}.skops", sha256
+        yield from _data_files(f"{folder}/{TFIDF_RECORD}", record)
+    if (full / KNN_RECORD).is_file():
+        record = read_json(full / KNN_RECORD)
+        for file, sha256 in _mapping(record, "sha256").items():
+            yield f"{folder}/{KNN_RECORD}", folder / file, sha256
+        for read, sha256 in _mapping(record, "data").items():
+            yield f"{folder}/{KNN_RECORD}", paths.FEATURES / str(record["entry"]) / read, sha256
     if folder == paths.RULES:
         for rule in sorted(full.glob("*.json")):
             for model, source in _mapping(_mapping(read_json(rule), "fit"), "parts").items():
                 predictions = predictions_file(paths.PREDICTIONS, model)
                 yield f"{folder}/{rule.name}", predictions, source["predictions_sha256"]
+
+
+def _data_files(source: str, record: Any) -> Iterator[tuple[str, Path, str]]:
+    """Yield record, file and the recorded sha256 of the class names and the splits."""
+    if isinstance(record, dict) and "labels_sha256" in record:
+        yield source, paths.LABELS, record["labels_sha256"]
+    for split, sha256 in _mapping(record, "splits_sha256").items():
+        yield source, paths.SPLITS / f"{split}.parquet", sha256
 
 
 def _mapping(record: Any, key: str) -> Mapping[str, Any]:
@@ -45,7 +64,7 @@ def _mapping(record: Any, key: str) -> Mapping[str, Any]:
 
 
 def check_digests(lock: Mapping[str, Stage], hashes: Hashes) -> list[Problem]:
-    """Return the files that are not the ones which a checkpoint, a TF-IDF model or a decision rule records.
+    """Return the files that are not the ones which a checkpoint, TF-IDF, kNN or a decision rule records.
 
     A record in an output that was changed is not believed: the change is a problem already.
     """

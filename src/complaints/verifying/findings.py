@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from complaints.core.dvc_lock import Stage, is_inside
 from complaints.lineage.problems import Problem
 
-OF_WHAT_A_STAGE_WROTE = frozenset({"object", "remote", "rows", "symlink", "checkpoint", "prediction"})
+OF_WHAT_A_STAGE_WROTE = frozenset({"object", "remote", "rows", "symlink", "checkpoint", "prediction", "signature"})
 """Kinds of problems of an output alone, not of the stage that made it."""
 
 
@@ -68,7 +68,7 @@ def group(problems: Iterable[Problem]) -> list[list[Problem]]:
     """Return problems of one path and kind together: a changed package is one finding for all stages that read it."""
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
-        own = problem.message if problem.kind in ("declaration", "rows", "record", "link") else ""
+        own = problem.message if problem.kind in ("declaration", "rows", "record", "link", "signature") else ""
         groups.setdefault((problem.kind, problem.path, own), []).append(problem)  # type: ignore[arg-type]
     return list(groups.values())
 

@@ -82,6 +82,12 @@ class Mender:
             return self._output(problem.stage, out) if out else self._input(problem)
         if problem.kind in ("parameter", "declaration", "link"):
             return self._record(problem)
+        if problem.kind == "signature":
+            return (
+                f"`dvc repro` or `dvc checkout` for the bytes, `complaints sign {problem.path} --key FILE` for new ones"
+            )
+        if problem.kind == "withdrawn":
+            return "`dvc repro`"
         if problem.kind == "import":
             return f"`{_quoted('rm', '-r', problem.path)}`"
         if problem.kind == "backbone" and self._is_edited("dvc.lock"):
