@@ -101,7 +101,7 @@ def _write(
     """Write one line per row of the scoreboard and method."""
     header = ["model", "rows", "clusters", "outside"]
     header += [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
-    parts = ("difference", "low", "high", "p", "verdict")
+    parts = ("difference", "difference_low", "difference_high", "p", "verdict")
     header += ["base", *(f"{metric}_{part}" for metric in COMPARED for part in parts)]
     lines: list[list[object]] = []
     for name, of_metrics in scores.items():
