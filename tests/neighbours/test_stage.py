@@ -28,7 +28,7 @@ from complaints.predicting.predictors import Decider
 from complaints.scoring.predictions import read_out_of_fold, read_predictions
 
 MODEL = Path("models/knn")
-OUTPUTS = (MODEL, Path("predictions/knn.parquet"), Path("predictions/out_of_fold/knn.parquet"))
+OUTPUTS = (MODEL, Path("predictions/knn.parquet"), Path("predictions/knn/out_of_fold.parquet"))
 
 
 def write_params(**changes: object) -> None:

@@ -40,6 +40,15 @@ def predictions_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.parquet"
 
 
+def out_of_fold_file(folder: Path, name: str) -> Path:
+    """Return the file with the out-of-fold predictions of a rung, beside or in the folder of those of trained models.
+
+    kNN's is not in the folder: every student depends on that, and kNN on the features of every entry, also of those
+    whose initial weights are a student's.
+    """
+    return folder.parent / KNN / f"{folder.name}.parquet" if name == KNN else folder / f"{name}.parquet"
+
+
 def model_folder(folder: Path, name: str) -> Path:
     """Return the folder of a rung in the folder of models."""
     if parent := parent_of(name):
