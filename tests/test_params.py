@@ -152,6 +152,25 @@ def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
         ({"train": "head", "layer_decay": 0.9}, "optimizer.layer_decay is 0.9, but train: head trains no layer"),
         ({"loss": "focal", "label_smoothing": 0.1}, "loss.label_smoothing must be 0.0 with name: focal"),
         ({"loss": "logit_adjusted", "sampling": "sqrt"}, "finetune.sampling is 'sqrt': the classes are balanced more"),
+        (
+            {"train": "frozen", "head_start": "probe", "finetune.average.kind": "ema"},
+            "average.kind is 'ema', but train: frozen does no steps; set it to none",
+        ),
+        (
+            {"train": "frozen", "head_start": "probe", "teacher.models": ["tfidf"]},
+            "teacher.models names a teacher, but finetune.train: frozen does no steps",
+        ),
+        ({"keep_layers": [2, 0]}, "keep_layers is [2, 0]; its layers must be in ascending order, each named once"),
+        ({"keep_layers": [0, 0]}, "keep_layers is [0, 0]; its layers must be in ascending order, each named once"),
+        ({"cross_fit.folds": 1}, "cross_fit.folds is 1; it must be 0 for none, or at least 2"),
+        (
+            {"cross_fit.folds": 3, "teacher.models": ["tfidf"]},
+            "cross_fit.folds is 3, but the entry has a teacher, whose logits know the rows of all folds; set it to 0",
+        ),
+        ({"teacher.models": ["tfidf", "tfidf"]}, "is ['tfidf', 'tfidf']; each teacher can be named once"),
+        ({"teacher.in_sample": True}, "teacher.in_sample is true, but there are no logits of models on rows that they"),
+        ({"teacher.models": ["other"]}, "teacher.models[0] is 'other'; it must be one of tfidf, minilm, knn"),
+        ({"teacher.models": ["minilm"]}, "is 'minilm', which needs models.minilm.cross_fit.folds of 2 or more"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(
@@ -163,6 +182,26 @@ def test_choices_that_do_not_go_together_are_refused(
         params.parse(tree)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_teachers_are_entries_and_models_with_logits_out_of_fold(tree: dict[str, Any]) -> None:
+    tree["models"]["student"] = {**tree["models"]["minilm"], "weights": "models/pretrained/student"}
+    tree["models"]["student"]["teacher"] = tree["models"]["minilm"]["teacher"] | {"models": ["tfidf", "minilm", "knn"]}
+    with pytest.raises(
+        UserError, match=r"models\.student\.teacher\.models\[1\] is 'minilm', which needs models\.minilm"
+    ):
+        params.parse(tree)
+    tree["models"]["minilm"]["cross_fit"] = {"folds": 2}
+    assert params.parse(tree).models["student"].teacher.models == ("tfidf", "minilm", "knn")
+    tree["baseline"]["folds"] = 0
+    with pytest.raises(UserError, match=r"models\[0\] is 'tfidf', which needs baseline\.folds of 2 or more"):
+        params.parse(tree)
+
+
+def test_cross_fitting_from_a_model_of_all_folds_is_refused(tree: dict[str, Any]) -> None:
+    tree["models"]["second"] = tree["models"]["minilm"] | {"weights": "models/minilm", "cross_fit": {"folds": 2}}
+    with pytest.raises(UserError, match=r"models\.second\.weights is 'models/minilm', which cross_fit\.folds excludes"):
+        params.parse(tree)
 
 
 def test_token_budget_for_features_is_refused() -> None:

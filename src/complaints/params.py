@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
 from complaints.baseline.params import BaselineParams, NgramParams
+from complaints.compression.params import CompressedEntry
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE
 from complaints.core.errors import UserError
@@ -23,14 +24,30 @@ from complaints.neighbours.params import KnnParams
 from complaints.pretraining.params import PretrainParams
 from complaints.recommending.params import CostsParams, RecommendParams
 from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
 from complaints.tracking.params import TrackingParams
+from complaints.zero_shot.params import ZeroShotParams
 
 SCHEMA_FILE = "params.schema.json"
 
 RESERVED_NAMES = frozenset(
-    {FLOOR, REFERENCE, ENSEMBLE, "data", "pretrained", "rules", "out_of_fold", KNN, COMPRESSED, "null", "true", "false"}
+    {
+        FLOOR,
+        REFERENCE,
+        ENSEMBLE,
+        "data",
+        "pretrained",
+        "rules",
+        "out_of_fold",
+        KNN,
+        COMPRESSED,
+        ZERO_SHOT,
+        "null",
+        "true",
+        "false",
+    }
 )
 """Names of other rows of the scoreboard, of folders in models/, predictions/ and reports/cards/, and words that are no
 text in YAML."""
@@ -51,7 +68,7 @@ MOVED = {
 """Former flat keys of a model's entry -> the present grouped keys; the former `head` is head.kind."""
 
 
-class ModelEntry(CrossFitParams, PretrainParams, FeatureParams):
+class ModelEntry(CrossFitParams, PretrainParams, FeatureParams, CompressedEntry):
     """One entry of `models:` with all of its keys."""
 
 
@@ -84,6 +101,7 @@ class Params(Section):
     baseline: BaselineParams
     models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
     knn: KnnParams
+    zero_shot: ZeroShotParams
     decide: DecideParams
     evaluate: EvaluateParams
     costs: CostsParams
