@@ -38,7 +38,7 @@ def write_nothing(classes: int) -> None:
     with replacing_folder(MODEL) as folder:
         write_json(folder / store.SETTINGS_FILE, store.OFF)
     nothing = store.no_logits(classes)
-    write_predictions(PREDICTIONS, {split: [] for split in HELD_OUT}, dict.fromkeys(HELD_OUT, nothing))
+    write_predictions(PREDICTIONS, {split: [] for split in HELD_OUT}, dict.fromkeys(HELD_OUT, nothing), MODEL)
     write_out_of_fold(OUT_OF_FOLD, [], nothing)
 
 

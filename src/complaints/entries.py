@@ -8,6 +8,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.yaml_text import parse_yaml
 from complaints.params_document import ParamsDocument
+from complaints.scoring.rungs import COMPRESSED
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
@@ -69,6 +70,9 @@ def remove(name: str) -> list[Path]:
         paths.MODELS / name,
         paths.PREDICTIONS / f"{name}.parquet",
         paths.OUT_OF_FOLD / f"{name}.parquet",
+        paths.MODELS / COMPRESSED / name,
+        paths.PREDICTIONS / COMPRESSED / name,
+        paths.REPORTS / "compression" / name,
         paths.HISTORIES / name,
         paths.SCRATCH / "pretrain" / name,
         paths.SCRATCH / "finetune" / name,

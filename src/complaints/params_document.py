@@ -116,8 +116,8 @@ class ParamsDocument:
     def add_entry(self, name: str, like: str, values: dict[str, Any]) -> None:
         """Add the entry `name` to `models:`, a copy of the entry `like` with other values.
 
-        Where `like` begins with the weights of its own `pretrain` stage, so does the new entry, unless `values` say
-        otherwise.
+        Where `like` begins with the weights of its own `pretrain` stage, so does the new entry, and it computes no
+        features for other stages, unless `values` say otherwise.
 
         Args:
             name: The new entry.
@@ -140,7 +140,8 @@ class ParamsDocument:
         lines[after:after] = [f"  {name}:", *lines[first + 1 : end]]
         self.text = "\n".join(lines) + "\n"
         pretrained = models[like].get("weights") == (paths.PRETRAINED / like).as_posix()
-        own = {"weights": (paths.PRETRAINED / name).as_posix()} if pretrained else {}
+        own: dict[str, Any] = {"weights": (paths.PRETRAINED / name).as_posix()} if pretrained else {}
+        own |= {"features": False} if "features" in models[like] else {}
         self.set({f"models.{name}.{key}": value for key, value in (own | values).items()})
 
     def key_problem(self, name: str, key: str) -> str | None:

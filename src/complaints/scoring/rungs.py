@@ -27,6 +27,12 @@ def parent_of(name: str) -> tuple[str, str] | None:
     return (entry, file_format) if entry and file_format in FORMATS else None
 
 
+def entry_of(name: str) -> str:
+    """Return the entry behind a rung: that of a compressed one, or the name itself."""
+    parent = parent_of(name)
+    return parent[0] if parent else name
+
+
 def predictions_file(folder: Path, name: str) -> Path:
     """Return the file with the predictions of a rung in the folder of predictions."""
     if parent := parent_of(name):

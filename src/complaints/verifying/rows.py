@@ -14,6 +14,8 @@ from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
 from complaints.scoring.rungs import KNN, model_folder, predictions_file
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
+from complaints.scoring.zero_shot import SPLIT as SAMPLED
 
 TRAIN = "train"
 VOTERS = model_folder(paths.MODELS, KNN) / "rows.parquet"
@@ -127,6 +129,10 @@ def _check_predictions(rows: Rows, file: str, splits: dict[str, pa.Table]) -> No
         if split not in expected:
             rows.add(file, f"has rows of {split}; it is to have those of {' and '.join(expected)} alone")
     may_be_empty = out_of_fold or curve or Path(file) == predictions_file(paths.PREDICTIONS, KNN)
+    if is_inside(file, (paths.PREDICTIONS / ZERO_SHOT).as_posix()):  # a sample of one split
+        expected = (SAMPLED,)
+        sampled = pc.is_in(splits[SAMPLED]["row_id"], value_set=found["row_id"].combine_chunks())
+        splits = splits | {SAMPLED: splits[SAMPLED].filter(sampled)}
     for split in expected if found.num_rows or not may_be_empty else ():
         part = found.filter(pc.equal(found["split"], split))
         if curve:  # each row once for each fraction
