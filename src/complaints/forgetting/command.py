@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from complaints.core import paths
@@ -20,7 +21,7 @@ from complaints.forgetting.report import (
     object_line,
     write_certificate,
 )
-from complaints.forgetting.rows import near_duplicates, texts_of
+from complaints.forgetting.rows import near_duplicates, remaining_texts, texts_of
 from complaints.forgetting.search import cache_files
 from complaints.forgetting.survey import Survey, take
 from complaints.lineage.cache import Cache
@@ -182,7 +183,7 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
     extended = ledger
     if ids:
         extended, texts, said = _record(ids, arguments, ledger, own_ids, root)
-    matcher = Matcher(extended, own_ids)
+    matcher = Matcher(extended, own_ids, partial(remaining_texts, root, extended, own_ids))
     matcher.learn({*texts} if own_ids else set(), {text for spelt in texts.values() for text in spelt})
     survey = take(root, history(root), extended, matcher, arguments.remote)
     clean = True
