@@ -16,6 +16,7 @@ from complaints.forgetting.remotes import Remote, RemoteError
 from complaints.forgetting.report import (
     Section,
     as_text,
+    check_certificate,
     default_certificate,
     holding,
     object_line,
@@ -171,6 +172,9 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
         UserError: if there is nothing to do, an id is unknown, or a purge is not possible yet.
     """
     root = Path(".")
+    certificate = arguments.certificate or (default_certificate() if arguments.purge else None)
+    if certificate is not None:
+        check_certificate(certificate)
     read_lock(root / LOCK_FILE)  # a damaged one would be passed over among old versions, with all that it needs
     ids = _ids(arguments)
     ledger = withdrawn(root)
@@ -196,7 +200,6 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
             write_ledger(root / LEDGER, final)
         extended = final
         sections = [*holding(survey), Section(UNREACHED, survey.unreached)]
-    certificate = arguments.certificate or (default_certificate() if arguments.purge else None)
     print("\n\n".join(part for part in (said, as_text(sections)) if part))
     if certificate is not None:
         write_certificate(certificate, extended, said, sections, root)
