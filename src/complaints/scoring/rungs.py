@@ -3,6 +3,7 @@
 A rung is TF-IDF, kNN, an entry of `models:`, or an entry in a compressed format. Names alone say where its files are.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,26 @@ def model_folder(folder: Path, name: str) -> Path:
     if parent := parent_of(name):
         return folder / COMPRESSED / parent[0] / parent[1]
     return folder / name
+
+
+def remove_outputs(entry: str) -> list[Path]:
+    """Remove the outputs of an entry of `models:` from the workspace, and return those that were there.
+
+    Stages that read a folder of all entries would take them for present ones. DVC's cache keeps them.
+    """
+    outputs = [
+        *(folder / entry for folder in (paths.TOKENS, paths.FEATURES, paths.TEACHERS, paths.PRETRAINED, paths.MODELS)),
+        predictions_file(paths.PREDICTIONS, entry),
+        out_of_fold_file(paths.OUT_OF_FOLD, entry),
+        paths.MODELS / COMPRESSED / entry,
+        paths.PREDICTIONS / COMPRESSED / entry,
+        paths.COMPRESSION / entry,
+        paths.HISTORIES / entry,
+    ]
+    there = [path for path in outputs if path.exists()]
+    for path in there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return there
 
 
 def rung_names() -> list[str]:
