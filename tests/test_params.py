@@ -131,9 +131,7 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
-    with pytest.raises(
-        UserError, match=r"models\.third lacks [^;]*numerics, [^;]*seed, [^;]*max_length"
-    ):
+    with pytest.raises(UserError, match=r"models\.third lacks [^;]*numerics, [^;]*seed, [^;]*max_length"):
         params.parse(tree)
 
 
