@@ -51,7 +51,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = copy_project(tmp_path_factory.mktemp("built") / "project")
     project.complaints("profile", "tiny")
     ran = project.repro()
-    assert len(ran) == 13, ran
+    assert len(ran) == 14, ran
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "tiny")
     return project

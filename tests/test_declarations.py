@@ -160,7 +160,7 @@ def test_names_of_entries_reach_the_shell_as_one_word(
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     with Repo(str(tmp_path)) as repo:
         commands = [stage.cmd for stage in repo.index.stages if stage.name.endswith(f"@{name}")]
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         assert shlex.split(command)[2:] == [name]
 

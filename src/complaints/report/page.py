@@ -174,8 +174,9 @@ def _compression(tables: Tables) -> Table | None:
         plain = [number(found[metric], "value") for metric in ("agreement", "megabytes", "ece")]
         rows.append([model, *plain, *changes])
     text = (
-        "Each against the model that it was made from, on the same test rows: differences with 95 % intervals, macro-F1 "
-        "also over frequent (head), less frequent (mid) and rare (tail) classes. Agreement: rows with the same label."
+        "Each against the model that it was made from, on the same test rows: differences with 95 % intervals, "
+        "macro-F1 also over frequent (head), less frequent (mid) and rare (tail) classes. Agreement: "
+        "rows with the same label."
     )
     header = ["model", "agreement", "MB", "ECE", *names.values()]
     return Table("Compressed models against their parents, test", text, header, rows) if rows else None
