@@ -131,7 +131,9 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
-    with pytest.raises(UserError, match=r"models\.third lacks [^;]*numerics, [^;]*seed, [^;]*max_length"):
+    with pytest.raises(
+        UserError, match=r"models\.third lacks .*numerics, precision, weights, keep_layers, head, features, seed, "
+    ):
         params.parse(tree)
 
 
@@ -167,7 +169,7 @@ def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
         ),
         ({"teacher.models": ["tfidf", "tfidf"]}, "is ['tfidf', 'tfidf']; each teacher can be named once"),
         ({"teacher.in_sample": True}, "teacher.in_sample is true, but there are no logits of models on rows that they"),
-        ({"teacher.models": ["other"]}, "teacher.models[0] is 'other'; it must be one of tfidf, minilm"),
+        ({"teacher.models": ["other"]}, "teacher.models[0] is 'other'; it must be one of tfidf, minilm, knn"),
         ({"teacher.models": ["minilm"]}, "is 'minilm', which needs models.minilm.cross_fit.folds of 2 or more"),
     ],
 )
@@ -184,13 +186,13 @@ def test_choices_that_do_not_go_together_are_refused(
 
 def test_teachers_are_entries_and_models_with_logits_out_of_fold(tree: dict[str, Any]) -> None:
     tree["models"]["student"] = {**tree["models"]["minilm"], "weights": "models/pretrained/student"}
-    tree["models"]["student"]["teacher"] = tree["models"]["minilm"]["teacher"] | {"models": ["tfidf", "minilm"]}
+    tree["models"]["student"]["teacher"] = tree["models"]["minilm"]["teacher"] | {"models": ["tfidf", "minilm", "knn"]}
     with pytest.raises(
         UserError, match=r"models\.student\.teacher\.models\[1\] is 'minilm', which needs models\.minilm"
     ):
         params.parse(tree)
     tree["models"]["minilm"]["cross_fit"] = {"folds": 2}
-    assert params.parse(tree).models["student"].teacher.models == ("tfidf", "minilm")
+    assert params.parse(tree).models["student"].teacher.models == ("tfidf", "minilm", "knn")
     tree["baseline"]["folds"] = 0
     with pytest.raises(UserError, match=r"models\[0\] is 'tfidf', which needs baseline\.folds of 2 or more"):
         params.parse(tree)
