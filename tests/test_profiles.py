@@ -206,7 +206,7 @@ def test_a_fault_of_a_profile_names_its_file_and_not_the_restored_params(
 
 
 def test_an_entry_that_only_the_default_profile_names_is_its_own_line() -> None:
-    entries.add("other", "minilm", ["weights=models/pretrained/other"])
+    entries.add("other", "minilm", ["weights=models/pretrained/other", "features=true"])
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("  features: minilm\n", "  features: other\n"))
     entries.remove("minilm")
@@ -228,7 +228,7 @@ def test_an_empty_profile_is_the_default_one(text: str) -> None:
 
 def test_a_profile_may_remove_the_entry_of_the_default_profile() -> None:
     Path("profiles/own.yaml").write_text(
-        "models: {minilm: null, other: {like: minilm, seed: 5}}\nknn: {features: other}\n"
+        "models: {minilm: null, other: {like: minilm, seed: 5, features: true}}\nknn: {features: other}\n"
     )
     profiles.apply("own")
     loaded = params.load()

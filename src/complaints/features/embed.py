@@ -56,6 +56,7 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
             "backbone_sha256": setup.backbone.digest,
             "weights": params.weights,
             "weights_sha256": setup.initial.digest,
+            "keep_layers": None if params.keep_layers is None else list(params.keep_layers),
             "max_length": tokenized["max_length"],
             "truncation": tokenized["truncation"],
             "pooling": pooling,

@@ -19,6 +19,8 @@ class Encoder(Section):
     weights: str
     """Folder of the initial weights."""
     weights_sha256: str
+    keep_layers: list[int] | None
+    """Layers of the weights that it has; None for all."""
     pooling: str
     max_length: Count
     truncation: str = "start"

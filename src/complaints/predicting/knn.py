@@ -14,6 +14,7 @@ from complaints.features.store import Encoder
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.loading import load_pretrained
+from complaints.modeling.truncation import keep_layers
 from complaints.neighbours import store
 from complaints.neighbours.search import Nearest
 from complaints.predicting.class_names import read_class_names
@@ -59,6 +60,7 @@ class KnnPredictor:
         weights = _encoder_folder(folder, encoder)
         self.tokenizer, self._encoder = load_tokenizer(weights), encoder
         network, _ = load_pretrained(weights, AutoModel)
+        keep_layers(network, encoder.keep_layers)
         self.accelerator, self.precision = open_for_texts(precision, encoder.precision)
         prepare_attention(network, "never", False, self.precision)
         self.network = classifier.LinearClassifier(network, encoder.pooling, 1).eval().to(self.accelerator.device)
@@ -84,9 +86,8 @@ class KnnPredictor:
             UserError: if memory is full.
         """
         features = self.features(texts, done)
-        logits = self.model.logits(features)
-        logits[~np.isfinite(features).all(axis=1)] = np.nan
-        return logits
+        finite = np.isfinite(features).all(axis=1, keepdims=True)
+        return np.where(finite, self.model.logits(np.where(finite, features, 0)), np.float32(np.nan))
 
     def nearest(self, texts: list[str], count: int) -> Nearest:
         """Return the nearest training rows of texts.
