@@ -16,7 +16,7 @@ from complaints.backbones.model_files import (
     read_config,
     read_object,
 )
-from complaints.backbones.params import MaxLength
+from complaints.backbones.params import MaxLength, Truncation
 from complaints.compression.processor import Processor
 from complaints.core import config
 from complaints.core.errors import UserError
@@ -46,6 +46,7 @@ class CompressionSettings(Section):
 
     format: Literal["onnx", "int8", "int4"]
     max_length: MaxLength
+    truncation: Truncation
     parent_sha256: str
     """`files_sha256` of the checkpoint that it was made from."""
     onnx_bytes: int

@@ -158,6 +158,7 @@ def _write_model(folder: Path, params: CompressParams, parent: Path, original: A
     settings = {
         "format": result.format,
         "max_length": saved.max_length,
+        "truncation": saved.truncation,
         "parent_sha256": saved.files_sha256,
         "onnx_bytes": (folder / ONNX_FILE).stat().st_size,
         "operators_before": count_operators(original),

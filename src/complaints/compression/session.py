@@ -92,7 +92,7 @@ class CompressedModel:
         need("onnxruntime")
         settings = read_settings(folder)
         self.labels = read_labels(folder)
-        self.max_length, self.format = settings.max_length, settings.format
+        self.max_length, self.truncation, self.format = settings.max_length, settings.truncation, settings.format
         self.tokenizer = load_tokenizer(folder)
         self.session = open_session(folder / ONNX_FILE)
         if settings.reduce_range is False and saturates(this_processor()):

@@ -30,4 +30,5 @@ class CompressedPredictor:
         """
         if not texts:
             return np.empty((0, len(self.labels)), np.float32)
-        return self.model.infer(encode_texts(self.model.tokenizer, texts, self.model.max_length), done)
+        rows = encode_texts(self.model.tokenizer, texts, self.model.max_length, self.model.truncation)
+        return self.model.infer(rows, done)
