@@ -15,7 +15,7 @@ from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, 
 from complaints.deciding.rule import DecisionRule, read_rule, rule_file
 from complaints.scoring.rungs import model_folder, rung_names
 
-TFIDF_FILE = "tfidf.json"
+TFIDF_FILE, KNN_FILE = "tfidf.json", "knn.json"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Part:
     """A model whose files are there."""
 
     folder: Path
-    kind: Literal["checkpoint", "tfidf", "onnx"]
+    kind: Literal["checkpoint", "tfidf", "knn", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,8 @@ def _model_in(folder: Path) -> Part:
     """Return the model in a folder."""
     if (folder / TFIDF_FILE).is_file():
         return Part(folder, "tfidf")
+    if (folder / KNN_FILE).is_file():
+        return Part(folder, "knn")
     if is_compressed(folder):
         return Part(folder, "onnx")
     if is_checkpoint(folder):
