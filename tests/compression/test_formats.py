@@ -144,7 +144,7 @@ def test_number_of_threads_does_not_change_a_byte(here: Path, monkeypatch: pytes
     for count in ("1", "2"):
         monkeypatch.setenv("OMP_NUM_THREADS", count)
         found.append(infer(open_session(here / MADE / "models/net/int8" / ONNX_FILE), rows, 0))
-    assert np.array_equal(*found)
+    assert np.array_equal(found[0], found[1])
 
 
 def test_sensitivity_covers_every_group_alone_and_left_out(here: Path) -> None:
@@ -154,7 +154,9 @@ def test_sensitivity_covers_every_group_alone_and_left_out(here: Path) -> None:
         assert {line[2] for line in lines if line[0] == "int8" and line[1] == kind} == groups
     operators = {(line[1], line[2]): int(line[3]) for line in lines if line[0] == "int8"}
     assert operators["all", ""] == sum(operators["only", group] for group in groups)
-    assert operators["all but", "layer 0"] == operators["all", ""] - operators["only", "layer 0"]
+    for group in groups:
+        assert operators["only", group] > 0
+        assert operators["all but", group] == operators["all", ""] - operators["only", group]
 
 
 def test_gate_fails_with_the_numbers(here: Path, tmp_path: Path) -> None:

@@ -5,13 +5,22 @@ from pathlib import Path
 import pytest
 
 from complaints.params import name_problem
-from complaints.scoring.rungs import FORMATS, compressed_name, model_folder, parent_of, predictions_file, rung_names
+from complaints.scoring.rungs import (
+    FORMATS,
+    compressed_name,
+    entry_of,
+    model_folder,
+    parent_of,
+    predictions_file,
+    rung_names,
+)
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_compressed_rung_has_a_folder_of_its_own(file_format: str) -> None:
     name = compressed_name("a-b", file_format)
     assert parent_of(name) == ("a-b", file_format)
+    assert entry_of(name) == "a-b"
     assert predictions_file(Path("p"), name) == Path("p/compressed/a-b", f"{file_format}.parquet")
     assert model_folder(Path("m"), name) == Path("m/compressed/a-b", file_format)
     assert name_problem(name) is not None
@@ -20,6 +29,7 @@ def test_compressed_rung_has_a_folder_of_its_own(file_format: str) -> None:
 @pytest.mark.parametrize("name", ["tfidf", "knn", "minilm", "int8", "-int8", "minilm-int16"])
 def test_other_rungs_have_flat_files(name: str) -> None:
     assert parent_of(name) is None
+    assert entry_of(name) == name
     assert predictions_file(Path("p"), name) == Path("p", f"{name}.parquet")
     assert model_folder(Path("m"), name) == Path("m", name)
 

@@ -13,6 +13,7 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json, replacing_folder, write_text, writing
 from complaints.deciding.row_names import ENSEMBLE
 from complaints.deciding.rule import rule_file
+from complaints.scoring.rungs import model_folder
 
 MARK = "\n<!-- sha256 of the lines above: "
 """Beginning of the last line of a copied card, by which a card that was edited since is known."""
@@ -72,7 +73,8 @@ def _file_of(name: str, file: str, models: Path, rules: Path) -> Path:
     """Return the project's file for a name in the lineage."""
     if file == RULE_FILE:
         return rule_file(rules, name)
-    return models / file if name == ENSEMBLE else models / name / file
+    part, _, inside = file.partition("/") if name == ENSEMBLE else (name, "", file)
+    return model_folder(models, part) / inside
 
 
 def export(name: str, card: Path, models: Path, rules: Path, target: Path, more: str) -> list[Path]:

@@ -125,7 +125,8 @@ def _int8(model: Any, recipe: Recipe, excluded: list[str]) -> Any:
             per_channel=recipe.per_channel,
             reduce_range=recipe.reduce_range,
             weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=excluded,
+            # The quantiser turns each Gemm into a MatMul of this name first.
+            nodes_to_exclude=[*excluded, *(f"{name}_MatMul" for name in excluded)],
         )
         return onnx.load(target)
 

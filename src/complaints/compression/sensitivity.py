@@ -8,7 +8,7 @@ import numpy as np
 from complaints.backbones.tokens import TokenSet
 from complaints.compression.params import CompressParams
 from complaints.compression.processor import saturates, this_processor
-from complaints.compression.quantize import Recipe, groups, quantize
+from complaints.compression.quantize import Recipe, count_quantized, groups, quantize
 from complaints.compression.session import infer, open_session
 from complaints.scoring import metrics
 
@@ -36,7 +36,6 @@ def sensitivity(model: Any, params: CompressParams, rows: TokenSet, pad_id: int)
         pad_id: Token id of padding.
     """
     found = groups(model)
-    total = sum(map(len, found.values()))
     logits = infer(open_session(model.SerializeToString()), rows, pad_id)
     expected, lines = logits.argmax(axis=1), []
 
@@ -50,7 +49,8 @@ def sensitivity(model: Any, params: CompressParams, rows: TokenSet, pad_id: int)
         recipe = Recipe(file_format, params.per_channel, saturates(this_processor()))
         lines.append(line(file_format, NOTHING, "", 0, logits))
         for quantized, group, excluded in _plans(found):
-            session = open_session(quantize(model, recipe, excluded).SerializeToString())
-            of_group = infer(session, rows, pad_id)
-            lines.append(line(file_format, quantized, group, total - len(excluded), of_group))
+            made = quantize(model, recipe, excluded)
+            of_group = infer(open_session(made.SerializeToString()), rows, pad_id)
+            operators = sum(count_quantized(made).values())
+            lines.append(line(file_format, quantized, group, operators, of_group))
     return lines
