@@ -20,7 +20,7 @@ def main() -> None:
     outputs = Outputs(
         models=paths.MODELS / COMPRESSED / name,
         predictions=paths.PREDICTIONS / COMPRESSED / name,
-        tables=paths.REPORTS / "compression" / name,
+        tables=paths.COMPRESSION / name,
     )
     if not params.formats:
         write_nothing(outputs)

@@ -44,7 +44,7 @@ def evaluate() -> None:
     logits = read_all_logits(paths.PREDICTIONS, rungs, truth)
     points = read_learning_curve(paths.LEARNING_CURVES / f"{REFERENCE}.parquet", truth.row_ids)
     histories = {model: read_history(paths.HISTORIES / model) for model in config.model_names()}
-    sizes = read_sizes(paths.REPORTS / "compression", rungs)
+    sizes = read_sizes(paths.COMPRESSION, rungs)
 
     rows = score(truth, logits, read_rules(paths.RULES, rungs, paths.PREDICTIONS), p.resamples)
     with replacing_folder(paths.EVALUATION) as folder:

@@ -21,7 +21,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / file.relative_to(ROOT)).write_text(file.read_text())
 
 
-@pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb"])
+@pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb", "ladder", "challenger"])
 def test_default_profile_undoes_every_other_profile(name: str) -> None:
     before = Path("params.yaml").read_text()
     assert profiles.apply(name)

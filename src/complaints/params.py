@@ -140,9 +140,9 @@ class Params(Section):
         for name, entry in self.models.items():
             for index, teacher in enumerate(entry.teacher.models):
                 key = ("models", name, "teacher", "models", index)
-                if teacher not in folds and teacher != KNN:
-                    raise rule(key, f"is {teacher!r}; it must be one of {', '.join([*folds, KNN])}")
-                if folds.get(teacher, 2) < 2:
+                if teacher not in folds:
+                    raise rule(key, f"is {teacher!r}; it must be one of {', '.join(folds)}")
+                if folds[teacher] < 2:
                     switch = "baseline.folds" if teacher == REFERENCE else f"models.{teacher}.cross_fit.folds"
                     raise rule(key, f"is {teacher!r}, which needs {switch} of 2 or more for logits out of fold")
             if entry.cross_fit.folds and entry.weights != (own := (paths.PRETRAINED / name).as_posix()):

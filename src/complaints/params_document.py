@@ -187,7 +187,7 @@ class ParamsDocument:
         return changed
 
     def changes(self, name: str = f"the changed {PARAMS_FILE}") -> list[str]:
-        """Check the result and return the keys that changed.
+        """Check the result and return the keys that changed; a new or removed entry is one key.
 
         Args:
             name: Name of the result in errors.
@@ -198,7 +198,11 @@ class ParamsDocument:
         after = self.tree()
         params.parse(after, name)
         old, new = flatten(self.before), flatten(after)
-        return sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
+        changed = {key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...)}
+        for entry in set(self.before.get("models") or ()) ^ set(after.get("models") or ()):
+            inside = {key for key in changed if key.startswith(f"models.{entry}.")}
+            changed = (changed - inside) | {f"models.{entry}"}
+        return sorted(changed)
 
 
 def _dvc_yaml() -> YAML:

@@ -29,7 +29,7 @@ from complaints.scoring.predictions import read_out_of_fold, read_predictions
 from complaints.verifying.again import _predict_again
 
 MODEL = Path("models/knn")
-OUTPUTS = (MODEL, Path("predictions/knn.parquet"), Path("predictions/out_of_fold/knn.parquet"))
+OUTPUTS = (MODEL, Path("predictions/knn.parquet"), Path("predictions/knn/out_of_fold.parquet"))
 
 
 def write_params(**changes: object) -> None:

@@ -30,7 +30,7 @@ LOCK = {
         outs("data/splits/train.parquet", "data/splits/validation.parquet", "data/splits/test.parquet"),
     ),
     "knn": Stage(
-        "knn", "", (), {}, outs("models/knn", "predictions/knn.parquet", "predictions/out_of_fold/knn.parquet")
+        "knn", "", (), {}, outs("models/knn", "predictions/knn.parquet", "predictions/knn/out_of_fold.parquet")
     ),
     "net": Stage("net", "", (), {}, outs("predictions/net.parquet")),
 }
@@ -42,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_splits()
     write_predictions("predictions/knn.parquet", {"validation": [], "test": []}, {"validation": NONE, "test": NONE})
-    write_out_of_fold("predictions/out_of_fold/knn.parquet", [], NONE)
+    write_out_of_fold("predictions/knn/out_of_fold.parquet", [], NONE)
     return tmp_path
 
 

@@ -144,4 +144,5 @@ def test_half_precision_is_close(tmp_path: Path) -> None:
         log_likelihoods(load_decoder(backbone, precision, CPU), [5, 6], name_tree(NAMES))
         for precision in ("fp32", "bf16")
     ]
-    np.testing.assert_allclose(*found, rtol=0.03)
+    first, second = found
+    np.testing.assert_allclose(first, second, rtol=0.03)

@@ -121,7 +121,7 @@ def export(model: Any, examples: Sequence[Batch]) -> Any:
         raise UserError(f"torch cannot export the model to ONNX ({type(error).__name__}: {reason})") from None
     assert program is not None
     exported = _cleaned(program.model_proto)
-    _check_logits(exported, examples, wanted)
+    check_logits(exported, examples, wanted)
     return exported
 
 
@@ -145,7 +145,12 @@ def _cleaned(model: Any) -> Any:
     return model
 
 
-def _check_logits(exported: Any, examples: Sequence[Batch], wanted: Sequence[np.ndarray]) -> None:
+def check_logits(exported: Any, examples: Sequence[Batch], wanted: Sequence[np.ndarray]) -> None:
+    """Check that ONNX Runtime computes the logits that torch computed for some batches.
+
+    Raises:
+        UserError: if one differs by more than TOLERANCE.
+    """
     session = open_session(exported.SerializeToString())
     for batch, logits in zip(examples, wanted, strict=True):
         found = run_batch(session, *batch)

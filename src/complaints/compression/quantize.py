@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from complaints.compression.runtime import need
 from complaints.core.errors import UserError
 
@@ -81,7 +83,8 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with np.errstate(invalid="ignore"):  # blocks of zeros have a scale of zero, and are zeros again
+            yield
     finally:
         logging.disable(before)
 

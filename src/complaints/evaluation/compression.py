@@ -22,9 +22,10 @@ HEADER = ("parent", "model", "metric", "parent_value", "value", "difference", "l
 METRICS = ("accuracy", "macro_f1", *(f"macro_f1_{tier}" for tier in TIERS))
 AGREEMENT, SIZE, CALIBRATION = "agreement", "megabytes", "ece"
 TEXT = (
-    "Each compressed model against the one that it was made from, on the same test rows: the difference in accuracy, "
-    "in macro-F1, and in macro-F1 over frequent, less frequent and rare classes, with its 95 % interval. Agreement: "
-    "rows with the parent's label. ECE: the calibration error before temperature scaling, or after it in adjusted rows."
+    "Each compressed model against the one that it was made from, on the same test rows: the difference in "
+    "accuracy, in macro-F1, and in macro-F1 over frequent, less frequent and rare classes, with its 95 % interval. "
+    "Agreement: rows with the parent's label. ECE: the calibration error before temperature scaling, or "
+    "after it in adjusted rows."
 )
 
 Line = list[Any]
@@ -100,24 +101,16 @@ def _numbers(found: Difference) -> list[float]:
 
 
 def _section(lines: Sequence[Line]) -> Section:
-    named = {(str(line[1]), str(line[2])): line for line in lines}
+    named = {(line[1], line[2]): line for line in lines}
     table: list[list[Cell]] = []
-    for model in dict.fromkeys(model for model, _ in named):
-        shown: list[Cell] = [model, *(_after(named[model, metric]) for metric in (AGREEMENT, SIZE))]
-        shown += [_change(named.get((model, metric))) for metric in METRICS]
-        shown.append(" → ".join(f"{value:.3f}" for value in named[model, CALIBRATION][3:5]))
-        table.append(shown)
+    for model in dict.fromkeys(str(line[1]) for line in lines):
+        plain = [f"{named[model, metric][4]:.3f}" for metric in (AGREEMENT, SIZE)]
+        changes = [_change(named[model, metric]) if (model, metric) in named else "" for metric in METRICS]
+        errors = named[model, CALIBRATION]
+        table.append([model, *plain, *changes, f"{errors[3]:.3f} → {errors[4]:.3f}"])
     header = ("model", "agreement", "MB", "accuracy", "macro-F1", *TIERS, "ECE")
     return Section("Compressed models against their parents, test", TEXT, header, table)
 
 
-def _after(line: Line) -> float:
-    assert isinstance(line[4], float)
-    return line[4]
-
-
-def _change(line: Line | None) -> str:
-    if line is None:
-        return ""
-    difference, low, high = line[5:8]
-    return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+def _change(line: Line) -> str:
+    return f"{line[5]:+.3f} ({line[6]:+.3f} to {line[7]:+.3f})"

@@ -48,7 +48,7 @@ def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor
     if pooling == "cls":
         return states[:, 0].float()
     if pooling == "last":
-        return states[torch.arange(len(states), device=states.device), mask.cumsum(1).argmax(1)].float()
+        return states[torch.arange(states.shape[0], device=states.device), mask.cumsum(1).argmax(1)].float()
     weights = mask.unsqueeze(-1).float()
     return (states.float() * weights).sum(1) / weights.sum(1)
 

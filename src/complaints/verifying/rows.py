@@ -13,7 +13,7 @@ from complaints.core.dvc_lock import Stage, is_inside
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
-from complaints.scoring.rungs import KNN, model_folder, predictions_file
+from complaints.scoring.rungs import KNN, model_folder, out_of_fold_file, predictions_file
 from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.scoring.zero_shot import SPLIT as SAMPLED
 
@@ -122,7 +122,8 @@ def _check_predictions(rows: Rows, file: str, splits: dict[str, pa.Table]) -> No
     found = rows.read(file, ["row_id", "split"])
     if found is None or "split" not in found.column_names:
         return
-    out_of_fold = is_inside(file, paths.OUT_OF_FOLD.as_posix())
+    of_knn = Path(file) == out_of_fold_file(paths.OUT_OF_FOLD, KNN)
+    out_of_fold = of_knn or is_inside(file, paths.OUT_OF_FOLD.as_posix())
     curve = is_inside(file, paths.LEARNING_CURVES.as_posix())
     expected = (TRAIN,) if out_of_fold else HELD_OUT
     for split in pc.unique(found["split"]).to_pylist():
