@@ -26,6 +26,7 @@ from complaints.predicting.explain import Explainer
 from complaints.predicting.knn import KnnPredictor
 from complaints.predicting.predictors import Decider
 from complaints.scoring.predictions import read_out_of_fold, read_predictions
+from complaints.verifying.again import _predict_again
 
 MODEL = Path("models/knn")
 OUTPUTS = (MODEL, Path("predictions/knn.parquet"), Path("predictions/knn/out_of_fold.parquet"))
@@ -83,6 +84,11 @@ def test_predictions_are_those_of_the_texts_on_the_command_line(fitted: Path) ->
         np.testing.assert_allclose(np.exp(predictor.logits(texts(split))), np.exp(stored[split][1]), atol=1e-5)
     assert predictor.logits([]).shape == (0, 3)
     assert np.isfinite(predictor.logits([" "])).all()
+
+
+def test_verification_predicts_the_same_bits_again(fitted: Path) -> None:
+    again = _predict_again(Path.cwd(), "knn", 30)
+    assert (again.rows, again.tolerance, again.different) == (30, 0.0, ())
 
 
 def test_rows_are_those_of_train_without_their_texts(fitted: Path) -> None:

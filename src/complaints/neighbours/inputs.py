@@ -24,7 +24,7 @@ class Inputs:
     tables: Mapping[str, pa.Table]
     """Split -> row_id, label_id and group of its rows."""
     features: Mapping[str, np.ndarray]
-    """Split -> features of length 1, float32 [rows, width]."""
+    """Split -> features as the stage embed wrote them, float32 [rows, width]."""
     encoder: dict[str, Any]
     """The encoder of the features, as `Encoder` has it."""
     identity: dict[str, Any]
@@ -39,7 +39,7 @@ class Inputs:
         """Return the rows that vote; `classes` is the size of the label vocabulary."""
         train = self.tables["train"]
         label_ids = train["label_id"].to_numpy().astype(np.int64)
-        return Rows(self.features["train"], label_ids, train["group"].to_pylist(), classes)
+        return Rows(unit_rows(self.features["train"]), label_ids, train["group"].to_pylist(), classes)
 
 
 def read_inputs(splits: Path, folder: Path, labels: Path, names: tuple[str, ...]) -> Inputs:
@@ -66,7 +66,7 @@ def read_inputs(splits: Path, folder: Path, labels: Path, names: tuple[str, ...]
     files = {name: splits / f"{name}.parquet" for name in names}
     tables = {name: read_parquet(file, ["row_id", "label_id", "group"]) for name, file in files.items()}
     source = Features(folder)
-    features = {name: unit_rows(source.read(name, len(table))) for name, table in tables.items()}
+    features = {name: source.read(name, len(table)) for name, table in tables.items()}
     identity = {
         "data": {f"{name}.npy": file_digest(folder / f"{name}.npy") for name in names},
         "labels_sha256": file_digest(labels),
