@@ -12,6 +12,7 @@ from complaints.core.parquet import write_parquet
 from complaints.core.schema import HELD_OUT, SPLIT_SCHEMA, SPLITS
 from complaints.evaluation import scoreboard
 from complaints.evaluation import truth as truth_files
+from complaints.evaluation.compression import COMPRESSION_FILE, HEADER
 from complaints.evaluation.histories import read_history
 from complaints.evaluation.learning_curve import write_curve_table
 from complaints.evaluation.page import write_report
@@ -89,6 +90,7 @@ def write_further_tables(folder: Path, truth: Truth, text: str) -> None:
     ]
     points = [CurvePoint(rows / 120, rows, labels) for rows, labels in zip((12, 60, 120), predicted, strict=True)]
     write_curve_table(folder / "learning_curve.csv", truth, points, 50)
+    write_csv(folder / COMPRESSION_FILE, HEADER, [])
     errors = ["model", "split", "rank", "row_id", "true", "predicted", "confidence", "p_true", "in_train", "text"]
     best = ["net", "net-adjusted", "ensemble-adjusted", "tfidf", "tfidf-adjusted"]
     write_csv(
