@@ -63,6 +63,7 @@ def test_a_copy_and_an_md5_are_recognised_from_a_subfolder(
     shutil.copytree(repo / "models/net", tmp_path / "copied")
     git(repo, "checkout", "--quiet", "main")
     row_project.checkout(repo)
+    (repo / "docs").mkdir()
     for name in (str(tmp_path / "copied"), "../../copied", md5, md5[:8]):
         monkeypatch.chdir(repo / "models")
         assert rows(ask, name) == expected
