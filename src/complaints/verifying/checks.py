@@ -12,11 +12,13 @@ from complaints.lineage.problems import Problem
 from complaints.lineage.verify import check_stages
 from complaints.verifying.digests import check_digests
 from complaints.verifying.findings import Finding, Graph, differences, group
+from complaints.verifying.ignored import check_ignored
 from complaints.verifying.links import check_links
 from complaints.verifying.mending import Mender
 from complaints.verifying.objects import CacheStore, RemoteStore, check_objects
 from complaints.verifying.promises import check_signatures, check_withdrawn
 from complaints.verifying.rows import check_rows
+from complaints.verifying.sizes import check_sizes
 from complaints.verifying.subject import Subject, members
 
 
@@ -56,6 +58,8 @@ class Verification:
         problems = check_stages(subject.lock, subject.pipeline.stages, subject.chain, hashes)
         if subject.revision is None:
             problems += check_links(subject)
+            problems += check_ignored(subject)
+        problems += check_sizes(subject, hashes)
         problems += check_digests(subject.lock, hashes)
         problems += check_rows(subject.lock, hashes)
         problems += check_withdrawn(subject.lock, subject.root)
