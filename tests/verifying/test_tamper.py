@@ -345,4 +345,5 @@ def test_a_file_in_an_output_that_dvcignore_hides_is_found_with_its_pattern(
     (finding,) = verified().findings
     assert (finding.problem.kind, finding.problem.path) == ("ignored", path)
     assert f"hidden from every hash by the pattern {pattern!r} of .dvcignore" in finding.problem.message
-    assert f"`rm {path}`" in finding.mend
+    assert finding.mend.startswith("`rm ")
+    assert path in finding.mend

@@ -22,7 +22,8 @@ def check_ignored(subject: Subject) -> list[Problem]:
     import pathspec  # a dependency of dvc
 
     file = subject.root / IGNORE_FILE
-    patterns = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    patterns = [line for line in lines if line.strip()]  # blank lines have no number among the patterns
     spec = pathspec.GitIgnoreSpec.from_lines(patterns)
     problems = []
     for stage in subject.lock.values():
