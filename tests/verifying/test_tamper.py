@@ -347,3 +347,11 @@ def test_a_file_in_an_output_that_dvcignore_hides_is_found_with_its_pattern(
     assert f"hidden from every hash by the pattern {pattern!r} of .dvcignore" in finding.problem.message
     assert finding.mend.startswith("`rm ")
     assert path in finding.mend
+
+
+def test_what_is_missing_of_a_revision_is_not_looked_for_in_the_workspace(verify_here: Path) -> None:
+    shutil.rmtree(".dvc/cache")
+    messages = [f.problem.message for f in verified(revision="HEAD").findings if f.problem.kind == "missing"]
+    assert messages
+    assert all("is neither in HEAD of git nor in DVC's cache, and no default remote" in text for text in messages)
+    assert not any("checkout" in text for text in messages)

@@ -1,7 +1,7 @@
 """All checks of a project, and their findings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from complaints.core import paths
@@ -63,6 +63,7 @@ class Verification:
         problems += check_digests(subject.lock, hashes)
         problems += check_rows(subject.lock, hashes)
         problems += check_withdrawn(subject.lock, subject.root)
+        problems = [self._of_revision(problem) for problem in problems]
         broken = {problem.path for problem in problems if problem.kind in ("changed", "missing", "symlink")}
         for same in group(problems):
             if not self._is_consequence(same[0], broken):
@@ -70,6 +71,15 @@ class Verification:
         self._checked.append(
             f"{len(subject.chain)} stages, {self._count('deps')} inputs, {self._count('outs')} outputs, all rows"
         )
+
+    def _of_revision(self, problem: Problem) -> Problem:
+        """Return a problem; what is missing of a revision is missing in git and DVC's cache, not in the workspace."""
+        subject = self._subject
+        if subject.revision is None or problem.kind != "missing":
+            return problem
+        what = problem.message.partition(", is not in the workspace")[0]
+        where = f"is neither in {subject.revision} of git nor in DVC's cache, and {subject.cache.remote}"
+        return replace(problem, message=f"{what}, {where}")
 
     def _count(self, kind: str) -> int:
         return len({entry.path for stage in self._subject.lock.values() for entry in getattr(stage, kind)})
