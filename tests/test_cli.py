@@ -308,3 +308,42 @@ for words in usages:
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trace", ""],
+        ["trace", " "],
+        ["trace", "models/minilm", "--rev", ""],
+        ["trace", "models/minilm", "--repo", ""],
+        ["verify", "--rev", ""],
+        ["verify", "--remote", ""],
+        ["seen", ""],
+        ["seen", "--text", ""],
+        ["seen", "--file", ""],
+        ["rows", ""],
+        ["rows", "models/minilm", "--output", ""],
+        ["diff-data", ""],
+        ["forget", ""],
+        ["forget", "7", "", "--unseen"],
+        ["forget", "--certificate", ""],
+        ["reproduce", ""],
+        ["card", "", "--output", "x"],
+        ["card", "minilm", "--output", ""],
+        ["sign", "", "--key", "x"],
+        ["compare", ""],
+        ["profile", ""],
+    ],
+)
+def test_an_empty_argument_is_not_taken_for_one_that_was_left_out(
+    words: list[str], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_in(root)
+    ran, _ = run(capsys, *words)
+    if ran.status == 2:  # argparse has a list of choices
+        assert words[0] == "profile"
+    else:
+        assert ran.is_one_line, ran.err
+        assert "an argument is empty" in ran.err
+    assert files_in(root) == before

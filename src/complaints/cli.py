@@ -152,7 +152,7 @@ def _ui(arguments: argparse.Namespace) -> int:
 
 
 def _add_predict(commands: Commands) -> None:
-    predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True)
+    predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True, checks_empty=True)
 
 
 def _add_forget(commands: Commands) -> None:

@@ -16,6 +16,8 @@ INTERRUPTED = 130
 """Exit status of a command that SIGINT ended, as shells have it."""
 
 
+EMPTY = "an argument is empty; give it a value or leave it out, and look at the shell's variables in the command"
+
 SPACES = "([\n\xa0\u1680\u2000-\u200a\u202f\u205f\u3000])"
 """Line ends, and the spaces that Python counts among the characters that do not print."""
 
@@ -57,7 +59,13 @@ def enter_root(required: bool) -> None:
 
 
 def user_path(argument: str) -> Path:
-    """Return a path argument, which is relative to where the user stands, relative to the root of the project."""
+    """Return a path argument, which is relative to where the user stands, relative to the root of the project.
+
+    Raises:
+        UserError: if it is empty, which would be the working directory.
+    """
+    if not argument.strip():
+        raise UserError(EMPTY)
     root = find_root()
     return Path(argument) if root is None else Path(os.path.relpath(Path.cwd(), root)) / argument
 
@@ -80,12 +88,17 @@ def with_text(arguments: argparse.Namespace) -> argparse.Namespace:
     """Return the arguments with all text decoded; paths stay, since names of files may have any bytes.
 
     Raises:
-        UserError: if a text is not UTF-8.
+        UserError: if a text is not UTF-8, or is empty and the command has no message of its own for that
+            (`checks_empty`): it would be taken for an argument that was left out.
     """
+    checks_empty = getattr(arguments, "checks_empty", False)
 
     def decoded(value: Any) -> Any:
         if isinstance(value, list):
             return [decoded(item) for item in value]
+        texts = value if isinstance(value, tuple) else [value]
+        if not checks_empty and any(isinstance(text, str) and not text.strip() for text in texts):
+            raise UserError(EMPTY)
         return _decoded(value) if isinstance(value, str) else value
 
     return argparse.Namespace(**{name: decoded(value) for name, value in vars(arguments).items()})

@@ -63,11 +63,12 @@ def test_a_copy_and_an_md5_are_recognised_from_a_subfolder(
     shutil.copytree(repo / "models/net", tmp_path / "copied")
     git(repo, "checkout", "--quiet", "main")
     row_project.checkout(repo)
+    (repo / "docs").mkdir()
     for name in (str(tmp_path / "copied"), "../../copied", md5, md5[:8]):
-        monkeypatch.chdir(repo / "models")
+        monkeypatch.chdir(repo / "docs")
         assert rows(ask, name) == expected
-    monkeypatch.chdir(repo / "models")
-    assert rows(ask, "net") != expected
+    monkeypatch.chdir(repo / "docs")
+    assert rows(ask, "../models/net") != expected
 
 
 def test_a_checkpoint_that_is_not_checked_out_is_looked_up_in_dvc_lock(repo: Path, ask: Ask) -> None:

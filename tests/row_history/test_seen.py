@@ -207,3 +207,11 @@ def test_a_shallow_clone_says_that_older_versions_are_absent(
     assert value["searched"]["shallow"]
     assert {name.split()[0] for name in found} == {"models/net", "models/tfidf"}
     assert "This clone is shallow: `git fetch --unshallow`" in ask("seen", "r6")[1]
+
+
+def test_no_push_is_advised_to_a_folder_that_is_not_there(repo: Path, ask: Ask, tmp_path: Path) -> None:
+    dvc(repo, "remote", "add", "--local", "--default", "gone", str(tmp_path / "unmounted"))
+    shutil.rmtree(repo / ".dvc/cache")
+    _, out = ask("seen", "r2")
+    assert "the remote gone cannot be read: there is no folder" in out
+    assert out.rstrip().endswith("Make the remote reachable, and run this command again.")

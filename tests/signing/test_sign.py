@@ -195,6 +195,57 @@ def test_a_copied_checkpoint_has_its_signature_beside_it(checkpoint: Path, tmp_p
     assert check_signature(moved, public) == []
 
 
+LOCK = """\
+schema: '2.0'
+stages:
+  embed:
+    cmd: x
+    outs:
+    - {path: data/tokens/net, hash: md5, md5: 11111111111111111111111111111111.dir}
+    - {path: models/pretrained/net, hash: md5, md5: 22222222222222222222222222222222.dir}
+"""
+
+
+def test_no_signature_is_in_what_stages_read(checkpoint: Path, keys: tuple[Path, Path]) -> None:
+    root = checkpoint.parents[1]
+    (root / "dvc.lock").write_text(LOCK)
+    for folder in ("models/pretrained/net", "data/tokens/net"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "file.json").write_text("{}")
+        before = sorted(path for part in ("models", "data") for path in (root / part).rglob("*"))
+        assert [one.signature for one in sign(root / folder, keys[0])] == [root / f"signatures/{folder}.sig"]
+        assert check_signature(root / folder, keys[1]) == []
+        assert sorted(path for part in ("models", "data") for path in (root / part).rglob("*")) == before
+
+
+@pytest.mark.parametrize("folder", [".", "models", "data", "empty", "/", "reports/cards"])
+def test_what_is_neither_a_checkpoint_nor_an_output_is_not_signed(
+    folder: str,
+    checkpoint: Path,
+    keys: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(checkpoint.parents[1])
+    Path("data").mkdir()
+    Path("data/mine.csv").touch()
+    Path("empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    ran, _ = _complaints(capfd, folder, "--key", str(keys[0]))
+    assert ran.is_one_line, ran.err
+    assert f"{folder} is neither a checkpoint nor an output of a stage; name one" in ran.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_that_is_json_and_no_signature_says_so(checkpoint: Path, keys: tuple[Path, Path]) -> None:
+    sign(checkpoint, keys[0])
+    for content in ("{}", "[1]", '"x"', "1", "{"):
+        checkpoint_of(checkpoint).signature.write_text(content)
+        (problem,) = check_signature(checkpoint, keys[1])
+        assert "; e; r" not in problem
+
+
 def test_an_encrypted_key_needs_its_password(
     checkpoint: Path, keys: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +286,7 @@ def test_a_key_that_cannot_be_used_is_one_line(
     ran = _complaints(capfd, str(checkpoint), "--check", str(keys[0] if kind == "public" else key))[0]
     assert ran.is_one_line, ran.err
     assert "cannot be used as public key" in ran.err
+    assert "attribute" not in ran.err
 
 
 def _complaints(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[Ran, str]:

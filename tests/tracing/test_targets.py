@@ -171,9 +171,15 @@ def test_a_hash_that_begins_several_is_refused_with_a_list(root: Path, capsys: p
 
 
 def test_seven_digits_are_no_hash(compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ran, _ = run(capsys, "trace", md5_at("first")[:7])
-    assert ran.is_one_line
-    assert "no stage has the output" in ran.err
+    for digits in (md5_at("first")[:7], "1" * 65):
+        ran, _ = run(capsys, "trace", digits)
+        assert ran.is_one_line
+        assert f"{digits} is no output, and no hash: that is 8 to 64 hexadecimal digits" in ran.err
+
+
+def test_the_digits_of_a_hash_may_be_in_upper_case(compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lower = run(capsys, "trace", md5_at("first")[:12])[1]
+    assert run(capsys, "trace", md5_at("first")[:12].upper())[1] == lower != ""
 
 
 def test_a_path_through_a_link_to_the_project_is_inside(

@@ -207,6 +207,7 @@ def test_rows_swapped_between_train_and_test_are_found_with_counts_kept_and_with
         for stage in stages.values():
             for entry in (*stage["deps"], *stage["outs"]):
                 entry["md5"] = hash_path(verify_here, entry["path"])
+                entry.pop("size", None)
 
     edit_lock(rewrite)
     result = verified()
@@ -306,3 +307,51 @@ def test_what_depends_on_a_finding_is_named(verify_here: Path) -> None:
     assert finding.affected == ("baseline", "train@net", "evaluate", "card")
     assert "models/net" in finding.outputs
     assert "data/splits/test.parquet" not in finding.outputs
+
+
+@pytest.mark.parametrize(
+    ("key", "path"), [("size", "models/net"), ("nfiles", "models/net"), ("size", "reports/metrics.json")]
+)
+def test_another_amount_beside_an_md5_is_found_and_mended(verify_here: Path, key: str, path: str) -> None:
+    def more(stages: Lock) -> None:
+        for stage in stages.values():
+            for entry in (*stage.get("deps", []), *stage.get("outs", [])):
+                if entry["path"] == path:
+                    entry[key] += 1
+
+    edit_lock(more)
+    (finding,) = verified().findings
+    assert (finding.problem.kind, finding.problem.path) == ("size", path)
+    assert f"{path} has in dvc.lock {key} " in finding.problem.message
+    mended()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("secret.*", "models/net/secret.bin"),
+        ("/models/net/more/", "models/net/more/notes.txt"),
+        ("*~", "models/net/x~"),
+    ],
+)
+def test_a_file_in_an_output_that_dvcignore_hides_is_found_with_its_pattern(
+    verify_here: Path, pattern: str, path: str
+) -> None:
+    with open(".dvcignore", "a") as file:
+        file.write(f"\n# mine\n{pattern}\n")
+    assert verified().findings == ()
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text("hidden")
+    (finding,) = verified().findings
+    assert (finding.problem.kind, finding.problem.path) == ("ignored", path)
+    assert f"hidden from every hash by the pattern {pattern!r} of .dvcignore" in finding.problem.message
+    assert finding.mend.startswith("`rm ")
+    assert path in finding.mend
+
+
+def test_what_is_missing_of_a_revision_is_not_looked_for_in_the_workspace(verify_here: Path) -> None:
+    shutil.rmtree(".dvc/cache")
+    messages = [f.problem.message for f in verified(revision="HEAD").findings if f.problem.kind == "missing"]
+    assert messages
+    assert all("is neither in HEAD of git nor in DVC's cache, and no default remote" in text for text in messages)
+    assert not any("checkout" in text for text in messages)

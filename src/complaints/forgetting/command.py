@@ -27,6 +27,7 @@ from complaints.forgetting.search import cache_files
 from complaints.forgetting.survey import Survey, take
 from complaints.lineage.cache import Cache
 from complaints.lineage.history import history
+from complaints.lineage.id_files import read_ids
 from complaints.lineage.withdrawals import withdrawn
 from complaints.withdrawals.batches import WithdrawnFilter
 from complaints.withdrawals.ledger import LEDGER, Withdrawals, normal_forms, write_ledger
@@ -36,14 +37,7 @@ UNREACHED = "Not reached"
 
 def _ids(arguments: argparse.Namespace) -> list[str]:
     """Return the ids of the command line and of the file."""
-    ids = list(arguments.ids)
-    if arguments.ids_from is not None:
-        try:
-            ids += arguments.ids_from.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"{arguments.ids_from} cannot be read ({error}); give a text file with an id a line"
-            ) from None
+    ids = [*arguments.ids, *([] if arguments.ids_from is None else read_ids(arguments.ids_from))]
     return list(dict.fromkeys(row_id.strip() for row_id in ids if row_id.strip()))
 
 

@@ -77,6 +77,14 @@ class Hashes:
             return folder_md5(self.listing(path).items())
         return self._known[_inode(full)] if os.path.lexists(full) else None
 
+    def amount(self, path: str) -> tuple[int, int | None] | None:
+        """Return the number of bytes of a path that was hashed, and of a folder that of its files; None without."""
+        full = self.root / path
+        if path in self.problems or path not in self._files or not full.exists():
+            return None
+        files = self._files[path]
+        return sum(file.stat().st_size for file in files), len(files) if full.is_dir() else None
+
     def listing(self, path: str) -> dict[str, str]:
         """Return the md5 of each file of a folder that was hashed, by its path in the folder; empty for a file."""
         full = self.root / path

@@ -29,5 +29,7 @@ class Problem:
         "prediction",
         "withdrawn",
         "signature",
+        "size",
+        "ignored",
     ]
     message: str

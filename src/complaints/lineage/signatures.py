@@ -1,8 +1,8 @@
 """Signatures over checkpoints and their lineage, by the library model-signing with elliptic-curve keys of the user.
 
 A signature is a file in the format of OpenSSF Model Signing: a Sigstore bundle with the sha256 of each file, signed
-with the key; no service is asked. Signatures of a project's checkpoints are in `signatures/`, which git keeps: inside
-of `models/` they would change the md5 of what stages read. The signature of another folder is beside it.
+with the key; no service is asked. Signatures of folders of a project are in `signatures/`, which git keeps: inside
+of `models/` or `data/` they would change the md5 of what stages read. The signature of another folder is beside it.
 """
 
 import ast
@@ -12,12 +12,16 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from complaints.core.dvc_lock import read_lock
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json, replacing_file
 from complaints.core.paths import CARDS, MODELS
+from complaints.core.stage_inputs import LOCK_FILE, PIPELINE_FILE
 
 SIGNATURES = "signatures"
 LINEAGE = "lineage.json"
+WEIGHTS = (".safetensors", ".skops", ".bin", ".pt", ".gguf", ".onnx")
+"""Endings of files by which a folder is known as a checkpoint."""
 PASSWORD = "COMPLAINTS_KEY_PASSWORD"
 """Environment variable with the password of an encrypted private key."""
 SHOWN_CHARACTERS = 200
@@ -55,12 +59,32 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def checkpoint_of(folder: Path) -> Signed:
-    """Return a checkpoint and the place of its signature, which need not exist."""
+def _project_of(full: Path) -> Path | None:
+    """Return the folder of the project that a path is in, None for one outside and for that folder itself."""
+    return next((folder for folder in full.parents if (folder / PIPELINE_FILE).is_file()), None)
+
+
+def _place(full: Path) -> Path:
+    """Return the place of the signature of a folder: in a project, `signatures/`, by the folder's path."""
+    root = _project_of(full)
+    if root is None:
+        return full.with_name(f"{full.name}.sig")
+    inside = full.relative_to(root)
+    inside = inside.relative_to(MODELS) if inside.parent == MODELS else inside
+    return root / SIGNATURES / inside.with_name(f"{inside.name}.sig")
+
+
+def checkpoint_of(folder: Path, is_new: bool = False) -> Signed:
+    """Return a checkpoint and the place of its signature, which need not exist.
+
+    Args:
+        folder: The folder of the checkpoint.
+        is_new: Whether the signature is to be made; else one that was copied with a folder, beside it, serves too.
+    """
     full = Path(os.path.abspath(folder))
-    root = full.parent.parent
-    is_own = full.parent.name == MODELS.name and (root / "dvc.yaml").is_file()
-    return Signed(folder, _from_here((root / SIGNATURES if is_own else full.parent) / f"{full.name}.sig"))
+    place, beside = _place(full), full.parent / f"{full.name}.sig"
+    is_beside = not is_new and not place.exists() and beside.is_file()
+    return Signed(folder, _from_here(beside if is_beside else place))
 
 
 def lineage_of(folder: Path) -> Signed | None:
@@ -68,18 +92,38 @@ def lineage_of(folder: Path) -> Signed | None:
 
     A copied checkpoint has its lineage inside, where the checkpoint's own signature covers it.
     """
-    checkpoint = checkpoint_of(folder)
-    if checkpoint.signature.parent.name != SIGNATURES:
+    full = Path(os.path.abspath(folder))
+    root = _project_of(full)
+    if root is None or full.parent != root / MODELS:
         return None
-    card = checkpoint.signature.parent.parent / CARDS / checkpoint.signature.stem
-    found = Signed(card / LINEAGE, checkpoint.signature.with_suffix(".lineage.sig"))
+    found = Signed(_from_here(root / CARDS / full.name / LINEAGE), _from_here(_place(full)).with_suffix(".lineage.sig"))
     return found if found.path.exists() or found.signature.exists() else None
 
 
-def signed_parts(folder: Path) -> list[Signed]:
+def _check_signable(folder: Path) -> None:
+    """Check that a folder is a checkpoint, a copy of one with its card, or an output of a stage.
+
+    Raises:
+        UserError: if it is not.
+    """
+    full = Path(os.path.abspath(folder))
+    root = _project_of(full)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not the folder of a checkpoint; name one such as {MODELS}/minilm")
+    if any(file.suffix in WEIGHTS or file.name == LINEAGE for file in full.iterdir() if file.is_file()):
+        return
+    lock = read_lock(root / LOCK_FILE) if root is not None and (root / LOCK_FILE).is_file() else {}
+    if root is None or full.relative_to(root).as_posix() not in {out.path for s in lock.values() for out in s.outs}:
+        raise UserError(
+            f"{folder} is neither a checkpoint nor an output of a stage; name one such as {MODELS}/minilm, or a folder "
+            "of `complaints card`"
+        )
+
+
+def signed_parts(folder: Path, is_new: bool = False) -> list[Signed]:
     """Return what a signature of a checkpoint covers: the checkpoint, and the lineage that the project has of it."""
     lineage = lineage_of(folder)
-    return [checkpoint_of(folder), *([] if lineage is None else [lineage])]
+    return [checkpoint_of(folder, is_new), *([] if lineage is None else [lineage])]
 
 
 def _hashing() -> Any:
@@ -96,13 +140,12 @@ def sign(folder: Path, private_key: Path) -> list[Signed]:
         private_key: A private key of the curve P-256, P-384 or P-521 in PEM.
 
     Raises:
-        UserError: if model-signing is not installed, the folder is none, has a link to a folder or a lineage of other
-            files, or the key cannot be used.
+        UserError: if model-signing is not installed, the folder is nothing that can be signed, has a link to a folder
+            or a lineage of other files, or the key cannot be used.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not the folder of a checkpoint; name one such as {MODELS}/minilm")
+    _check_signable(folder)
     signing = _library("signing")
-    wanted = [one for one in signed_parts(folder) if one.path.exists()]
+    wanted = [one for one in signed_parts(folder, is_new=True) if one.path.exists()]
     problems = _linked(folder) + [problem for one in wanted[1:] for problem in _foreign(one.path, folder)]
     if problems:
         raise UserError(f"{problems[0]}; nothing was signed, run `dvc repro` first")
@@ -160,11 +203,15 @@ def _check(one: Signed, verifier: Any, folder: Path) -> list[str]:
 def _reason(error: Exception) -> str:
     """Return the library's message; its list of files without the digests, which are bytes in their printed form."""
     text = str(error)
+    if isinstance(error, KeyError | AttributeError | TypeError):  # of a file that is JSON and no bundle
+        return f"it is no signature ({shorten(text, SHOWN_CHARACTERS)})"
     try:
-        listed = [str(item) for item in ast.literal_eval(text.removeprefix(MISMATCH))]
+        listed = ast.literal_eval(text.removeprefix(MISMATCH))
     except (ValueError, SyntaxError, TypeError):
+        listed = None
+    if not isinstance(listed, list):
         return shorten(text, SHOWN_CHARACTERS) or type(error).__name__
-    return "; ".join(item.partition(": Expected ")[0] for item in listed)
+    return "; ".join(str(item).partition(": Expected ")[0] for item in listed)
 
 
 def _linked(folder: Path) -> list[str]:
@@ -190,6 +237,7 @@ def _foreign(lineage: Path, folder: Path) -> list[str]:
 def _no_key(path: Path, kind: str, error: Exception) -> str:
     make = MAKE_KEY if kind == "private" else MAKE_PUBLIC_KEY
     reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+    reason = "it is of another kind, such as RSA" if isinstance(error, AttributeError) else reason
     encrypted = f", {PASSWORD} has the password of an encrypted one" if kind == "private" else ""
     return (
         f"{path} cannot be used as {kind} key ({reason}): it must be of the curve P-256, P-384 or P-521, in PEM; "

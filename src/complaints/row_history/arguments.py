@@ -28,8 +28,8 @@ def _diff_data(arguments: argparse.Namespace) -> int:
 
 def _checkpoint(argument: str) -> str:
     """Return an md5, or its first digits, as it is, and the path of a folder relative to the root of the project."""
-    is_md5 = re.fullmatch(r"[0-9a-f]{8,32}(\.dir)?", argument) and not Path(argument).exists()
-    return argument if is_md5 else str(console.user_path(argument))
+    is_md5 = re.fullmatch(r"[0-9a-f]{8,32}(\.dir)?", argument.lower()) and not Path(argument).exists()
+    return argument.lower() if is_md5 else str(console.user_path(argument))
 
 
 def _add_remote(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from complaints.core.errors import UserError
 from complaints.core.parquet import write_parquet
 from complaints.lineage.history import WORKSPACE, history, version_at
+from complaints.lineage.id_files import read_ids
 from complaints.lineage.objects import ROW_INDEX, Objects
 from complaints.output_files import check_target
 from complaints.row_history import differences, seen_report
@@ -21,18 +21,7 @@ ROOT = Path(".")
 def _queries(arguments: argparse.Namespace) -> list[Query]:
     """Return the complaints that the arguments name."""
     if arguments.file is not None:
-        try:
-            lines = arguments.file.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise UserError(
-                f"{arguments.file} cannot be read ({error.strerror}); name a file of ids, one a line"
-            ) from None
-        except UnicodeDecodeError:
-            raise UserError(f"{arguments.file} is not UTF-8 text; name a file of ids, one a line") from None
-        ids = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-        if not ids:
-            raise UserError(f"{arguments.file} has no ids; put one on each line")
-        return [Query(row_id) for row_id in ids]
+        return [Query(row_id) for row_id in read_ids(arguments.file)]
     return [Query(arguments.id) if arguments.id is not None else Query(None, arguments.text)]
 
 

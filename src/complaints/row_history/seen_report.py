@@ -77,7 +77,12 @@ def _unread(search: Search) -> list[str]:
         lines += [_unread_line(unread) for unread in search.unread[:SHOWN_UNREAD]]
         if count > SHOWN_UNREAD:
             lines.append(f"  and {count - SHOWN_UNREAD} more, which --json lists")
-        lines.append("Run `dvc push --all-commits` where the data is, and this command again.")
+        unread = "cannot be read" in search.remote  # a push would not mend a remote that is out of reach
+        lines.append(
+            "Make the remote reachable, and run this command again."
+            if unread
+            else "Run `dvc push --all-commits` where the data is, and this command again."
+        )
     if search.history.unreadable:
         lines.append(
             f"Not read: {len(search.history.unreadable)} versions of dvc.lock that are not as DVC 3 writes them."

@@ -18,7 +18,10 @@ from complaints.tracing.arguments import Named
 from complaints.tracing.differing import check_member, difference, named, workspace_difference
 from complaints.tracing.listings import Listings, files_of
 
-HASH = re.compile(r"[0-9a-f]{8,64}(\.dir)?")
+FEWEST_DIGITS = 8
+HASH = re.compile(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}(\.dir)?")
+DIGITS = re.compile(r"(?=.*[0-9])[0-9a-fA-F]{4,}")
+"""Digits that are too few, or too many, for a hash; a word such as `face` has no digit."""
 MD5_DIGITS = 32
 SHOWN = 5
 
@@ -86,8 +89,8 @@ class Search:
             return self._output(relative, outs)
         if os.path.lexists(full):
             return self._copy(full, relative)
-        if HASH.fullmatch(target.text):
-            return self._hash(target.text.removesuffix(".dir"))
+        if HASH.fullmatch(target.text.lower()):
+            return self._hash(target.text.lower().removesuffix(".dir"))
         if relative is None:
             raise UserError(
                 f"{target.text} is outside the project {self._root.resolve()} and does not exist; name an output of "
@@ -99,6 +102,10 @@ class Search:
                     f"the workspace's dvc.lock has no {relative}, that of commit {output.revision[:12]} has it; "
                     f"add `--rev {output.revision[:12]}`"
                 )
+        if "/" not in target.text and DIGITS.fullmatch(target.text):
+            raise UserError(
+                f"{target.text} is no output, and no hash: that is {FEWEST_DIGITS} to 64 hexadecimal digits; give more"
+            )
         chain_of(self._first.lock, relative)  # raises the error that names near outputs
         raise AssertionError(relative)
 

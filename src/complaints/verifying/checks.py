@@ -1,7 +1,7 @@
 """All checks of a project, and their findings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from complaints.core import paths
@@ -12,11 +12,13 @@ from complaints.lineage.problems import Problem
 from complaints.lineage.verify import check_stages
 from complaints.verifying.digests import check_digests
 from complaints.verifying.findings import Finding, Graph, differences, group
+from complaints.verifying.ignored import check_ignored
 from complaints.verifying.links import check_links
 from complaints.verifying.mending import Mender
 from complaints.verifying.objects import CacheStore, RemoteStore, check_objects
 from complaints.verifying.promises import check_signatures, check_withdrawn
 from complaints.verifying.rows import Rows, check_rows
+from complaints.verifying.sizes import check_sizes
 from complaints.verifying.subject import Subject, members
 
 
@@ -56,9 +58,12 @@ class Verification:
         problems = check_stages(subject.lock, subject.pipeline.stages, subject.chain, hashes)
         if subject.revision is None:
             problems += check_links(subject)
+            problems += check_ignored(subject)
+        problems += check_sizes(subject, hashes)
         problems += check_digests(subject.lock, hashes)
         problems += check_rows(subject.lock, hashes)
         problems += check_withdrawn(subject.lock, subject.root)
+        problems = [self._of_revision(problem) for problem in problems]
         broken = {problem.path for problem in problems if problem.kind in ("changed", "missing", "symlink")}
         for same in group(problems):
             if not self._is_consequence(same[0], broken):
@@ -66,6 +71,15 @@ class Verification:
         self._checked.append(
             f"{len(subject.chain)} stages, {self._count('deps')} inputs, {self._count('outs')} outputs, all rows"
         )
+
+    def _of_revision(self, problem: Problem) -> Problem:
+        """Return a problem; what is missing of a revision is missing in git and DVC's cache, not in the workspace."""
+        subject = self._subject
+        if subject.revision is None or problem.kind != "missing":
+            return problem
+        what = problem.message.partition(", is not in the workspace")[0]
+        where = f"is neither in {subject.revision} of git nor in DVC's cache, and {subject.cache.remote}"
+        return replace(problem, message=f"{what}, {where}")
 
     def _count(self, kind: str) -> int:
         return len({entry.path for stage in self._subject.lock.values() for entry in getattr(stage, kind)})

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from complaints.core.dvc_lock import Stage, is_inside
 from complaints.lineage.problems import Problem
 
-OF_WHAT_A_STAGE_WROTE = frozenset({"object", "remote", "rows", "symlink", "checkpoint", "prediction", "signature"})
+OF_WHAT_A_STAGE_WROTE = frozenset(
+    {"object", "remote", "rows", "symlink", "checkpoint", "prediction", "signature", "size", "ignored"}
+)
 """Kinds of problems of an output alone, not of the stage that made it."""
 
 

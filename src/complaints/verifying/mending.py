@@ -86,6 +86,14 @@ class Mender:
             return (
                 f"`dvc repro` or `dvc checkout` for the bytes, `complaints sign {problem.path} --key FILE` for new ones"
             )
+        if problem.kind == "size":
+            restored = self._is_edited("dvc.lock") and self._committed
+            return (
+                "`git checkout -- dvc.lock`" if restored else f"`{_quoted('dvc', 'commit', '--force', problem.stage)}`"
+            )
+        if problem.kind == "ignored":
+            restore = " and `git checkout HEAD -- .dvcignore`" if self._is_edited(".dvcignore") else ""
+            return f"`{_quoted('rm', problem.path)}`, or keep it outside of outputs{restore and ',' + restore}"
         if problem.kind == "withdrawn":
             return "`dvc repro`"
         if problem.kind == "import":

@@ -60,7 +60,7 @@ def check_signatures(lock: Mapping[str, Stage], public_key: Path) -> tuple[list[
         UserError: if model-signing is not installed, the key cannot be used, or no checkpoint has a signature.
     """
     makers = {Path(out.path): stage.name for stage in lock.values() for out in stage.outs}
-    signed = [folder for folder in makers if folder.parent == paths.MODELS and _has_signature(folder)]
+    signed = [folder for folder in makers if _has_signature(folder)]
     if not signed:
         raise UserError("no checkpoint has a signature; run `complaints sign models/NAME --key FILE` first")
     problems = [
