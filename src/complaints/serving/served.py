@@ -1,0 +1,128 @@
+"""Served model: a predictor with its decision rule, its threshold for abstention, and the digests that name it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from complaints.core import config, paths
+from complaints.core.dvc_lock import hash_path
+from complaints.core.errors import UserError
+from complaints.core.files import file_digest
+from complaints.deciding.row_names import adjusted
+from complaints.deciding.rule import rule_file
+from complaints.predicting.abstention import least_confidence
+from complaints.predicting.choice import ModelArgument, ModelChoice, choose, in_project
+from complaints.predicting.predictors import Decider, load
+from complaints.serving.settings import Settings
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that is ready to label texts."""
+
+    name: str
+    """The row of the scoreboard, or the folder."""
+    choice: ModelChoice
+    decider: Decider
+    least: float | None
+    """Confidence below which a text is left to a person; None if every text has a label."""
+    md5s: Mapping[str, str]
+    """Model -> DVC's md5 of its folder, the one in dvc.lock."""
+    rule_sha256: str | None
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the sha256 of the names and digests of all parts and of the rule: it names the labels' origin."""
+        lines = [f"{name} {md5}\n" for name, md5 in sorted(self.md5s.items())]
+        return hashlib.sha256("".join([*lines, f"rule {self.rule_sha256}\n"]).encode()).hexdigest()
+
+    @property
+    def max_length(self) -> int | None:
+        """Return the longest input in tokens among the parts; None for models of whole texts."""
+        lengths = [getattr(part, "max_length", None) for part in self.decider.parts.values()]
+        return max((length for length in lengths if length is not None), default=None)
+
+    def rows(self, texts: list[str]) -> list["Row"]:
+        """Label texts.
+
+        Raises:
+            UserError: if a logit is not finite, or memory is full.
+        """
+        decisions = self.decider.decide(texts)
+        order = np.argsort(-decisions.scores, axis=1, kind="stable")
+        probabilities = np.exp(np.take_along_axis(decisions.log_probabilities, order, axis=1))
+        return [Row(self, ids, values) for ids, values in zip(order, probabilities, strict=True)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The decision on a text."""
+
+    served: Served
+    order: np.ndarray
+    """Class ids, best first, int64 [classes]; as in `complaints predict`, the order of the adjusted scores."""
+    probabilities: np.ndarray
+    """Their calibrated probabilities, float64 [classes]."""
+
+    @property
+    def label(self) -> str:
+        """Return the best label."""
+        return self.served.decider.labels[int(self.order[0])]
+
+    @property
+    def probability(self) -> float:
+        """Return its probability, rounded to six digits."""
+        return round(float(self.probabilities[0]), 6)
+
+    @property
+    def unsure(self) -> bool:
+        """Return whether the text is left to a person."""
+        return self.served.least is not None and float(self.probabilities[0]) < self.served.least
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Return the best labels with their probabilities."""
+        labels = self.served.decider.labels
+        pairs = zip(self.order[:count].tolist(), self.probabilities[:count].tolist(), strict=True)
+        return [(labels[label_id], round(value, 6)) for label_id, value in pairs]
+
+
+def default_model() -> ModelArgument | None:
+    """Return the first entry of `models:` with its decision rule, if it has one; None for the default of predict."""
+    if not in_project():
+        return None
+    name = config.model_names()[0]
+    return ModelArgument(adjusted(name), Path(adjusted(name))) if rule_file(paths.RULES, name).is_file() else None
+
+
+def _threshold(argument: str | None, choice: ModelChoice) -> float | None:
+    """Return the confidence threshold: that of the argument, or by default the lowest one of the rule."""
+    if argument is not None or choice.rule is None or choice.rule.fit is None:
+        return least_confidence(argument, choice)
+    found = [threshold.confidence for threshold in choice.rule.fit.thresholds if threshold.confidence is not None]
+    return min(found, default=None)
+
+
+def load_served(settings: Settings) -> Served:
+    """Load the model that the settings name, from the files that are there now.
+
+    Raises:
+        UserError: as `complaints predict` does.
+    """
+    argument = settings.model or default_model()
+    choice = choose(argument)
+    least = _threshold(settings.abstain_below, choice)
+    before = _md5s(choice)
+    decider = load(choice, settings.precision)
+    if _md5s(choice) != before:
+        raise UserError("the files of the model changed while they were read; load it again when they are complete")
+    rule_sha256 = None if choice.rule_path is None else file_digest(choice.rule_path)
+    name = argument.name if argument else next(iter(choice.parts))
+    return Served(name, choice, decider, least, before, rule_sha256)
+
+
+def _md5s(choice: ModelChoice) -> dict[str, str]:
+    return {name: str(hash_path(Path("."), part.folder.as_posix())) for name, part in choice.parts.items()}
