@@ -23,7 +23,7 @@ from complaints.core.files import file_digest, read_json, replacing_folder, writ
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import SPLITS
 from complaints.engine.checkpoints import code_digest, json_digest
-from complaints.finetuning.run import CODE
+from complaints.finetuning.fit import CODE
 from complaints.params import Params
 
 STAGE_SCRIPTS = ("tokenize_text", "pretrain", "embed", "finetune")

@@ -64,12 +64,15 @@ def remove(name: str) -> list[Path]:
     left = [
         paths.TOKENS / name,
         paths.FEATURES / name,
+        paths.TEACHERS / name,
         paths.PRETRAINED / name,
         paths.MODELS / name,
         paths.PREDICTIONS / f"{name}.parquet",
+        paths.OUT_OF_FOLD / f"{name}.parquet",
         paths.HISTORIES / name,
         paths.SCRATCH / "pretrain" / name,
         paths.SCRATCH / "finetune" / name,
+        paths.SCRATCH / "cross_fit" / name,
         paths.TRAINING_TIMES / f"{name}.json",
         paths.COSTS / f"{name}.json",
     ]

@@ -19,8 +19,9 @@ from complaints.core.parquet import write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.engine import loop
 from complaints.features.embed import write_features
+from complaints.finetuning.fit import Inputs
 from complaints.finetuning.params import ModelParams
-from complaints.finetuning.run import Inputs, Outputs, finetune
+from complaints.finetuning.run import Outputs, finetune
 from complaints.params import MOVED
 from complaints.scoring.predictions import read_predictions
 from support.paths import ROOT
@@ -79,7 +80,9 @@ def tokenize(name: str, backbone: Backbone) -> None:
         split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
         for split in SPLITS
     }
-    write_json(folder / "meta.json", {"tokenizer_sha256": tokenizer_digest(tokenizer), "splits": counts})
+    write_json(
+        folder / "meta.json", {"tokenizer_sha256": tokenizer_digest(tokenizer), "max_length": 16, "splits": counts}
+    )
 
 
 def digests(name: str = "net") -> dict[str, str]:
@@ -94,7 +97,7 @@ def embed(name: str, params: ModelParams) -> None:
     own = Path("models/pretrained") / name / "pretraining.json"
     if not own.is_file():
         write_json(own, {"backbone": params.backbone, "backbone_sha256": resolve(params.backbone).digest, "epochs": []})
-    if params.uses_features:
+    if params.feature_splits:
         write_features(params, Path("data/tokens") / name, Path("data/features") / name)
 
 

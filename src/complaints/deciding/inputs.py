@@ -22,7 +22,7 @@ FITTED_ON = ("train", "validation")
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of train and validation."""
+    """The rows of train, and of validation where a rule is scored on it."""
 
     row_ids: Mapping[str, Sequence[str]]
     true: Mapping[str, np.ndarray]
@@ -36,14 +36,14 @@ class Rows:
         return np.bincount(self.true["train"], minlength=self.classes)
 
 
-def read_rows(splits: Path, classes: int) -> Rows:
-    """Return the rows of train and validation in a folder of splits.
+def read_rows(splits: Path, classes: int, names: Sequence[str] = FITTED_ON) -> Rows:
+    """Return the rows of train and validation in a folder of splits, or those of the splits that are named.
 
     Raises:
         UserError: if a file is missing, broken or without rows.
     """
     row_ids, true, groups = {}, {}, {}
-    for split in FITTED_ON:
+    for split in names:
         path = splits / f"{split}.parquet"
         table = read_parquet(path, columns=["row_id", "label_id", "group"])
         if table.num_rows == 0:

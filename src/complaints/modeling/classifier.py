@@ -1,5 +1,6 @@
 """Classifiers: a pretrained encoder with a classification head, saved in a form that plain transformers loads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import write_json
 from complaints.modeling.loading import check_finite, load_pretrained, try_model
+from complaints.modeling.truncation import keep_layers
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -120,7 +122,9 @@ class StockClassifier(nn.Module):
 Classifier = LinearClassifier | StockClassifier
 
 
-def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Classifier:
+def build(
+    backbone: Backbone, head: str, pooling: str, labels: list[str], kept: Sequence[int] | None = None
+) -> Classifier:
     """Return a classifier with pretrained weights and a random head, in float32.
 
     Args:
@@ -128,16 +132,21 @@ def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Cla
         head: `linear` or `stock`.
         pooling: `mean`, `cls` or `last`; not used by a stock head.
         labels: The class names, by id.
+        kept: The layers of the encoder to keep, None for all.
 
     Raises:
-        UserError: as `load_pretrained` does.
+        UserError: as `load_pretrained` and `keep_layers` do.
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
     if head == "stock":
-        return StockClassifier(load_pretrained(backbone.folder, AutoModelForSequenceClassification, names)[0])
-    return LinearClassifier(load_pretrained(backbone.folder, AutoModel, names)[0], pooling, len(labels))
+        stock = StockClassifier(load_pretrained(backbone.folder, AutoModelForSequenceClassification, names)[0])
+        keep_layers(stock.encoder, kept)
+        return stock
+    encoder, _ = load_pretrained(backbone.folder, AutoModel, names)
+    keep_layers(encoder, kept)
+    return LinearClassifier(encoder, pooling, len(labels))
 
 
 def is_head(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from complaints.deciding.row_names import FLOOR
 from complaints.report import charts
 from complaints.report.charts import Chart
+from complaints.report.recommendation import Recommendation, front_chart
 from complaints.report.tables import Tables, interval, number
 from complaints.report.verdict import best_row, opening, p_text, unfound_classes
 from complaints.reporting.templates import load_template
@@ -47,11 +48,17 @@ class Table:
         return [all(not isinstance(one, str) or _BEGINS_WITH_NUMBER.match(one) for one in column) for column in columns]
 
 
-def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]], models: Sequence[str]) -> str:
+def render(
+    tables: Tables,
+    recommendation: Recommendation,
+    histories: Mapping[str, Sequence[tuple[float, float]]],
+    models: Sequence[str],
+) -> str:
     """Return the page.
 
     Args:
         tables: The tables of the evaluation.
+        recommendation: The answers to the use cases.
         histories: For each fine-tuned model, (epoch, validation macro-F1).
         models: Names of the folders in models/ whose lineage the page tells how to trace.
     """
@@ -60,8 +67,10 @@ def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]
         synthetic=tables.synthetic,
         opening=opening(tables),
         verdicts=_verdicts(tables),
+        recommendation=recommendation,
+        costs=_costs(recommendation),
         scoreboard=_scoreboard(tables),
-        charts=_charts(tables, histories, best),
+        charts=[*(front_chart(tables, front) for front in recommendation.fronts), *_charts(tables, histories, best)],
         given_product=_given_product(tables),
         slices=_slices(tables, best),
         errors=[table for table in (_errors(tables, best), _label_errors(tables)) if table.rows],
@@ -98,6 +107,13 @@ def _charts(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]
         charts.data_curve(tables),
     ]
     return [chart for chart in found if chart is not None]
+
+
+def _costs(recommendation: Recommendation) -> Table | None:
+    text = (
+        "Scores of test with 95 % intervals, and measurements of one machine; an ensemble takes the sum of its parts."
+    )
+    return Table("Scores and costs", text, recommendation.header, recommendation.rows) if recommendation.rows else None
 
 
 def _verdicts(tables: Tables) -> Table:
