@@ -97,6 +97,10 @@ def _add_errors(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        return problem(500, f"the server failed ({type(error).__name__}); its log says where")
+
     @app.exception_handler(UserError)
     async def wrong(request: Request, error: UserError) -> Response:
         return problem(422, str(error))
@@ -118,6 +122,8 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
 
     @app.post("/explain", responses=PROBLEMS, summary="Say why a text has its label")
     async def explanation(body: ExplainBody) -> ExplainAnswer:
+        if body.label is not None and body.label not in service.served.decider.labels:
+            raise HTTPException(422, "label: the model has no such label; GET /model lists them")
         result = await service.call(lambda served: explain(served, body.text, body.label))
         row = result.pop("row")
         return ExplainAnswer(prediction=predicted(row, 5), model=named(row.served), **result)

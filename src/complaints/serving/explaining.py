@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from complaints.core.errors import UserError
 from complaints.serving.served import Served
 
 
@@ -12,16 +11,22 @@ def explain(served: Served, text: str, label: str | None) -> dict[str, Any]:
     Args:
         served: The model.
         text: A text that is not blank.
-        label: The label to explain; None for the best one.
+        label: The label to explain, one of the model's; None for the best one.
 
     Raises:
-        UserError: if the model has no such label.
+        UserError: if memory is full, or a logit is not finite.
     """
     (row,) = served.rows([text])
-    if label is not None and label not in served.decider.labels:
-        raise UserError(f"label: the model has no label {label!r}; GET /model lists them")
-    absent = {
-        "attributions": "this version computes none",
-        "neighbours": "there is no model of nearest neighbours (models/knn)",
+    absent = {"attributions": "this version computes none"}
+    neighbours = None
+    if served.neighbours is None:
+        absent["neighbours"] = served.no_neighbours
+    else:
+        (neighbours,) = served.neighbours.neighbours([text])
+    return {
+        "row": row,
+        "label": label or row.label,
+        "attributions": None,
+        "neighbours": neighbours,
+        "absent": absent,
     }
-    return {"row": row, "label": label or row.label, "attributions": None, "neighbours": None, "absent": absent}

@@ -100,6 +100,7 @@ async def label_upload(
         id_column=options.id_column,
         keep=list(options.keep),
         encoding=None,
+        explain=False,
     )
     served = service.served
     model = QueuedDecider(served.decider.parts, served.decider.rule, service, asyncio.get_running_loop())

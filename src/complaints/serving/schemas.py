@@ -132,8 +132,8 @@ class Neighbour(BaseModel):
 
     row_id: str
     label: str
-    similarity: float
-    text: str
+    cosine: float = Field(description="Cosine of the features of both texts.")
+    text: str | None = Field(description="Its beginning; null where the server has not the training texts.")
 
 
 class ExplainAnswer(BaseModel):

@@ -16,7 +16,9 @@ from complaints.deciding.row_names import adjusted
 from complaints.deciding.rule import rule_file
 from complaints.predicting.abstention import least_confidence
 from complaints.predicting.choice import ModelArgument, ModelChoice, choose, in_project
+from complaints.predicting.explain import Explainer
 from complaints.predicting.predictors import Decider, load
+from complaints.scoring.rungs import KNN, model_folder
 from complaints.serving.settings import Settings
 
 
@@ -33,6 +35,9 @@ class Served:
     md5s: Mapping[str, str]
     """Model -> DVC's md5 of its folder, the one in dvc.lock."""
     rule_sha256: str | None
+    neighbours: Explainer | None = None
+    no_neighbours: str = ""
+    """Why `neighbours` is None."""
 
     @cached_property
     def digest(self) -> str:
@@ -121,7 +126,19 @@ def load_served(settings: Settings) -> Served:
         raise UserError("the files of the model changed while they were read; load it again when they are complete")
     rule_sha256 = None if choice.rule_path is None else file_digest(choice.rule_path)
     name = argument.name if argument else next(iter(choice.parts))
-    return Served(name, choice, decider, least, before, rule_sha256)
+    explainer, reason = _neighbours(settings.precision)
+    return Served(name, choice, decider, least, before, rule_sha256, explainer, reason)
+
+
+def _neighbours(precision: str) -> tuple[Explainer | None, str]:
+    """Return the nearest-neighbour model of the project, or why there is none: labels do not need it."""
+    folder = model_folder(paths.MODELS, KNN)
+    if not in_project() or not folder.is_dir():
+        return None, f"there is no {folder}"
+    try:
+        return Explainer(folder, paths.LABELS, paths.SPLITS / "train.parquet", precision), ""
+    except UserError as error:
+        return None, str(error)
 
 
 def _md5s(choice: ModelChoice) -> dict[str, str]:

@@ -91,6 +91,10 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         await super().startup(sockets)
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        served = self.service.served
+        say_error(f"serving {served.name}, {served.digest[:12]}, on {address}; Ctrl-C ends it")
 
     def _reload(self) -> None:
         task = asyncio.get_running_loop().create_task(self.service.reload_on_signal())
@@ -146,7 +150,4 @@ def serve(service: Service, bound: socket.socket) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=int(settings.limits.seconds) + 1,
     )
-    host, port = bound.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    say_error(f"serving {service.served.name}, {service.served.digest[:12]}, on {address}; Ctrl-C ends it")
     Server(config, service).run(sockets=[bound])

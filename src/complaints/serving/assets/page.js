@@ -99,10 +99,10 @@ function showWhy(text, answer) {
     showWords(text, parts[0], answer.label);
   }
   find("near-state").textContent = near ? "" : `Not available: ${answer.absent.neighbours}.`;
-  find("near").replaceChildren(...(near || []).map(({ row_id, label, similarity, text }) => {
+  find("near").replaceChildren(...(near || []).map(({ row_id, label, cosine, text }) => {
     const item = element("li"), head = element("div");
-    head.append(element("strong", label), element("span", ` ${row_id}, similarity ${similarity.toFixed(2)}`, "note"));
-    item.append(head, element("p", text));
+    head.append(element("strong", label), element("span", ` ${row_id}, similarity ${cosine.toFixed(2)}`, "note"));
+    item.append(head, element("p", text ?? ""));
     return item;
   }));
 }
