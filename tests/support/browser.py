@@ -83,8 +83,12 @@ class Browser:
         self.wait("document.readyState === 'complete'")
 
     def _middle(self, selector: str) -> tuple[float, float]:
-        script = f"""(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: "center"}});
-            const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; }})()"""
+        script = f"""(() => {{
+            const found = document.querySelector({json.dumps(selector)});
+            found.scrollIntoView({{block: "center"}});
+            const box = found.getClientRects()[0];
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()"""
         x, y = self.run(script)
         return x, y
 

@@ -10,7 +10,7 @@ from complaints.predicting.choice import in_project
 from complaints.serving.served import Served
 
 CARD, LINEAGE = "README.md", "lineage.json"
-RECORDS = ("training.json", "tfidf.json")
+RECORDS = ("training.json", "tfidf.json", "knn.json")
 DATA_KEYS = ("splits_sha256", "labels_sha256", "rows", "data")
 """Keys of a training record that name data."""
 

@@ -1,6 +1,6 @@
 "use strict";
 const find = id => document.getElementById(id);
-const percent = value => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)} %`;
+const percent = value => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}\u00a0%`;
 const short = digest => (digest || "").slice(0, 12);
 let token = null, last = 0;
 
@@ -166,10 +166,13 @@ async function showModel() {
     const facts = fact("Model", `${model.name}, digest `, element("code", short(model.digest)));
     facts.push(...fact("Labels", String(model.labels.length)));
     facts.push(...fact("Unsure below", model.threshold === null ? "no threshold: every complaint has a label" : percent(model.threshold)));
+    const trained = new Set();
     for (const [name, part] of Object.entries(model.parts)) {
       facts.push(...fact(`Part ${name}`, `weight ${part.weight.toFixed(2)}, `, element("code", `complaints trace ${part.folder}`)));
       const rows = part.data.rows?.train, split = part.data.splits_sha256?.train;
-      if (rows) facts.push(...fact("Trained on", `${rows.rows.toLocaleString("en")} complaints, ids `, element("code", short(rows.row_ids_sha256)), ", split ", element("code", short(split))));
+      if (!rows || trained.has(split)) continue;
+      trained.add(split);
+      facts.push(...fact("Trained on", `${rows.rows.toLocaleString("en")} complaints, ids `, element("code", short(rows.row_ids_sha256)), ", split ", element("code", short(split))));
     }
     find("facts").replaceChildren(...facts);
     for (const name of ["card", "lineage"]) {
