@@ -5,25 +5,9 @@ from pathlib import Path
 
 import pytest
 from support.served import RunningServer, running
-from support.tiny_models import save_bert
-from support.tiny_task import LABELS
-
-from complaints.backbones.model_files import folder_digest
-from complaints.backbones.resolve import resolve
-from complaints.backbones.tokenizer import load_tokenizer
-from complaints.modeling import classifier
+from support.served_model import save_model
 
 TOKEN = "a-token-of-a-test"
-
-
-def save_model(folder: Path, labels: list[str] = LABELS) -> Path:
-    """Save a checkpoint with random weights that has never been trained."""
-    pretrained = save_bert(folder / "pretrained")
-    backbone = resolve(f"path:{pretrained}@{folder_digest(pretrained)}")
-    model = classifier.build(backbone, "linear", "mean", labels)
-    (folder / "net").mkdir()
-    classifier.save(model, load_tokenizer(backbone.folder), folder / "net", "mean", 16, "fp32")
-    return folder / "net"
 
 
 @pytest.fixture(scope="session")
@@ -35,4 +19,11 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(small_model: Path) -> Iterator[RunningServer]:
     options = ["--model", small_model.name, "--queue", "300", "--max-texts", "200", "--max-bytes", "200000"]
     with running(small_model.parent, *options, "--timeout", "3", "--max-file-bytes", "1000000", token=TOKEN) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def unsure_server(small_model: Path) -> Iterator[RunningServer]:
+    """A server that is unsure about everything."""
+    with running(small_model.parent, "--model", small_model.name, "--abstain-below", "0.999") as started:
         yield started

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.browser import CHROMIUM, Browser, browser
-from support.served import RunningServer, running
+from support.served import RunningServer
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install the package chromium")
 
@@ -16,13 +16,6 @@ TEXT = "the bank lost my card <img src=x onerror=alert(1)>"
 SHOWN = (
     "!document.querySelector('#result').hidden && !/Computing/.test(document.querySelector('#why-state').textContent)"
 )
-
-
-@pytest.fixture(scope="module")
-def unsure_server(small_model: Path) -> Iterator[RunningServer]:
-    """A server that is unsure about everything."""
-    with running(small_model.parent, "--model", small_model.name, "--abstain-below", "0.999") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

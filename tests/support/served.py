@@ -67,7 +67,7 @@ class RunningServer:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, **headers)
+        return self.ask("GET", path, None, **headers)
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -100,6 +100,6 @@ def add(commands: Any) -> None:
     monitor.add_argument("log", type=console.user_path, help="Parquet file, or folder of them")
     monitor.add_argument("--json", action="store_true", help="print JSON")
     monitor.add_argument(
-        "--fail-if-shifted", action="store_true", help="exit with status 2 if a distribution has shifted"
+        "--fail-if-shifted", action="store_true", help="exit with status 1 if a distribution has shifted"
     )
     monitor.set_defaults(run=_monitor)

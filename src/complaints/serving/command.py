@@ -8,6 +8,8 @@ from importlib.util import find_spec
 
 from complaints.core.errors import UserError, say_error
 from complaints.predicting.choice import choose
+from complaints.serving.choosing import default_model, threshold
+from complaints.serving.log_schema import check_folder
 from complaints.serving.settings import TOKEN_VARIABLE, Limits, Settings
 
 OPEN_FILES = 16_384
@@ -59,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not settings.is_local and settings.token is None:
         say_error(f"note: {settings.host} is open to others, and no {TOKEN_VARIABLE} is set: all may ask")
-    choose(settings.model)
+    threshold(settings.abstain_below, choose(settings.model or default_model()))
+    if settings.log is not None:
+        check_folder(settings.log)
     _raise_file_limit()
 
     from complaints.serving.server import listen, serve

@@ -20,6 +20,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError, say_error
 from complaints.core.parquet import write_parquet
 from complaints.serving.features import text_features, vocabulary
+from complaints.serving.log_schema import LOG_SCHEMA, check_folder
 from complaints.serving.served import Row
 
 PART_ROWS = 10_000
@@ -28,23 +29,6 @@ PART_SECONDS = 30.0
 """Time until the rows that wait are written."""
 WAITING_ANSWERS = 1_000
 """Answers that may wait for the thread; those beyond are not logged."""
-
-LOG_SCHEMA = pa.schema(
-    [
-        pa.field("time", pa.timestamp("us", "UTC"), nullable=False),
-        pa.field("text_sha256", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("probability", pa.float64(), nullable=False),
-        pa.field("unsure", pa.bool_(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("model_digest", pa.string(), nullable=False),
-        pa.field("latency_ms", pa.float64(), nullable=False),
-        pa.field("characters", pa.int32(), nullable=False),
-        pa.field("words", pa.int32(), nullable=False),
-        pa.field("unknown_words", pa.int32()),
-    ]
-)
-"""One row per text; `label` is the best one also where the text was left to a person, `latency_ms` its request's."""
 
 _Answer = tuple[datetime, list[str], list[Row], float]
 
@@ -62,12 +46,7 @@ class InferenceLog:
         Raises:
             UserError: if the folder cannot be made or written.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be made ({error.strerror}); name another folder with --log") from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise UserError(f"{folder} cannot be written; name another folder with --log")
+        check_folder(folder)
         self.folder, self.lost = folder.resolve(), lost
         self.known = vocabulary(paths.SPLITS / "train.parquet")
         self.answers: queue.Queue[_Answer | None] = queue.Queue(WAITING_ANSWERS)

@@ -1,24 +1,18 @@
 """Served model: a predictor with its decision rule, its threshold for abstention, and the digests that name it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from complaints.core import config, paths
-from complaints.core.dvc_lock import hash_path
+from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest
-from complaints.deciding.row_names import adjusted
-from complaints.deciding.rule import rule_file
-from complaints.predicting.abstention import least_confidence
-from complaints.predicting.choice import ModelArgument, ModelChoice, choose, in_project
+from complaints.predicting.choice import ModelChoice, choose, in_project
 from complaints.predicting.explain import Explainer
 from complaints.predicting.predictors import Decider, load
 from complaints.scoring.rungs import KNN, model_folder
+from complaints.serving.choosing import default_model, digests_of, model_digest, threshold
 from complaints.serving.settings import Settings
 
 
@@ -41,9 +35,8 @@ class Served:
 
     @cached_property
     def digest(self) -> str:
-        """Return the sha256 of the names and digests of all parts and of the rule: it names the labels' origin."""
-        lines = [f"{name} {md5}\n" for name, md5 in sorted(self.md5s.items())]
-        return hashlib.sha256("".join([*lines, f"rule {self.rule_sha256}\n"]).encode()).hexdigest()
+        """Return the digest that names the origin of the labels."""
+        return model_digest(self.md5s, self.rule_sha256)
 
     @property
     def max_length(self) -> int | None:
@@ -95,22 +88,6 @@ class Row:
         return [(labels[label_id], round(value, 6)) for label_id, value in pairs]
 
 
-def default_model() -> ModelArgument | None:
-    """Return the first entry of `models:` with its decision rule, if it has one; None for the default of predict."""
-    if not in_project():
-        return None
-    name = config.model_names()[0]
-    return ModelArgument(adjusted(name), Path(adjusted(name))) if rule_file(paths.RULES, name).is_file() else None
-
-
-def _threshold(argument: str | None, choice: ModelChoice) -> float | None:
-    """Return the confidence threshold: that of the argument, or by default the lowest one of the rule."""
-    if argument is not None or choice.rule is None or choice.rule.fit is None:
-        return least_confidence(argument, choice)
-    found = [threshold.confidence for threshold in choice.rule.fit.thresholds if threshold.confidence is not None]
-    return min(found, default=None)
-
-
 def load_served(settings: Settings) -> Served:
     """Load the model that the settings name, from the files that are there now.
 
@@ -119,15 +96,14 @@ def load_served(settings: Settings) -> Served:
     """
     argument = settings.model or default_model()
     choice = choose(argument)
-    least = _threshold(settings.abstain_below, choice)
-    before = _md5s(choice)
+    least = threshold(settings.abstain_below, choice)
+    before = digests_of(choice)
     decider = load(choice, settings.precision)
-    if _md5s(choice) != before:
+    if digests_of(choice) != before:
         raise UserError("the files of the model changed while they were read; load it again when they are complete")
-    rule_sha256 = None if choice.rule_path is None else file_digest(choice.rule_path)
     name = argument.name if argument else next(iter(choice.parts))
     explainer, reason = _neighbours(settings.precision)
-    return Served(name, choice, decider, least, before, rule_sha256, explainer, reason)
+    return Served(name, choice, decider, least, *before, explainer, reason)
 
 
 def _neighbours(precision: str) -> tuple[Explainer | None, str]:
@@ -139,7 +115,3 @@ def _neighbours(precision: str) -> tuple[Explainer | None, str]:
         return Explainer(folder, paths.LABELS, paths.SPLITS / "train.parquet", precision), ""
     except UserError as error:
         return None, str(error)
-
-
-def _md5s(choice: ModelChoice) -> dict[str, str]:
-    return {name: str(hash_path(Path("."), part.folder.as_posix())) for name, part in choice.parts.items()}
