@@ -5,9 +5,9 @@
 Closed-loop clients on keep-alive connections send one text a request, with the lengths of the canonical data set:
 1, 8 and 32 of them, on this machine, which computes for clients and servers alike. The servers take turns of a few
 seconds, so that other load affects them alike. Prints answers a second, median and 99th percentile of the latency,
-processor time of an answer (which other load changes little), and errors; then what a reload and a drain under load lose, and the memory over many requests. Without folders the
-checkpoint is MiniLM with a random head, and MLflow's model a plain pyfunc over its files with transformers and torch.
---write writes the tables to benchmarks/serve_load.md.
+processor time of an answer (which other load changes little), and errors; then what a reload and a drain under load
+lose, and the memory over many requests. Without folders the checkpoint is MiniLM with a random head, and MLflow's model
+a plain pyfunc over its files with transformers and torch. --write writes the tables to benchmarks/serve_load.md.
 """
 
 import argparse
