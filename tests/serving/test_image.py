@@ -11,7 +11,7 @@ from support.paths import ROOT
 
 OUTPUTS = {"models", "reports/cards", "data/interim/labels.json"}
 """What `dvc repro` makes."""
-LEFT_OUT = ("dvc", "mlflow", "datasets", "matplotlib", "peft", "py3langid", "httpx2", "jinja2", "optuna", "aiohttp")
+LEFT_OUT = ("dvc", "mlflow", "datasets", "matplotlib", "peft", "py3langid", "optuna", "aiohttp")
 """Packages of requirements.txt that the image has not."""
 
 
