@@ -2,7 +2,7 @@
 
 Reads data/features/, data/splits/{train,validation,test}.parquet and data/interim/labels.json.
 Writes models/knn/ (features, row ids and labels of the training rows, and knn.json), predictions/knn.parquet and
-predictions/out_of_fold/knn.parquet (logits of the training rows). With `knn.features: null` they are empty.
+predictions/knn/out_of_fold.parquet (logits of the training rows). With `knn.features: null` they are empty.
 """
 
 import time
@@ -16,11 +16,11 @@ from complaints.neighbours.fit import fit
 from complaints.neighbours.inputs import read_inputs
 from complaints.neighbours.params import KnnParams
 from complaints.scoring.predictions import write_out_of_fold, write_predictions
-from complaints.scoring.rungs import KNN, model_folder, predictions_file
+from complaints.scoring.rungs import KNN, model_folder, out_of_fold_file, predictions_file
 
 MODEL = model_folder(paths.MODELS, KNN)
 PREDICTIONS = predictions_file(paths.PREDICTIONS, KNN)
-OUT_OF_FOLD = predictions_file(paths.OUT_OF_FOLD, KNN)
+OUT_OF_FOLD = out_of_fold_file(paths.OUT_OF_FOLD, KNN)
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def write_nothing(classes: int) -> None:
     with replacing_folder(MODEL) as folder:
         write_json(folder / store.SETTINGS_FILE, store.OFF)
     nothing = store.no_logits(classes)
-    write_predictions(PREDICTIONS, {split: [] for split in HELD_OUT}, dict.fromkeys(HELD_OUT, nothing))
+    write_predictions(PREDICTIONS, {split: [] for split in HELD_OUT}, dict.fromkeys(HELD_OUT, nothing), MODEL)
     write_out_of_fold(OUT_OF_FOLD, [], nothing)
 
 

@@ -166,7 +166,7 @@ def test_names_of_entries_reach_the_shell_as_one_word(
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     with Repo(str(tmp_path)) as repo:
         commands = [stage.cmd for stage in repo.index.stages if stage.name.endswith(f"@{name}")]
-    assert len(commands) == 6
+    assert len(commands) == sum("foreach" in stage for stage in PIPELINE.values())
     for command in commands:
         assert shlex.split(command)[2:] == [name]
 
@@ -179,3 +179,17 @@ def test_a_stage_script_imports_complaints_before_any_other_package(script: Path
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
             packages = {name.partition(".")[0] for name in names}
             assert packages <= sys.stdlib_module_names | {"complaints"}, f"line {node.lineno}"
+
+
+def test_an_entry_may_begin_with_the_weights_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its features depend on a model that may be a student: neither kNN nor a teacher may depend on both."""
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(tmp_path)
+    Repo.init(str(tmp_path), no_scm=True)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    params = read_yaml(ROOT / "params.yaml")
+    params["models"]["tuned"] = params["models"]["minilm"] | {"weights": "models/minilm"}
+    (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+    with Repo(str(tmp_path)) as repo:
+        repo.check_graph(repo.index.stages)

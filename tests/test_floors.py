@@ -29,7 +29,7 @@ FLOORS = [
     {"params_document"},
     {"params"},
     {"finetuning", "neighbours"},
-    {"features", "pretraining"},
+    {"compression", "features", "pretraining", "zero_shot"},
     {"modeling", "recommending"},
     {"engine", "error_analysis", "report", "tracking"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},

@@ -94,7 +94,7 @@ def keep_short(splits: Path, workspace: Workspace) -> None:
     with replacing_folder(workspace.splits) as target:
         for split in SPLITS:
             table = read_parquet(splits / f"{split}.parquet")
-            ids = encode(tokenizer, table["text"].to_pylist(), SHORT + 1)["input_ids"]
+            ids = encode(tokenizer, table["text"].to_pylist())
             kept = table.filter(np.array([len(row) <= SHORT for row in ids]))
             write_parquet(target / f"{split}.parquet", kept.schema, [kept])
 

@@ -1,6 +1,7 @@
 """Checks of files that users name for a command to write: no file of theirs or of the project is lost."""
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,15 +46,54 @@ def check_target(target: Path, option: str, suffixes: Sequence[str], inputs: Ite
         if _is_within(target, path) or any(same_file(target, file) for file in files):
             raise UserError(f"{target} is part of {path}, which the command reads; name another file with {option}")
     if config.PARAMS_FILE.is_file():
-        for path in PROJECT_FOLDERS:
-            if _is_within(target, path):
-                raise UserError(f"{target} is in {path}, a folder of the project; name another file with {option}")
+        _check_outside(target, option, "file")
         for file in _read_by_pipeline():
             if same_file(target, file):
                 raise UserError(f"{target} is read by the pipeline; name another file with {option}")
+    _check_parent(target, option)
+
+
+def check_folder(target: Path, option: str) -> None:
+    """Check that a folder can be made, or replaced as a whole, without a change of the project.
+
+    Args:
+        target: The folder to make.
+        option: The option that names it, for messages.
+
+    Raises:
+        UserError: if the target is no folder, holds the project or a file that its pipeline reads, is in one of the
+            project's folders, or cannot be made.
+    """
+    real = _link_target(target, option)
+    if os.path.lexists(real) and not real.is_dir():
+        raise UserError(f"{target} is not a folder; name another with {option}")
+    if config.PARAMS_FILE.is_file():
+        for path in (Path.cwd(), *_read_by_pipeline()):
+            if path.resolve().is_relative_to(real):
+                held = "the project" if path == Path.cwd() else f"{path}, which is read by the pipeline"
+                raise UserError(f"{target} holds {held}; name another folder with {option}")
+        _check_outside(target, option, "folder")
+    _check_parent(target, option)
+
+
+def _check_outside(target: Path, option: str, kind: str) -> None:
+    for path in PROJECT_FOLDERS:
+        if _is_within(target, path):
+            raise UserError(f"{target} is in {path}, a folder of the project; name another {kind} with {option}")
+
+
+def _check_parent(target: Path, option: str) -> None:
+    """Check that a file or folder can be made in the folder of a target, or in the nearest one above that exists."""
     parent = next(folder for folder in target.absolute().parents if folder.exists())
+    reason = None
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         reason = "it is not a folder" if not parent.is_dir() else "it may not be changed"
+    else:
+        try:
+            tempfile.TemporaryFile(dir=parent).close()
+        except OSError:  # of a file system such as /proc, whatever the modes say
+            reason = "no file can be made in it"
+    if reason:
         raise UserError(f"{target} cannot be written ({parent}: {reason}); name another with {option}")
 
 

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
 from complaints.baseline.params import BaselineParams, NgramParams
+from complaints.compression.params import CompressedEntry
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE
 from complaints.core.errors import UserError
@@ -23,14 +24,30 @@ from complaints.neighbours.params import KnnParams
 from complaints.pretraining.params import PretrainParams
 from complaints.recommending.params import CostsParams, RecommendParams
 from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
 from complaints.tracking.params import TrackingParams
+from complaints.zero_shot.params import ZeroShotParams
 
 SCHEMA_FILE = "params.schema.json"
 
 RESERVED_NAMES = frozenset(
-    {FLOOR, REFERENCE, ENSEMBLE, "data", "pretrained", "rules", "out_of_fold", KNN, COMPRESSED, "null", "true", "false"}
+    {
+        FLOOR,
+        REFERENCE,
+        ENSEMBLE,
+        "data",
+        "pretrained",
+        "rules",
+        "out_of_fold",
+        KNN,
+        COMPRESSED,
+        ZERO_SHOT,
+        "null",
+        "true",
+        "false",
+    }
 )
 """Names of other rows of the scoreboard, of folders in models/, predictions/ and reports/cards/, and words that are no
 text in YAML."""
@@ -51,7 +68,7 @@ MOVED = {
 """Former flat keys of a model's entry -> the present grouped keys; the former `head` is head.kind."""
 
 
-class ModelEntry(CrossFitParams, PretrainParams, FeatureParams):
+class ModelEntry(CrossFitParams, PretrainParams, FeatureParams, CompressedEntry):
     """One entry of `models:` with all of its keys."""
 
 
@@ -84,6 +101,7 @@ class Params(Section):
     baseline: BaselineParams
     models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
     knn: KnnParams
+    zero_shot: ZeroShotParams
     decide: DecideParams
     evaluate: EvaluateParams
     costs: CostsParams
@@ -100,14 +118,31 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _initial_weights_come_from_other_entries(self) -> Self:
+        sources = {(paths.MODELS / name).as_posix(): name for name in self.models}
+        known = sources.keys() | {(paths.PRETRAINED / name).as_posix() for name in self.models}
+        for name, entry in self.models.items():
+            key = f"models.{name}.weights"
+            if entry.weights not in known:
+                folders = f"{paths.PRETRAINED}/<entry> or {paths.MODELS}/<entry> of an entry in {PARAMS_FILE}"
+                raise rule(key, f"is {entry.weights!r}; it must be {folders}")
+            chain = {name}
+            while (source := sources.get(entry.weights)) is not None:
+                if source in chain:
+                    raise rule(key, f"leads back to the entry itself; take {paths.PRETRAINED}/{name}")
+                chain.add(source)
+                entry = self.models[source]
+        return self
+
+    @model_validator(mode="after")
     def _teachers_have_logits_out_of_fold(self) -> Self:
         folds = {REFERENCE: self.baseline.folds, **{name: entry.cross_fit.folds for name, entry in self.models.items()}}
         for name, entry in self.models.items():
             for index, teacher in enumerate(entry.teacher.models):
                 key = ("models", name, "teacher", "models", index)
-                if teacher not in folds and teacher != KNN:
-                    raise rule(key, f"is {teacher!r}; it must be one of {', '.join([*folds, KNN])}")
-                if folds.get(teacher, 2) < 2:
+                if teacher not in folds:
+                    raise rule(key, f"is {teacher!r}; it must be one of {', '.join(folds)}")
+                if folds[teacher] < 2:
                     switch = "baseline.folds" if teacher == REFERENCE else f"models.{teacher}.cross_fit.folds"
                     raise rule(key, f"is {teacher!r}, which needs {switch} of 2 or more for logits out of fold")
             if entry.cross_fit.folds and entry.weights != (own := (paths.PRETRAINED / name).as_posix()):
@@ -135,23 +170,6 @@ class Params(Section):
                 f"is {name!r}, whose initial weights {entry.weights} were trained on the labels of the rows that are "
                 f"to be predicted out of fold; name an entry with weights in {paths.PRETRAINED}",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _initial_weights_come_from_other_entries(self) -> Self:
-        sources = {(paths.MODELS / name).as_posix(): name for name in self.models}
-        known = sources.keys() | {(paths.PRETRAINED / name).as_posix() for name in self.models}
-        for name, entry in self.models.items():
-            key = f"models.{name}.weights"
-            if entry.weights not in known:
-                folders = f"{paths.PRETRAINED}/<entry> or {paths.MODELS}/<entry> of an entry in {PARAMS_FILE}"
-                raise rule(key, f"is {entry.weights!r}; it must be {folders}")
-            chain = {name}
-            while (source := sources.get(entry.weights)) is not None:
-                if source in chain:
-                    raise rule(key, f"leads back to the entry itself; take {paths.PRETRAINED}/{name}")
-                chain.add(source)
-                entry = self.models[source]
         return self
 
 

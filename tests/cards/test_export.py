@@ -1,5 +1,6 @@
 """Command `complaints card`: a complete copy with the bytes of the project, or one line and nothing changed."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -77,19 +78,59 @@ def test_a_model_that_is_not_the_one_of_its_card_is_refused(path: str, card: Car
     assert not (tmp_path / "other").exists()
 
 
-def test_a_copy_is_replaced_and_other_folders_are_not(card: Card, tmp_path: Path) -> None:
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    assert card("net", "--output", str(mine))[0].status == 0
-    (mine / "model.safetensors").write_bytes(b"old")
-    assert card("net", "--output", str(mine))[0].status == 0
-    assert (mine / "model.safetensors").read_bytes() == (paths.MODELS / "net/model.safetensors").read_bytes()
+def test_a_copy_of_an_older_model_is_replaced(card: Card, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    assert card("ensemble", "--output", str(copy))[0].status == 0
+    assert card("net", "--output", str(copy))[0].status == 0
+    new = files_in(copy)
+    lineage = json.loads((copy / "lineage.json").read_text())
+    (entry,) = [entry for entry in lineage["subject"] if entry["name"] == "model.safetensors"]
+    entry["digest"]["sha256"] = hashlib.sha256(b"old").hexdigest()
+    (copy / "lineage.json").write_text(json.dumps(lineage))
+    (copy / "model.safetensors").write_bytes(b"old")
+    assert card("net", "--output", str(copy))[0].status == 0
+    assert files_in(copy) == new
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("notes.txt", "notes.txt"),
+        (".git/config", ".git/"),
+        ("sub/", "sub/"),
+        ("README.md", "README.md (changed)"),
+        ("config.json", "config.json (changed)"),
+    ],
+)
+def test_what_a_user_put_into_a_copy_is_not_lost(path: str, named: str, card: Card, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    assert card("net", "--output", str(copy))[0].status == 0
+    (copy / path).parent.mkdir(exist_ok=True)
+    if path.endswith("/"):
+        (copy / path).mkdir()
+    else:
+        with open(copy / path, "a") as file:
+            file.write("mine\n")
+    before = files_in(tmp_path)
+    ran, _ = card("net", "--output", str(copy))
+    assert ran.is_one_line
+    assert f"did not write, or that were changed since: {named}; move them, or name another folder" in ran.err
+    assert files_in(tmp_path) == before
+    assert (copy / path).exists()
+
+
+def test_a_folder_without_a_card_is_not_replaced(card: Card, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    ran, _ = card("net", "--output", str(tmp_path))
+    assert ran.is_one_line
+    assert "holds the project" in ran.err
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
     ran, _ = card("net", "--output", str(other))
     assert ran.is_one_line
-    assert "has files that this command did not write" in ran.err
+    assert "has files that this command did not write, or that were changed since: thesis.txt" in ran.err
     assert (other / "thesis.txt").read_text() == "mine"
 
 

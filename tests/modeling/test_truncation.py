@@ -61,7 +61,12 @@ def test_a_classifier_of_some_layers_is_saved_and_loaded(head: str, tmp_path: Pa
 
     backbone = backbone_in(ENCODERS[0](tmp_path / "bert"))
     model = classifier.build(backbone, head, "mean", LABELS, [1]).eval()
-    classifier.save(model, load_tokenizer(backbone.folder), tmp_path / "saved", "mean", 16, "fp32")
+    classifier.save(
+        model,
+        load_tokenizer(backbone.folder),
+        tmp_path / "saved",
+        classifier.InferenceSettings("mean", 16, "start", "fp32"),
+    )
     loaded = classifier.load(tmp_path / "saved").model
     ids = torch.tensor([[2, 5, 6, 3]])
     with torch.no_grad():

@@ -10,7 +10,8 @@ from support.mini_pipeline import dvc, environment
 WITHDRAWN = "7000001"
 TEXT = (
     'The branch on Elm Street kept my mother\'s pension for eleven weeks & said "nothing is missing", although her '
-    "statement of {$842.17} showed the transfer, and nobody there has ever called either of us back about it."
+    "statement of {$842.17} showed the transfer, and nobody there has ever called either of us back about it. She is "
+    "eighty-one years old and has asked me to write this down for her."
 )
 NEAR = {
     "7000007": TEXT.replace("eleven weeks", "twelve weeks"),
@@ -99,6 +100,8 @@ elif what == "evaluate":
         csv.writer(file).writerows([["row_id", "size"], *([row["row_id"], size] for row in rows)])
     texts = "".join(f"<p>{html.escape(row['text'])}</p>" for row in rows)
     Path("reports/evaluation/index.html").write_text(f"<html><!-- {size} -->{texts}</html>")
+    quotes = "".join(f"<td>{html.escape(row['text'][:199])}…</td>" for row in rows)
+    Path("reports/evaluation/quotes.html").write_text(f"<html><!-- {size} --><table>{quotes}</table></html>")
     Path("reports/evaluation/plain.json").write_text('{"nothing": "of a complaint"}')
     Path("reports/metrics.json").write_text(json.dumps({"hardest": rows[0]["row_id"], "size": size}))
 """

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from complaints.cards.export import export, read_statement
+from complaints.cards.export import export, foreign_files, read_statement
 from complaints.cards.measured import measured
 from complaints.cards.statement import models_of, stale_of
-from complaints.cards.write import LINEAGE_FILE
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.deciding.row_names import ENSEMBLE, is_adjusted, model_of
 from complaints.lineage.withdrawals import stale, withdrawn
-from complaints.output_files import PROJECT_FOLDERS
+from complaints.output_files import check_folder
 from complaints.scoring.rungs import rung_names
 
 ROOT = Path(".")
+SHOWN = 5
 
 
 def _check_name(name: str) -> None:
@@ -34,18 +34,15 @@ def _check_target(target: Path) -> None:
     """Check that nothing is lost if a folder is replaced, and that no stage's input or output changes.
 
     Raises:
-        UserError: if the target is a file, has files that this command did not write, or is a folder of the project.
+        UserError: as `check_folder` does, and if the target has files that this command did not write.
     """
-    real = target.resolve()
-    if real.exists() and not real.is_dir():
-        raise UserError(f"{target} is not a folder; name another with --output")
-    if real.is_dir() and any(real.iterdir()) and not (real / LINEAGE_FILE).is_file():
-        raise UserError(f"{target} has files that this command did not write; name another folder with --output")
-    if ROOT.resolve().is_relative_to(real):
-        raise UserError(f"{target} holds the project; name another folder with --output")
-    for folder in PROJECT_FOLDERS:
-        if real.is_relative_to(folder.resolve()):
-            raise UserError(f"{target} is in {folder}, a folder of the project; name another with --output")
+    check_folder(target, "--output")
+    if others := foreign_files(target):
+        shown = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
+        raise UserError(
+            f"{target} has files that this command did not write, or that were changed since: {shown}; move them, or "
+            "name another folder with --output"
+        )
 
 
 def _check_stale(statement: Mapping[str, Any], card: Path) -> None:

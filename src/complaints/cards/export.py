@@ -1,5 +1,6 @@
 """Copy of a model with its card, decision rule and lineage in one folder, each byte compared with the lineage."""
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,41 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json, replacing_folder, write_text, writing
 from complaints.deciding.row_names import ENSEMBLE
 from complaints.deciding.rule import rule_file
+
+MARK = "\n<!-- sha256 of the lines above: "
+"""Beginning of the last line of a copied card, by which a card that was edited since is known."""
+
+
+def _marked(card: str) -> str:
+    return f"{card}{MARK}{hashlib.sha256(card.encode()).hexdigest()} -->\n"
+
+
+def _is_edited(file: Path, digest: str | None) -> bool:
+    """Return whether a copied card, or a file with a digest in the lineage, is not as `export` wrote it."""
+    if file.name == CARD_FILE and digest is None:
+        content = file.read_bytes()
+        return content != _marked(content.decode(errors="replace").rpartition(MARK)[0]).encode()
+    return digest is not None and file_digest(file) != digest
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return the names directly in a folder that `export` did not write, and the files of its own that were changed."""
+    try:
+        own = {entry["name"]: entry["digest"]["sha256"] for entry in read_statement(folder)["subject"]}
+        own |= {CARD_FILE: None, LINEAGE_FILE: None}
+    except UserError:
+        own = {}
+    found = set()
+    for path in sorted(folder.rglob("*")):
+        name, is_folder = path.relative_to(folder).as_posix(), path.is_dir() and not path.is_symlink()
+        if is_folder and any(path.iterdir()):
+            continue
+        if name not in own or path.is_symlink() or not path.is_file():
+            first, _, rest = name.partition("/")
+            found.add(f"{first}/" if rest or is_folder else first)
+        elif _is_edited(path, own[name]):
+            found.add(f"{name} (changed)")
+    return sorted(found)
 
 
 def read_statement(card: Path) -> dict[str, Any]:
@@ -69,5 +105,5 @@ def export(name: str, card: Path, models: Path, rules: Path, target: Path, more:
                     f"{source} is not what {card / LINEAGE_FILE} describes; run `dvc repro` to bring both up to date"
                 )
         shutil.copyfile(card / LINEAGE_FILE, folder / LINEAGE_FILE)
-        write_text(folder / CARD_FILE, (card / CARD_FILE).read_text(encoding="utf-8") + more)
+        write_text(folder / CARD_FILE, _marked((card / CARD_FILE).read_text(encoding="utf-8") + more))
     return sorted(Path(file) for file in (*subject, CARD_FILE, LINEAGE_FILE))

@@ -17,6 +17,7 @@ from complaints.cards.markdown import escaped, facts, paragraphs, table
 from complaints.cards.scores import eval_results, rows_of, rule_section, score_table
 from complaints.cards.source import source_of
 from complaints.cards.subject import RULE_FILE, Part, Subject, trained_rows
+from complaints.scoring.rungs import parent_of
 from complaints.subsets.row_ids import row_ids_sha256
 
 SYNTHETIC = (
@@ -80,7 +81,9 @@ def _about(part: Part, evidence: Evidence) -> str:
         backbone = part.record["encoder"]["backbone"]
         return f"the vote of the {vote['neighbours']} nearest of {rows:,} complaints, by features of `{backbone}`"
     recipe = part.record["params"]["finetune"]
-    return f"`{part.record['backbone']}`, fine-tuned (train: {recipe['train']}) on {rows:,} complaints"
+    compressed = parent_of(part.name)
+    form = f", as an ONNX file in the format {compressed[1]}" if compressed else ""
+    return f"`{part.record['backbone']}`, fine-tuned (train: {recipe['train']}) on {rows:,} complaints{form}"
 
 
 def _opening(subject: Subject, evidence: Evidence) -> str:
@@ -120,7 +123,7 @@ def _training(part: Part, tokens: Path) -> str:
         return paragraphs([facts(shown), "The number of operations is not estimated: the solver stops by a tolerance."])
     if part.is_knn:
         return _neighbours(record)
-    done = effort(part, tokens / part.name)
+    done = effort(part, tokens / part.entry)
     shown = [
         ("backbone", f"`{record['backbone']}`, sha256 `{record['backbone_sha256']}`"),
         ("initial weights", f"`{record['params']['weights']}`, sha256 `{record['weights_sha256']}`"),
@@ -177,7 +180,12 @@ def _use(subject: Subject) -> str:
     if not subject.is_ensemble:
         parts.append("A copy of the folder: `complaints predict --model FOLDER`, whose labels have the highest logit.")
         if subject.parts[0].is_tuned:
-            parts.append("docs/checkpoint.md of the project has code that needs transformers alone.")
+            page, needed = (
+                ("compression", "onnxruntime and tokenizers")
+                if parent_of(subject.name)
+                else ("checkpoint", "transformers")
+            )
+            parts.append(f"docs/{page}.md of the project has code that needs {needed} alone.")
     return " ".join(parts)
 
 

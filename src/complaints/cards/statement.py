@@ -65,7 +65,7 @@ def _data(evidence: Evidence) -> list[Descriptor]:
 
 def _training_inputs(part: Part, evidence: Evidence) -> list[Descriptor]:
     """Return what a training read besides the data above: tokens, features, backbone and initial weights."""
-    record, tokens = part.record, evidence.sources.tokens / part.name
+    record, tokens = part.record, evidence.sources.tokens / part.entry
     if part.is_tfidf:
         return []
     if part.is_knn:

@@ -14,7 +14,7 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json
 from complaints.deciding.row_names import ENSEMBLE, REFERENCE
 from complaints.deciding.rule import DecisionRule, rule_file
-from complaints.scoring.rungs import KNN, model_folder
+from complaints.scoring.rungs import KNN, entry_of, model_folder
 from complaints.subsets.fractions import nested_fraction
 
 RULE_FILE = "decision_rule.json"
@@ -37,6 +37,11 @@ class Part:
     """DVC's hash of the folder, the one in dvc.lock."""
     record: Mapping[str, Any]
     """training.json, tfidf.json or knn.json."""
+
+    @property
+    def entry(self) -> str:
+        """Name of the entry whose tokens it was trained on."""
+        return entry_of(self.name)
 
     @property
     def is_tfidf(self) -> bool:

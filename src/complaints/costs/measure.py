@@ -1,5 +1,6 @@
 """Cost of one model's predictions, measured in the process that calls it."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ def measure(request: Request) -> dict[str, Any]:
     Raises:
         UserError: if the model cannot be loaded, or there are no texts.
     """
-    effort = request.effort
+    effort, load_average = request.effort, round(os.getloadavg()[0], 2)
     texts = held_out_texts(effort.texts)
     start = time.perf_counter()
     decider = load(request.choice, request.precision)
@@ -204,4 +205,5 @@ def measure(request: Request) -> dict[str, Any]:
         "peak_gpu_memory_bytes": _gpu_memory(compute["device"]),
         "compute": compute,
         "machine": describe_machine(),
+        "load_average": load_average,
     }

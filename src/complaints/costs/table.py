@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from complaints.costs.measure import CORPUS
-from complaints.recommending.machine import UNKNOWN, bytes_text, compute_text, count_text, machine_line
+from complaints.recommending.machine import UNKNOWN, busy_note, bytes_text, compute_text, count_text, machine_line
 from complaints.reporting.markdown_table import aligned
 
 HEADER = (
@@ -55,7 +55,7 @@ def table(costs: Sequence[dict[str, Any]]) -> str:
     speed, characters = costs[0]["throughput"], costs[0]["characters_per_text"]
     lines += [
         "",
-        machine_line(costs[0]),
+        machine_line(costs[0]) + busy_note(costs),
         f"Texts: {speed['texts']:,} of the test split, of {characters:,.0f} characters on average. Latency is that of "
         f"{costs[0]['latency']['texts']} single ones.",
     ]

@@ -43,7 +43,7 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
     keep_layers(encoder, params.keep_layers)
     prepare_attention(encoder, "never", False, setup.precision)
     model = classifier.LinearClassifier(encoder, pooling, 1).eval().to(setup.accelerator.device)
-    rows = {}
+    rows, tokenized = {}, read_json(tokens / "meta.json")
     with writing("features"), replacing_folder(output) as folder:
         for split in params.feature_splits:
             examples = read_tokens(tokens / f"{split}.parquet")
@@ -56,7 +56,9 @@ def write_features(params: EmbedParams, tokens: Path, output: Path) -> None:
             "backbone_sha256": setup.backbone.digest,
             "weights": params.weights,
             "weights_sha256": setup.initial.digest,
-            "max_length": read_json(tokens / "meta.json")["max_length"],
+            "keep_layers": None if params.keep_layers is None else list(params.keep_layers),
+            "max_length": tokenized["max_length"],
+            "truncation": tokenized["truncation"],
             "pooling": pooling,
             **arithmetic(setup, VERSIONED),
             "rows": rows,

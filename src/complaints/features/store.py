@@ -19,8 +19,12 @@ class Encoder(Section):
     weights: str
     """Folder of the initial weights."""
     weights_sha256: str
+    keep_layers: list[int] | None
+    """Layers of the weights that it has; None for all."""
     pooling: str
     max_length: Count
+    truncation: str = "start"
+    """The part of a longer text that is kept; records of earlier versions do not say so."""
     precision: str
     """Precision in which it computed, `fp32`, `bf16` or `fp16`."""
 

@@ -42,7 +42,7 @@ def cross_fit(params: CrossFitParams, inputs: Inputs, output: Path, scratch: Pat
     Raises:
         UserError: as `run.finetune` does.
     """
-    if params.uses_features:
+    if params.feature_splits:
         write_features(params, inputs.tokens, inputs.features)
     material = read_material(params, inputs)
     tokens, labels = inputs.tokens / "train.parquet", material.splits["train"].labels

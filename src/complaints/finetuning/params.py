@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from complaints.backbones.params import MaxLength
+from complaints.backbones.params import MaxLength, Truncation
 from complaints.core.section import Count, Listed, NotNegative, Positive, Section, Seed, Share, Text, rule
 from complaints.features.params import EmbedParams, HeadKindParams, TrainParams
 from complaints.teaching.params import TeacherParams
@@ -121,6 +121,7 @@ class ModelParams(EmbedParams):
     """The keys of a model's entry that decide its `finetune` stage."""
 
     max_length: MaxLength
+    truncation: Truncation
     seed: Seed
     head: HeadParams
     finetune: FinetuneParams

@@ -66,9 +66,11 @@ class Trained:
         """Write checkpoint, predictions and history."""
         with writing("a result"):
             with replacing_folder(outputs.model) as target:
-                pooling, precision = self.record["pooling"], self.record["precision"]
-                max_length = self.record["params"]["max_length"]
-                classifier.save(self.model, self.tokenizer, target, pooling, max_length, precision)
+                params = self.record["params"]
+                settings = classifier.InferenceSettings(
+                    self.record["pooling"], params["max_length"], params["truncation"], self.record["precision"]
+                )
+                classifier.save(self.model, self.tokenizer, target, settings)
                 if self.adapter is not None:
                     self.adapter.save(target / trainable.ADAPTER_FOLDER)
                 write_json(target / "training.json", self.record)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from complaints.core import paths
@@ -15,12 +16,13 @@ from complaints.forgetting.remotes import Remote, RemoteError
 from complaints.forgetting.report import (
     Section,
     as_text,
+    check_certificate,
     default_certificate,
     holding,
     object_line,
     write_certificate,
 )
-from complaints.forgetting.rows import near_duplicates, texts_of
+from complaints.forgetting.rows import near_duplicates, remaining_texts, texts_of
 from complaints.forgetting.search import cache_files
 from complaints.forgetting.survey import Survey, take
 from complaints.lineage.cache import Cache
@@ -170,6 +172,9 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
         UserError: if there is nothing to do, an id is unknown, or a purge is not possible yet.
     """
     root = Path(".")
+    certificate = arguments.certificate or (default_certificate() if arguments.purge else None)
+    if certificate is not None:
+        check_certificate(certificate)
     read_lock(root / LOCK_FILE)  # a damaged one would be passed over among old versions, with all that it needs
     ids = _ids(arguments)
     ledger = withdrawn(root)
@@ -182,7 +187,7 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
     extended = ledger
     if ids:
         extended, texts, said = _record(ids, arguments, ledger, own_ids, root)
-    matcher = Matcher(extended, own_ids)
+    matcher = Matcher(extended, own_ids, partial(remaining_texts, root, extended, own_ids))
     matcher.learn({*texts} if own_ids else set(), {text for spelt in texts.values() for text in spelt})
     survey = take(root, history(root), extended, matcher, arguments.remote)
     clean = True
@@ -195,7 +200,6 @@ def run(arguments: argparse.Namespace, own_ids: bool) -> int:
             write_ledger(root / LEDGER, final)
         extended = final
         sections = [*holding(survey), Section(UNREACHED, survey.unreached)]
-    certificate = arguments.certificate or (default_certificate() if arguments.purge else None)
     print("\n\n".join(part for part in (said, as_text(sections)) if part))
     if certificate is not None:
         write_certificate(certificate, extended, said, sections, root)

@@ -1,7 +1,9 @@
 """Recognition of withdrawn complaints in strings, by the digests of the ledger and by texts found on the way."""
 
 import re
+from collections.abc import Callable, Iterable
 
+from complaints.forgetting.excerpts import SHORTEST_TEXT, letters, openings, spellings
 from complaints.forgetting.strings import String
 from complaints.withdrawals.ledger import Withdrawals, normal_form
 
@@ -11,29 +13,26 @@ ID_COLUMNS = frozenset({"row_id", "id", "Complaint ID"})
 MOST_REMEMBERED = 2_000_000
 LONGEST_TEXT = 2**20
 """A longer string is no complaint, but may have one in it."""
-SHORTEST_TEXT = 20
-"""A text with fewer letters and digits is recognised as a whole string alone, not as a part of a longer one."""
+PARTS = frozenset({"id", "text", "excerpt"})
+"""The parts of a withdrawn complaint that a string may hold."""
 
 _WORD = re.compile(r"\w+(?:[.-]\w+)*")
-_GAP = re.compile(r"[\W_]+")
-
-
-def letters(text: str) -> str:
-    """Return the letters and digits of a text in lower case: its form in which escapes and spaces do not count."""
-    return _GAP.sub("", text.casefold())
 
 
 class Matcher:
     """The withdrawn complaints that strings hold; strings without any are remembered, since versions repeat them."""
 
-    def __init__(self, withdrawals: Withdrawals, own_ids: bool = True) -> None:
+    def __init__(
+        self, withdrawals: Withdrawals, own_ids: bool = True, remaining: Callable[[], Iterable[str]] = tuple
+    ) -> None:
         """Start with the digests of a ledger.
 
         Args:
             withdrawals: The withdrawn complaints.
             own_ids: Whether row ids are those of the source, not numbers of rows.
+            remaining: Reader of the texts of the complaints that remain.
         """
-        self._withdrawals, self._own_ids = withdrawals, own_ids
+        self._withdrawals, self._own_ids, self._remaining = withdrawals, own_ids, remaining
         self._clean: set[int] = set()
         self._other_words: set[int] = set()
         self.ids: set[str] = set()
@@ -41,12 +40,16 @@ class Matcher:
         self.texts: set[str] = set()
         """Withdrawn texts found so far, as they were spelt."""
         self._letters: set[str] = set()
+        self._openings: set[str] | None = set()
+        """Beginnings of the texts; None until the remaining complaints were compared with those learnt since."""
 
     def learn(self, ids: set[str], texts: set[str]) -> None:
         """Search for these ids and texts too, also within longer strings."""
         self.ids |= ids
         self.texts |= texts
-        self._letters |= {form for text in texts if len(form := letters(text)) >= SHORTEST_TEXT}
+        self._letters |= {form for text in texts for form in spellings(text)}
+        if texts:
+            self._openings = None
         self._clean.clear()
 
     def _is_id(self, value: str) -> bool:
@@ -67,30 +70,34 @@ class Matcher:
             return True
         return within and any(self._is_id(word) for word in _WORD.findall(value) if len(word) >= SHORTEST_ID)
 
-    def _is_text(self, value: str) -> bool:
+    def _text_parts(self, value: str, within: bool) -> set[str]:
         if len(value) <= LONGEST_TEXT and self._withdrawals.covers_normal(normal_form(value)):
             if value not in self.texts:
                 self.learn(set(), {value})
-            return True
-        if self._letters and len(value) >= SHORTEST_TEXT:
-            form = letters(value)
-            return any(known in form for known in self._letters)
-        return False
+            return {"text"}
+        if not self._letters or len(value) < SHORTEST_TEXT:
+            return set()
+        form = letters(value)
+        if any(known in form for known in self._letters):
+            return {"text"}
+        if within and self._openings is None:
+            self._openings = openings(self.texts, self._remaining())
+        return {"excerpt"} if within and any(opening in form for opening in self._openings or ()) else set()
 
     def find(self, string: String, within: bool = True) -> set[str]:
-        """Return the parts of withdrawn complaints in a string: `id`, `text`, both or none.
+        """Return the parts of withdrawn complaints in a string, some of PARTS.
 
         Args:
             string: Column and value.
-            within: Whether an id may be a word of a longer string.
+            within: Whether an id may be a word of a longer string, and a text be quoted by its beginning: not in tables
+                of the pipeline, where a longer text is another complaint.
         """
         column, value = string
-        key = hash((column in ID_COLUMNS, value))
+        key = hash((column in ID_COLUMNS, within, value))
         if key in self._clean:
             return set()
         found = {"id"} if self._has_id(column, value, within) else set()
-        if self._is_text(value):
-            found.add("text")
+        found |= self._text_parts(value, within)
         if not found:
             if len(self._clean) >= MOST_REMEMBERED:
                 self._clean.clear()

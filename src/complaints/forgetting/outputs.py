@@ -12,7 +12,7 @@ from complaints.lineage.cache import Cache
 from complaints.lineage.history import WORKSPACE, Version, parse
 from complaints.withdrawals.ledger import Affected, Role
 
-WEIGHTS = (".safetensors", ".skops", ".bin", ".pt", ".npy")
+WEIGHTS = (".safetensors", ".skops", ".onnx", ".bin", ".pt", ".npy")
 """Endings of files with weights or features; an output without any, such as decision rules, is no checkpoint."""
 DERIVED = (paths.MODELS, paths.FEATURES)
 """Folders of outputs with weights, or with features of each complaint: both were made from the complaints."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from complaints.core.dvc_lock import is_inside
+from complaints.core.errors import UserError
 from complaints.core.files import write_text
 from complaints.forgetting.outputs import version_name
 from complaints.forgetting.survey import Survey, outputs_line
 from complaints.lineage.git import git
+from complaints.output_files import check_target
 from complaints.withdrawals.ledger import LEDGER, Affected, Withdrawals
 
 TITLE = "# Certificate of withdrawal"
@@ -90,6 +92,17 @@ def as_text(sections: Sequence[Section]) -> str:
 def default_certificate() -> Path:
     """Return the name of a certificate of today."""
     return Path(f"withdrawal-{datetime.date.today().isoformat()}.md")
+
+
+def check_certificate(path: Path) -> None:
+    """Check that a certificate can be written without the loss of another file.
+
+    Raises:
+        UserError: as `check_target` does, and if a file that is no certificate is there.
+    """
+    check_target(path, "--certificate", (".md",))
+    if path.exists() and not path.read_bytes().startswith(TITLE.encode()):
+        raise UserError(f"{path} is there and is no certificate; name another file with --certificate")
 
 
 def write_certificate(path: Path, withdrawals: Withdrawals, done: str, sections: Sequence[Section], root: Path) -> None:

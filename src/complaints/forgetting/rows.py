@@ -1,6 +1,7 @@
 """Rows to withdraw: complaints by their ids in the data that is here, and their near duplicates."""
 
-from collections.abc import Collection, Iterable
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from complaints.core import paths
-from complaints.core.parquet import read_parquet
+from complaints.core.errors import UserError
+from complaints.core.parquet import parquet_batches, read_parquet
 from complaints.dedup.clusters import DuplicateFinder
 from complaints.splits.methods import oldest_first
+from complaints.withdrawals.batches import WithdrawnFilter
+from complaints.withdrawals.ledger import Withdrawals
 
 COLUMNS = ("row_id", "text")
 MAGIC = b"PAR1"
@@ -37,6 +41,20 @@ def texts_of(ids: Collection[str], files: Iterable[Path]) -> dict[str, set[str]]
         except (OSError, pa.ArrowException):
             continue
     return found
+
+
+def remaining_texts(root: Path, withdrawals: Withdrawals, own_ids: bool) -> Iterator[str]:
+    """Yield the texts of the workspace's complaints that are not withdrawn; none of a file that cannot be read.
+
+    Args:
+        root: The folder of dvc.yaml.
+        withdrawals: The ledger.
+        own_ids: Whether row ids are those of the source, not numbers of rows.
+    """
+    with contextlib.suppress(UserError):
+        batches = parquet_batches(root / paths.COMPLAINTS, list(COLUMNS))
+        for batch in WithdrawnFilter(withdrawals, own_ids).apply(batches):
+            yield from batch["text"].to_pylist()
 
 
 def near_duplicates(ids: Collection[str], root: Path) -> dict[str, str]:

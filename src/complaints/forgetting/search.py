@@ -12,7 +12,7 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from complaints.core.errors import UserError
-from complaints.forgetting.matcher import Matcher
+from complaints.forgetting.matcher import PARTS, Matcher
 from complaints.forgetting.strings import HEAD, UnreadableError, is_binary, strings
 from complaints.lineage.git import git, git_bytes
 
@@ -33,13 +33,13 @@ class Found:
     name: str
     """Path in the workspace; md5 of an object; id and path of a blob in git."""
     parts: frozenset[str]
-    """`id`, `text`, or `unreadable: ` and the reason."""
+    """Some of PARTS, `checkpoint`, or `unreadable: ` and the reason."""
     path: Path | None = None
 
     @property
     def holds(self) -> bool:
         """Whether the file is known to hold a complaint."""
-        return bool(self.parts & {"id", "text"})
+        return bool(self.parts & PARTS)
 
     @property
     def is_unreadable(self) -> bool:
@@ -60,7 +60,7 @@ def _in_binary(path: Path, matcher: Matcher) -> set[str]:
 
 
 def search_stream(stream: Any, matcher: Matcher) -> set[str]:
-    """Return the parts of withdrawn complaints in an open file: `id`, `text`, `unreadable: ...`."""
+    """Return the parts of withdrawn complaints in an open file: some of PARTS, `unreadable: ...`."""
     within = not stream.read(len(PARQUET)).startswith(PARQUET)
     stream.seek(0)
     found: set[str] = set()
@@ -69,7 +69,7 @@ def search_stream(stream: Any, matcher: Matcher) -> set[str]:
             found |= matcher.find(string, within)
     except UnreadableError as error:
         found.add(f"unreadable: {error}")
-    return found
+    return found - {"excerpt"} if "text" in found else found
 
 
 def search_file(path: Path, matcher: Matcher) -> set[str]:
@@ -107,7 +107,7 @@ def search(
     found = []
     for name, path in tqdm(ordered, desc=f"search {where}", unit=" files", disable=None):
         parts = search_file(path, matcher)
-        if any(part in ("id", "text") for part in parts) or (parts and not quiet(path)):
+        if parts & PARTS or (parts and not quiet(path)):
             found.append(Found(where, name, frozenset(parts), path))
     return found
 
@@ -186,7 +186,7 @@ def search_git(root: Path, matcher: Matcher) -> list[Found]:
         found = {name: parts for name, content in _blobs(root) if (parts := search_stream(BytesIO(content), matcher))}
     except (OSError, IndexError, ValueError) as error:
         raise UserError(f"git's objects cannot be read ({error}); run `git fsck`") from None
-    holding = {name: parts for name, parts in found.items() if parts & {"id", "text"}}
+    holding = {name: parts for name, parts in found.items() if parts & PARTS}
     paths: dict[str, str] = {}
     if holding:
         listing = git_bytes(root, "rev-list", "--all", "--objects") or b""

@@ -47,6 +47,11 @@ class Chain:
     outs: tuple[Entry, ...]
     steps: tuple[Step, ...]
 
+    @property
+    def makers(self) -> list[str]:
+        """The names of the stages that made the target: several for a folder above outputs."""
+        return [step.stage.name for step in self.steps if set(step.stage.outs) & set(self.outs)]
+
 
 def _makers(lock: dict[str, Stage], path: str) -> tuple[str, ...]:
     """Return the names of the stages with an output that is `path`, is inside it or contains it."""

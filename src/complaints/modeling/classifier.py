@@ -1,7 +1,7 @@
 """Classifiers: a pretrained encoder with a classification head, saved in a form that plain transformers loads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor
     if pooling == "cls":
         return states[:, 0].float()
     if pooling == "last":
-        return states[torch.arange(len(states), device=states.device), mask.cumsum(1).argmax(1)].float()
+        return states[torch.arange(states.shape[0], device=states.device), mask.cumsum(1).argmax(1)].float()
     weights = mask.unsqueeze(-1).float()
     return (states.float() * weights).sum(1) / weights.sum(1)
 
@@ -158,7 +158,20 @@ def is_head(name: str) -> bool:
     return name.removeprefix("model.").split(".")[0] in {"head", "classifier", "score", "pre_classifier"}
 
 
-def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_length: int, precision: str) -> None:
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How a checkpoint reads texts and pools their states."""
+
+    pooling: str
+    max_length: int
+    """The longest input, in tokens."""
+    truncation: str
+    """The part of a longer text that is kept."""
+    precision: str
+    """The precision in which it was scored."""
+
+
+def save(model: Classifier, tokenizer: Any, folder: Path, settings: InferenceSettings) -> None:
     """Write weights, tokenizer and the settings for inference, without pickle."""
     model.encoder.config.pad_token_id = tokenizer.pad_token_id
     model.save(folder)
@@ -167,9 +180,9 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     head = "linear" if isinstance(model, LinearClassifier) else "stock"
-    settings: dict[str, Any] = {"head": head, "pooling": pooling, "max_length": max_length, "precision": precision}
-    settings[DIGEST_KEY] = checkpoint_digest(read_model_files(folder), settings)
-    write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(settings).model_dump())
+    tree: dict[str, Any] = {"head": head, **asdict(settings)}
+    tree[DIGEST_KEY] = checkpoint_digest(read_model_files(folder), tree)
+    write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(tree).model_dump())
 
 
 @dataclass(frozen=True)
@@ -183,6 +196,8 @@ class Checkpoint:
     """The class names, by id."""
     max_length: int
     """The longest input, in tokens."""
+    truncation: str
+    """The part of a longer text that is kept."""
     precision: str
     """The precision in which it was scored."""
 
@@ -229,6 +244,6 @@ def load(folder: Path) -> Checkpoint:
         _load_head(folder, model)
         check_finite(folder, model.head)
     model.eval()
-    try_model(folder, model, encode(tokenizer, ["a"], settings.max_length)["input_ids"][0])
+    try_model(folder, model, encode(tokenizer, ["a"])[0])
     check_saved_files(read_model_files(folder), settings)
-    return Checkpoint(model, tokenizer, labels, settings.max_length, settings.precision)
+    return Checkpoint(model, tokenizer, labels, settings.max_length, settings.truncation, settings.precision)

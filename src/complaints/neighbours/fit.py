@@ -18,9 +18,7 @@ class Rows:
     """The training rows that vote."""
 
     features: np.ndarray
-    """Rows of length 1 as the model keeps them, float32 [rows, width]."""
-    queries: np.ndarray
-    """The same rows as texts to label, which are not rounded, float32 [rows, width]."""
+    """Rows of length 1, float32 [rows, width]."""
     label_ids: np.ndarray
     """Class ids, int64 [rows]."""
     clusters: Sequence[str]
@@ -61,7 +59,7 @@ class _Fold:
 
 def votes(params: KnnParams) -> list[Vote]:
     """Return the candidates in ascending order of their values, each once."""
-    return sorted({Vote(k, t, s) for k in params.neighbours for t in params.temperatures for s in params.smoothing})
+    return sorted({Vote(k, t, params.smoothing) for k in params.neighbours for t in params.temperatures})
 
 
 def fit(rows: Rows, params: KnnParams) -> Fit:
@@ -92,7 +90,7 @@ def fit(rows: Rows, params: KnnParams) -> Fit:
 
 def _search_fold(rows: Rows, here: np.ndarray, count: int) -> _Fold:
     others = rows.features[~here]
-    return _Fold(np.flatnonzero(here), rows.label_ids[~here], nearest(others, rows.queries[here], count))
+    return _Fold(np.flatnonzero(here), rows.label_ids[~here], nearest(others, rows.features[here], count))
 
 
 def _nll(rows: Rows, folds: Sequence[_Fold], vote: Vote) -> float:

@@ -14,7 +14,6 @@ from complaints.core.parquet import read_parquet
 from complaints.features.store import FEATURES_FILE, Encoder, Features
 from complaints.neighbours.fit import Rows
 from complaints.neighbours.search import unit_rows
-from complaints.neighbours.store import stored
 from complaints.subsets.row_ids import describe_rows
 
 
@@ -38,9 +37,9 @@ class Inputs:
 
     def training_rows(self, classes: int) -> Rows:
         """Return the rows that vote; `classes` is the size of the label vocabulary."""
-        train, features = self.tables["train"], self.features["train"]
+        train = self.tables["train"]
         label_ids = train["label_id"].to_numpy().astype(np.int64)
-        return Rows(stored(features), features, label_ids, train["group"].to_pylist(), classes)
+        return Rows(self.features["train"], label_ids, train["group"].to_pylist(), classes)
 
 
 def read_inputs(splits: Path, folder: Path, labels: Path, names: tuple[str, ...]) -> Inputs:

@@ -12,7 +12,7 @@ class KnnParams(Section):
 
     features: Text | None
     neighbours: Listed[Count]
-    temperatures: Listed[Positive]
-    smoothing: Listed[Annotated[float, Field(gt=0, lt=1)]]
     folds: Annotated[int, Field(ge=2, le=100)]
+    temperatures: Listed[Positive]
+    smoothing: Annotated[float, Field(gt=0, lt=1)]
     seed: Seed

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 STEPS = 10**6
-"""Cosines are rounded to multiples of 1 / STEPS, so that the rounding of a product decides no order."""
+"""Cosines are rounded to multiples of 1 / STEPS: the rounding of a product is a tenth of that."""
 BLOCK_VALUES = 1 << 25
 """Cosines that are computed at once, about: a block of queries with all rows."""
 ROW_BITS = 32
-UNIT = 16
-"""Blocks have multiples of so many queries: the last one is filled up with zeros. The code of a matrix product is
-then the same for each row, and a query's cosines do not depend on the others."""
+UNIT = 12
+"""Blocks have a multiple of so many queries, filled up with zeros: the width of OpenBLAS's kernel for AVX2. The last
+bit of a product depends on the query's place in such a group alone, and so not on the division into blocks."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest rows of each query, by descending cosine, and by row number among equals."""
+    """The nearest rows of each query, by descending rounded cosine, and by row number among equals."""
 
     rows: np.ndarray
     """Row numbers, int64 [queries, neighbours]."""

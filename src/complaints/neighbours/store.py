@@ -42,7 +42,7 @@ class NeighbourModel:
     """The training rows in the space of the features, and the vote of the nearest."""
 
     features: np.ndarray
-    """float32 [rows, width], of length 1 to the precision of float16."""
+    """Of length 1, float32 [rows, width]."""
     row_ids: Sequence[str]
     label_ids: np.ndarray
     """Class ids, int64 [rows]."""
@@ -59,18 +59,13 @@ class NeighbourModel:
         return log_probabilities(found, self.label_ids, self.classes, self.vote).astype(np.float32)
 
 
-def stored(features: np.ndarray) -> np.ndarray:
-    """Return features of length 1 as the model keeps them: rounded to float16, as float32 [rows, width]."""
-    return unit_rows(features).astype(np.float16).astype(np.float32)
-
-
 def no_logits(classes: int) -> np.ndarray:
     """Return the logits of no rows, float32 [0, classes]."""
     return np.empty((0, classes), np.float32)
 
 
 def save(model: NeighbourModel, fit: Fit, folder: Path, origin: Mapping[str, Any]) -> None:
-    """Write FEATURES_FILE (float16), ROWS_FILE and SETTINGS_FILE.
+    """Write FEATURES_FILE, ROWS_FILE and SETTINGS_FILE.
 
     Args:
         model: The model.
@@ -78,7 +73,7 @@ def save(model: NeighbourModel, fit: Fit, folder: Path, origin: Mapping[str, Any
         folder: An empty folder.
         origin: The encoder, the parameters and the identity of the data, as JSON values.
     """
-    np.save(folder / FEATURES_FILE, model.features.astype(np.float16))
+    np.save(folder / FEATURES_FILE, model.features)
     columns = [pa.array(model.row_ids, pa.string()), pa.array(model.label_ids, pa.int32())]
     write_parquet(folder / ROWS_FILE, ROWS_SCHEMA, [pa.table(columns, schema=ROWS_SCHEMA)])
     settings = {
@@ -126,7 +121,7 @@ def load(folder: Path) -> tuple[NeighbourModel, Encoder]:
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
         raise broken_output(file, f"has a wrong value ({where}: {error.errors()[0]['msg']})") from None
-    features = np.load(folder / FEATURES_FILE, allow_pickle=False).astype(np.float32)
+    features = np.load(folder / FEATURES_FILE, allow_pickle=False)
     rows = read_parquet(folder / ROWS_FILE, ROWS_SCHEMA.names)
     label_ids = rows["label_id"].to_numpy().astype(np.int64)
     classes = int(settings["classes"])

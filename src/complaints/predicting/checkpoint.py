@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from complaints.backbones.tokens import encode_texts
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
-from complaints.predicting.inference import infer_texts, open_for_texts
+from complaints.predicting.inference import infer_rows, open_for_texts
 from complaints.predicting.predictors import Done, ignore
 
 
@@ -26,7 +27,7 @@ class Predictor:
         """
         loaded = classifier.load(folder)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
-        self.labels, self.max_length = loaded.labels, loaded.max_length
+        self.labels, self.max_length, self._truncation = loaded.labels, loaded.max_length, loaded.truncation
         self.accelerator, self.precision = open_for_texts(precision, loaded.precision)
         self.model.to(self.accelerator.device)
         # In bf16 on a processor, the attention of training and its validation; else nothing.
@@ -43,4 +44,5 @@ class Predictor:
         if not texts:
             return np.empty((0, len(self.labels)), np.float32)
 
-        return infer_texts(self.accelerator, self.model, self.tokenizer, texts, self.max_length, done)
+        rows = encode_texts(self.tokenizer, texts, self.max_length, self._truncation)
+        return infer_rows(self.accelerator, self.model, rows, self.tokenizer.pad_token_id, self.max_length, done)

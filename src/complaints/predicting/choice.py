@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from complaints.backbones.checkpoint import CLASSIFIER_FILE, is_checkpoint
+from complaints.compression.folder import is_compressed
 from complaints.core import config, paths
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
@@ -30,7 +31,7 @@ class Part:
     """A model whose files are there."""
 
     folder: Path
-    kind: Literal["checkpoint", "tfidf", "knn"]
+    kind: Literal["checkpoint", "tfidf", "knn", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ def _model_in(folder: Path) -> Part:
         return Part(folder, "tfidf")
     if (folder / KNN_FILE).is_file():
         return Part(folder, "knn")
+    if is_compressed(folder):
+        return Part(folder, "onnx")
     if is_checkpoint(folder):
         return Part(folder, "checkpoint")
     raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")

@@ -1,13 +1,12 @@
-"""Outputs of a network for texts, computed in token-budget batches."""
+"""Outputs of a network for the tokens of texts, computed in token-budget batches."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 
-from complaints.backbones.tokens import encode_texts
+from complaints.backbones.tokens import TokenSet
 from complaints.engine.batches import token_budget_inference_batches
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.inference import INFERENCE_ROWS, infer_batches
@@ -36,21 +35,21 @@ def open_for_texts(precision: str, recorded: str) -> tuple[Accelerator, str]:
     return open_device("fast", precision)
 
 
-def infer_texts(
+def infer_rows(
     accelerator: Accelerator,
     network: Callable[..., torch.Tensor],
-    tokenizer: Any,
-    texts: list[str],
+    rows: TokenSet,
+    pad_id: int,
     max_length: int,
     done: Done,
 ) -> np.ndarray:
-    """Return the outputs of a network for texts, float32 [texts, width].
+    """Return the outputs of a network for rows of tokens, float32 [rows, width].
 
     Args:
         accelerator: The link to device and precision.
         network: Takes `input_ids` and `attention_mask`, and returns [rows, width].
-        tokenizer: Its tokenizer.
-        texts: At least one; blank texts are allowed.
+        rows: The tokens of at least one text.
+        pad_id: Id of the padding token.
         max_length: The longest input, in tokens.
         done: Called with the number of texts that were computed since its last call.
 
@@ -63,9 +62,8 @@ def infer_texts(
         done(len(output))
         return output
 
-    rows = encode_texts(tokenizer, texts, max_length)
     on_cpu = accelerator.device.type == "cpu"
     budget = CPU_BATCH_TOKENS if on_cpu else INFERENCE_ROWS * max_length
     with one_line_device_errors("hide the GPU with CUDA_VISIBLE_DEVICES= to compute on the processor"):
         batches = token_budget_inference_batches(rows.lengths, budget)
-        return infer_batches(accelerator, forward, rows, tokenizer.pad_token_id, batches)
+        return infer_batches(accelerator, forward, rows, pad_id, batches)

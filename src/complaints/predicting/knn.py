@@ -8,15 +8,17 @@ from transformers import AutoModel
 from complaints.backbones.pretrained import initial_weights
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import load_tokenizer
+from complaints.backbones.tokens import encode_texts
 from complaints.core.errors import UserError
 from complaints.features.store import Encoder
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.loading import load_pretrained
+from complaints.modeling.truncation import keep_layers
 from complaints.neighbours import store
 from complaints.neighbours.search import Nearest
 from complaints.predicting.class_names import read_class_names
-from complaints.predicting.inference import infer_texts, open_for_texts
+from complaints.predicting.inference import infer_rows, open_for_texts
 from complaints.predicting.predictors import Done, ignore
 
 
@@ -56,8 +58,9 @@ class KnnPredictor:
         self.model, encoder = store.load(folder)
         self.labels = read_class_names(folder, label_file, self.model.classes)
         weights = _encoder_folder(folder, encoder)
-        self.tokenizer, self.max_length = load_tokenizer(weights), encoder.max_length
+        self.tokenizer, self._encoder = load_tokenizer(weights), encoder
         network, _ = load_pretrained(weights, AutoModel)
+        keep_layers(network, encoder.keep_layers)
         self.accelerator, self.precision = open_for_texts(precision, encoder.precision)
         prepare_attention(network, "never", False, self.precision)
         self.network = classifier.LinearClassifier(network, encoder.pooling, 1).eval().to(self.accelerator.device)
@@ -70,7 +73,9 @@ class KnnPredictor:
         """
         if not texts:
             return np.empty((0, self.model.features.shape[1]), np.float32)
-        return infer_texts(self.accelerator, self.network.features, self.tokenizer, texts, self.max_length, done)
+        longest, pad_id = self._encoder.max_length, self.tokenizer.pad_token_id
+        rows = encode_texts(self.tokenizer, texts, longest, self._encoder.truncation)
+        return infer_rows(self.accelerator, self.network.features, rows, pad_id, longest, done)
 
     def logits(self, texts: list[str], done: Done = ignore) -> np.ndarray:
         """Return log-probabilities, float32 [texts, classes]; blank texts are allowed.
@@ -81,9 +86,8 @@ class KnnPredictor:
             UserError: if memory is full.
         """
         features = self.features(texts, done)
-        logits = self.model.logits(features)
-        logits[~np.isfinite(features).all(axis=1)] = np.nan
-        return logits
+        finite = np.isfinite(features).all(axis=1, keepdims=True)
+        return np.where(finite, self.model.logits(np.where(finite, features, 0)), np.float32(np.nan))
 
     def nearest(self, texts: list[str], count: int) -> Nearest:
         """Return the nearest training rows of texts.

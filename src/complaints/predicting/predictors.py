@@ -92,6 +92,10 @@ def _load_part(part: Part, precision: str) -> Labeller:
         from complaints.predicting.tfidf import TfidfPredictor
 
         return TfidfPredictor(part.folder, paths.LABELS)
+    if part.kind == "onnx":
+        from complaints.predicting.compressed import CompressedPredictor
+
+        return CompressedPredictor(part.folder)
     from complaints.predicting.checkpoint import Predictor
 
     return Predictor(part.folder, precision)

@@ -8,7 +8,7 @@ from complaints.core.csv_files import write_csv
 from complaints.core.files import write_json
 from complaints.recommending.figure import draw_front
 from complaints.recommending.machine import LENGTHS, compute_text
-from complaints.recommending.measures import COSTS, MEASURES, SCORES
+from complaints.recommending.measures import COSTS, MEASURES, SCORES, number_text
 from complaints.recommending.options import Option
 from complaints.recommending.study import FRONTS, METRIC, Study
 from complaints.recommending.wording import headline, question, sentences
@@ -121,7 +121,7 @@ def _cells(study: Study, option: Option) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    return "" if value is None else number_text(value)
 
 
 def _dominator(front: Mapping[str, str | None], name: str) -> str:

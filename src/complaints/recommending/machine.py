@@ -1,9 +1,11 @@
 """Machine of a measurement, and sizes, as text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 UNKNOWN = "-"
+BUSY = 1.75
+"""Load for each core that a measurement alone, and the one before it, do not reach."""
 LENGTHS = ("short", "medium", "long")
 """Thirds of the measured texts by their number of characters."""
 
@@ -28,6 +30,15 @@ def machine_line(cost: Mapping[str, Any]) -> str:
     machine = cost["machine"]
     memory = bytes_text(machine["memory_bytes"])
     return f"Machine: {machine['processor']}, {machine['cores']} cores, {memory} of memory."
+
+
+def busy_note(costs: Iterable[Mapping[str, Any]]) -> str:
+    """Return a warning if the machine had other work while it measured, "" if not."""
+    cost = max(costs, key=lambda cost: float(cost.get("load_average") or 0.0))
+    load, cores = cost.get("load_average") or 0.0, cost["machine"]["cores"]
+    if load <= BUSY * cores:
+        return ""
+    return f" It was busy (load {load:.1f} on {cores} cores): times are too long; measure again when it is idle."
 
 
 def compute_text(compute: Mapping[str, Any]) -> str:

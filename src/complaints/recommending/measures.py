@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 
 
+def number_text(value: float) -> str:
+    """Return a cost with two significant digits, or as a whole number."""
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.2g}"
+
+
 @dataclass(frozen=True)
 class Measure:
     """A cost or a score, as pages show it."""
@@ -18,8 +23,7 @@ class Measure:
             return "–"
         if not self.is_cost:
             return f"{value:.3f}"
-        number = f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
-        return f"{number} {self.unit}"
+        return f"{number_text(value)} {self.unit}"
 
     def limit_text(self, value: float) -> str:
         """Return a limit on it: "p95 latency at most 10 ms"."""

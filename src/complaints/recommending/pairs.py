@@ -23,6 +23,10 @@ class Pairs:
         """Return whether a row has a score; a tier without classes has none."""
         return metric in self.scores.get(name, {})
 
+    def value(self, metric: str, name: str) -> float:
+        """Return the score of a row on test."""
+        return self.scores[name][metric].value
+
     def against(self, metric: str, chosen: str, others: Iterable[str]) -> dict[str, Difference]:
         """Return other -> `chosen` minus it, with Holm's p-values over all of the others."""
         return corrected({other: self._difference(metric, other, chosen) for other in others})

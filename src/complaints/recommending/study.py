@@ -6,7 +6,7 @@ from typing import Any
 
 from complaints.recommending.choosing import Answer, choose
 from complaints.recommending.front import dominated_by
-from complaints.recommending.machine import machine_line
+from complaints.recommending.machine import busy_note, machine_line
 from complaints.recommending.options import Option
 from complaints.recommending.pairs import Pairs
 from complaints.recommending.params import UseCase
@@ -40,4 +40,5 @@ def study(
     """Return the study of rows, their paired differences and the measurements of their models."""
     fronts = {cost: dominated_by(options, cost, METRIC, pairs) for cost in FRONTS}
     answers = [choose(name, case, options, pairs) for name, case in use_cases.items()]
-    return Study(options, fronts, answers, machine_line(next(iter(measured.values()))), measured)
+    machine = machine_line(next(iter(measured.values()))) + busy_note(measured.values())
+    return Study(options, fronts, answers, machine, measured)

@@ -27,6 +27,9 @@ def headline(answer: Answer) -> str:
     others, cheapest = answer.level, answer.cheapest
     if not others:
         return answer.winner.name
+    for other in others:
+        if (found := answer.differences.get(other.name)) and found.better == "worse":
+            return f"{answer.winner.name} by validation; on test {other.name} is better"
     which = others[0].name if len(others) == 1 else f"{len(others)} other rows"
     price = f", of which {cheapest.name} is the cheapest" if cheapest and cheapest is not answer.winner else ""
     return f"{answer.winner.name}; cannot tell from {which}{price}"
@@ -106,8 +109,8 @@ def _level(answer: Answer, winner: Option) -> list[str]:
         return [f"The same cost to two digits: {_names(others)}."] if others else []
     prices = f"{_value(cheapest, 'euros_per_million')} a million, {_value(cheapest, 'p95_ms')}" if cheapest else ""
     if cheapest is None or cheapest is winner:
-        return [f"Not told from it: {_names(others)}; none of them is cheaper."]
-    return [f"Not told from it: {_names(others)}. The cheapest of these is {cheapest.name} ({prices})."]
+        return [f"Not significantly worse: {_names(others)}; none of them is cheaper."]
+    return [f"Not significantly worse: {_names(others)}. The cheapest of these is {cheapest.name} ({prices})."]
 
 
 def _binding(answer: Answer) -> str:

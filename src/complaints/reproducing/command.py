@@ -11,6 +11,7 @@ from complaints.core.errors import UserError, say_error
 from complaints.core.paths import SCRATCH
 from complaints.lineage.cache import Cache
 from complaints.lineage.snapshots import Snapshots
+from complaints.output_files import check_folder
 from complaints.reproducing import environment, report
 from complaints.reproducing.clean_copy import make_copy
 from complaints.reproducing.processes import interruptible
@@ -31,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: if the target is unknown, the copy or its environment cannot be made, or a stage fails.
     """
+    if arguments.keep is not None:
+        check_folder(arguments.keep, "--keep")
     with _lock(), interruptible(), Snapshots() as snapshots:
         named, path = arguments.target
         target = find_target(named, path, snapshots)

@@ -8,6 +8,7 @@ from complaints.core.errors import UserError
 from complaints.core.parquet import write_parquet
 from complaints.lineage.history import WORKSPACE, history, version_at
 from complaints.lineage.objects import ROW_INDEX, Objects
+from complaints.output_files import check_target
 from complaints.row_history import differences, seen_report
 from complaints.row_history.index import with_index
 from complaints.row_history.rows import SCHEMA, find, md5_of, rows_of, summary
@@ -51,8 +52,11 @@ def rows(arguments: argparse.Namespace) -> int:
     """Write or count the rows that a checkpoint was trained on.
 
     Raises:
-        UserError: if no version of dvc.lock has the checkpoint, or its data is neither in the cache nor on the remote.
+        UserError: if no version of dvc.lock has the checkpoint, its data is neither in the cache nor on the remote, or
+            the file to write would replace another one.
     """
+    if arguments.output is not None:
+        check_target(arguments.output, "--output", (".parquet",))
     past = history(ROOT)
     version = past.versions[0] if arguments.rev is None else version_at(ROOT, arguments.rev)
     if arguments.rev is None:  # the workspace's, or the newest if dvc.lock was removed

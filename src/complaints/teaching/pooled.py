@@ -13,15 +13,12 @@ from complaints.deciding.row_names import REFERENCE
 from complaints.deciding.rule import DecisionRule, Source, apply, write_rule
 from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_folds, read_out_of_fold, write_out_of_fold
-from complaints.scoring.rungs import KNN
 from complaints.teaching.params import TeacherParams
 
 LOGITS_FILE = "train.parquet"
 RULE = "rule"
 RECORD_FILE = "teacher.json"
 TRAIN = "train"
-SWITCHES = {REFERENCE: "baseline.folds to 2 or more", KNN: f"{KNN}.features"}
-"""Models without an entry in `models:` -> the change that gives them out-of-fold logits."""
 
 
 def write_no_teacher(folder: Path) -> None:
@@ -74,8 +71,9 @@ def _read(model: str, path: Path, rows: Rows) -> np.ndarray:
     """Return the out-of-fold logits of a teacher, float32 [rows, classes]."""
     found = read_out_of_fold(path) if path.is_file() else None
     if found is None:
+        key = "baseline.folds" if model == REFERENCE else f"models.{model}.cross_fit.folds"
         raise UserError(
-            f"teacher.models names {model!r}, which has no logits of the training rows out of fold ({path}); set "
-            f"{SWITCHES.get(model, f'models.{model}.cross_fit.folds to 2 or more')} in params.yaml"
+            f"teacher.models names {model!r}, which has no logits of the training rows out of fold ({path}); set {key} "
+            "in params.yaml to 2 or more"
         )
     return aligned(path, {TRAIN: found}, {TRAIN: rows.row_ids[TRAIN]}, rows.classes)[TRAIN]

@@ -88,7 +88,9 @@ def _byproducts(facts: Facts, problems: list[Problem] | None, root: Path) -> lis
 
 def _json(found: Found, facts: Facts, problems: list[Problem] | None, root: Path) -> dict[str, Any]:
     subject = subject_of(facts.chain, root)
-    return statement(facts.chain, subject, facts.manifest, facts.record, _byproducts(facts, problems, root))
+    byproducts = _byproducts(facts, problems, root)
+    byproducts += [stated("difference", found.differs)] if found.differs else []
+    return statement(facts.chain, subject, facts.manifest, facts.record, byproducts)
 
 
 def trace(
@@ -113,7 +115,7 @@ def trace(
             return failed
         holds, lines = (UNCHECKED, []) if problems is None else _holds(facts, problems, root)
         if found.differs:
-            holds = f"no: the copy has {found.differs}"
+            holds = f"no: {found.differs}"
         print(first_screen(found, facts, root, holds))
         if full:
             print(render(facts.chain, facts.manifest))

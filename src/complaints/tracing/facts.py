@@ -52,7 +52,12 @@ def _json(found: Found, chain: Chain, file: Path) -> dict[str, Any]:
 
 
 def _record(found: Found, chain: Chain) -> tuple[dict[str, Any], str]:
-    """Return the record of the training, and the checkpoint whose record is out of reach; both are empty for others."""
+    """Return the record of the training, and the checkpoint whose record is out of reach; both are empty for others.
+
+    Outputs of several stages have no record in common.
+    """
+    if len(chain.makers) > 1:
+        return {}, ""
     snapshot, here = found.snapshot, Path(".")
     models = [out for out in chain.steps[-1].stage.outs if is_inside(out.path, paths.MODELS.as_posix())]
     for out in models:
@@ -75,7 +80,7 @@ def read_facts(found: Found) -> Facts:
     """Return the facts about an output; records that are out of reach of this machine are left out."""
     chain = chain_of(found.lock, found.path)
     record, absent = _record(found, chain)
-    trains = chain.steps[-1].stage.name.partition("@")[0] in TRAININGS
+    trains = [maker.partition("@")[0] in TRAININGS for maker in chain.makers] == [True]
     rows = record.get("rows", {}).get("train") or (trained_on(chain, found.snapshot.root) if trains else None)
     return Facts(
         chain=chain,

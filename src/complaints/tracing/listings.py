@@ -39,3 +39,8 @@ class Listings:
         if cached.is_file():
             return cached
         return here if here.is_file() and self._md5_here(path) == md5 else None
+
+    def size(self, md5: str) -> int | None:
+        """Return the number of bytes of a file that DVC's cache has, None for another."""
+        cached = self._cache.path(md5)
+        return cached.stat().st_size if md5 and cached.is_file() else None

@@ -115,12 +115,12 @@ def _lines(found: Found, facts: Facts, root: Path, holds: str) -> Iterator[tuple
     yield "rows", _rows(facts)
     yield "trained on", _trained_on(facts) if facts.rows else None
     yield "labels", _labels(facts) if "classes" in facts.labels else None
-    yield "backbone", _backbone(facts)
+    yield "backbone", _backbone(facts) if len(chain.makers) == 1 else None
     yield "parameters", _parameters(chain, root)
     yield "computed", computed_text(facts.record)
     yield "record", facts.absent and f"{facts.absent} is neither in DVC's cache nor on a remote, nor its own record"
     yield "recorded in", recorded_line(chain, found.snapshot.commit is None, root)
-    yield "runs", _runs(chain)
+    yield "runs", _runs(chain) if len(chain.makers) == 1 else None
     yield "stale", (stale(chain, root) or "").removeprefix("stale: ") or None
     yield "holds", holds
 
@@ -150,7 +150,7 @@ def first_screen(found: Found, facts: Facts, root: Path, holds: str) -> str:
     revision = snapshot.name if snapshot.name != snapshot.commit else snapshot.name[:DIGITS]
     name = found.path if snapshot.commit is None else f"{revision}:{found.path}"
     md5 = f", md5 {found.md5.removesuffix('.dir')[:DIGITS]}" if found.md5 else ""
-    lines = [f"{name}{md5}, made by {facts.chain.steps[-1].stage.name}"]
+    lines = [f"{name}{md5}, made by {', '.join(facts.chain.makers)}"]
     lines += [found.note] if found.note else []
     for label, text in _lines(found, facts, root, holds):
         lines += wrapped(label, text) if text else []

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from complaints.core.dvc_lock import Stage, hash_path, is_inside
+from complaints.core.dvc_lock import Entry, Stage, hash_path, is_inside
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.lineage.chain import chain_of
 from complaints.lineage.history import versions
+from complaints.lineage.place import RECORD
 from complaints.lineage.snapshots import WORKSPACE, Snapshot, Snapshots
 from complaints.tracing.arguments import Named
+from complaints.tracing.differing import check_member, difference, named, workspace_difference
 from complaints.tracing.listings import Listings, files_of
 
 HASH = re.compile(r"[0-9a-f]{8,64}(\.dir)?")
@@ -43,7 +45,7 @@ class Found:
     note: str = ""
     """How a copy or a hash was recognised."""
     differs: str = ""
-    """The files in which a copy is not the output; empty for the output itself and for a true copy."""
+    """How a copy, or the workspace, is not the output; empty if it is, and for another version's output."""
 
 
 def _in_project(path: Path, root: Path) -> str | None:
@@ -81,10 +83,9 @@ class Search:
         relative = _in_project(full, self._root)
         outs = list(_outputs(self._first.name, self._first.lock))
         if relative and any(is_inside(relative, out.path) or is_inside(out.path, relative) for out in outs):
-            md5 = next((out.md5 for out in outs if out.path == relative), "")
-            return Found(self._first, self._first.lock, relative, md5)
+            return self._output(relative, outs)
         if os.path.lexists(full):
-            return self._copy(full)
+            return self._copy(full, relative)
         if HASH.fullmatch(target.text):
             return self._hash(target.text.removesuffix(".dir"))
         if relative is None:
@@ -100,6 +101,41 @@ class Search:
                 )
         chain_of(self._first.lock, relative)  # raises the error that names near outputs
         raise AssertionError(relative)
+
+    def _output(self, path: str, outs: list[Output]) -> Found:
+        """Return an output, a part of one, or a folder above some, compared with the workspace.
+
+        Raises:
+            UserError: if the path is in an output that dvc.lock records without it.
+        """
+        there = [Entry(out.path, out.md5) for out in outs if is_inside(path, out.path) or is_inside(out.path, path)]
+        md5 = next((out.md5 for out in there if out.path == path), "")
+        for out in there:
+            check_member(out, path, self._listings)
+        if self._first.commit is not None:
+            return Found(self._first, self._first.lock, path, md5)
+        others = {out.md5: out.path for out in outs}
+        differing = [workspace_difference(out, path, self._root, self._listings, others) for out in there]
+        differs = "; ".join(text for text in differing if text)
+        return Found(self._first, self._first.lock, path, md5, differs=differs and f"the workspace differs: {differs}")
+
+    def _check_no_input(self, path: str) -> None:
+        """Check that a path is no input of the pipeline.
+
+        Raises:
+            UserError: if stages read it, or it is the record of the pipeline itself.
+        """
+        readers = [
+            stage.name
+            for stage in self._first.lock.values()
+            if path in stage.params or any(is_inside(d.path, path) or is_inside(path, d.path) for d in stage.deps)
+        ]
+        if readers or path in RECORD:
+            role = f"an input of {named(readers)}, and no stage makes it" if readers else "a part of the record itself"
+            raise UserError(
+                f"{path} is {role}; `git log -- {path}` tells its history, and `complaints trace` of an output what "
+                "its stages read"
+            )
 
     def _found(self, output: Output, note: str, differs: str = "") -> Found:
         return Found(self._snapshots.get(output.revision), output.lock, output.path, output.md5, note, differs)
@@ -152,11 +188,13 @@ class Search:
         file = None if output.md5.endswith(".dir") else self._listings.file(output.md5, output.path)
         return file_digest(file) if file is not None else ""
 
-    def _copy(self, full: Path) -> Found:
+    def _copy(self, full: Path, relative: str | None) -> Found:
         """Return the output of which a file or folder outside of the outputs is a copy."""
         md5 = hash_path(full.parent, full.name) or ""
         if found := self._matches(lambda output: output.md5 == md5):
             return self._found(found[0], f"{full} is a copy of it, with the same md5")
+        if relative is not None:
+            self._check_no_input(relative)
         if full.is_dir() and (best := self._closest(full)):
             return best
         raise UserError(
@@ -175,26 +213,8 @@ class Search:
                 best = same, output, listing
         if best is None:
             return None
-        changed, more = _difference(own, best[2])
+        changed, more = difference(own, best[2])
         note = (
             f"{full} is a copy of it" + (f", with {changed}" if changed else "") + (f", beside {more}" if more else "")
         )
-        return self._found(best[1], note, changed)
-
-
-def _difference(own: dict[str, str], listing: dict[str, str]) -> tuple[str, str]:
-    """Return the changed and missing files of a copy, and those that it has beside the output's, as texts.
-
-    Args:
-        own: Path -> md5 of the files of the copy.
-        listing: Path -> md5 of the files of the output.
-    """
-
-    def named(names: set[str]) -> str:
-        shown = sorted(names)[:SHOWN]
-        return ", ".join(shown) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-
-    changed = {name for name in own.keys() & listing.keys() if own[name] != listing[name]}
-    missing = listing.keys() - own.keys()
-    parts = [f"{verb} {named(names)}" for verb, names in (("changed", changed), ("missing", missing)) if names]
-    return " and ".join(parts), named(own.keys() - listing.keys())
+        return self._found(best[1], note, f"the copy has {changed}" if changed else "")

@@ -13,7 +13,9 @@ from complaints.core.dvc_lock import Stage, is_inside
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
-from complaints.scoring.rungs import KNN, model_folder, predictions_file
+from complaints.scoring.rungs import KNN, model_folder, out_of_fold_file, predictions_file
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
+from complaints.scoring.zero_shot import SPLIT as SAMPLED
 
 TRAIN = "train"
 VOTERS = model_folder(paths.MODELS, KNN) / "rows.parquet"
@@ -120,13 +122,18 @@ def _check_predictions(rows: Rows, file: str, splits: dict[str, pa.Table]) -> No
     found = rows.read(file, ["row_id", "split"])
     if found is None or "split" not in found.column_names:
         return
-    out_of_fold = is_inside(file, paths.OUT_OF_FOLD.as_posix())
+    of_knn = Path(file) == out_of_fold_file(paths.OUT_OF_FOLD, KNN)
+    out_of_fold = of_knn or is_inside(file, paths.OUT_OF_FOLD.as_posix())
     curve = is_inside(file, paths.LEARNING_CURVES.as_posix())
     expected = (TRAIN,) if out_of_fold else HELD_OUT
     for split in pc.unique(found["split"]).to_pylist():
         if split not in expected:
             rows.add(file, f"has rows of {split}; it is to have those of {' and '.join(expected)} alone")
     may_be_empty = out_of_fold or curve or Path(file) == predictions_file(paths.PREDICTIONS, KNN)
+    if is_inside(file, (paths.PREDICTIONS / ZERO_SHOT).as_posix()):  # a sample of one split
+        expected = (SAMPLED,)
+        sampled = pc.is_in(splits[SAMPLED]["row_id"], value_set=found["row_id"].combine_chunks())
+        splits = splits | {SAMPLED: splits[SAMPLED].filter(sampled)}
     for split in expected if found.num_rows or not may_be_empty else ():
         part = found.filter(pc.equal(found["split"], split))
         if curve:  # each row once for each fraction
