@@ -11,7 +11,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"cards"},
-    {"costs", "reproducing"},
+    {"costs", "reproducing", "serving"},
     {
         "comparing",
         "entries",

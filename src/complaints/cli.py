@@ -20,6 +20,7 @@ from complaints.own_data import arguments as init_arguments
 from complaints.predicting import arguments as predict_arguments
 from complaints.reproducing import arguments as reproduce_arguments
 from complaints.row_history import arguments as row_arguments
+from complaints.serving import arguments as serve_arguments
 from complaints.signing import arguments as sign_arguments
 from complaints.sweeping import arguments as sweep_arguments
 from complaints.tracing import arguments as trace_arguments
@@ -218,6 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_predict,
+        serve_arguments.add,
         compare_arguments.add,
         cost_arguments.add,
         trace_arguments.add,

@@ -1,0 +1,114 @@
+"""A running server under load: reload, drain and log, without a lost or wrong answer."""
+
+import http.client
+import json
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from support.commands import run
+from support.served import RunningServer, running
+from support.served_model import save_model
+
+TEXT = "my secret card number"
+
+
+def test_no_request_is_lost_by_a_reload_and_a_drain_and_the_log_has_all_of_them(tmp_path: Path) -> None:
+    first = save_model(tmp_path / "first", seed=1)
+    second = save_model(tmp_path / "second", seed=2)
+    shutil.copytree(first, tmp_path / "net")
+    answers: list[dict[str, Any]] = []
+    lost: list[BaseException] = []
+    with running(tmp_path, "--model", "net", "--log", "log", token="token") as server:
+        digest = server.get("/model").json["digest"]
+
+        def client(number: int) -> None:
+            """Ask over one connection until the server asks to close it, as a load balancer would."""
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            headers = {"Content-Type": "application/json", "Authorization": "Bearer token"}
+            turn = 0
+            try:
+                while True:
+                    turn += 1
+                    body = json.dumps({"texts": [f"{TEXT} {number} {turn}"] * 2})
+                    connection.request("POST", "/predict", body, headers)
+                    answer = connection.getresponse()
+                    content = json.loads(answer.read())
+                    assert answer.status == 200, content
+                    answers.append(content)
+                    if answer.getheader("connection") == "close":
+                        return
+            except BaseException as error:
+                lost.append(error)
+
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        shutil.rmtree(tmp_path / "net")
+        server.process.send_signal(signal.SIGHUP)  # nothing is there: the model stays
+        assert "still serving" in server.wait_for_line("error: ")
+        shutil.copytree(second, tmp_path / "net")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for_line("serving net, ", 60)
+        reloaded = server.post("/reload", {}).json["digest"]
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(60)
+        assert server.process.wait(60) == 0
+    assert lost == []
+    assert {answer["model"]["digest"] for answer in answers} == {digest, reloaded}
+    assert digest != reloaded
+    rows = pq.read_table(tmp_path / "log").to_pylist()
+    assert len(rows) == 2 * len(answers)
+    assert {row["model_digest"] for row in rows} == {digest, reloaded}
+    assert {len(row["text_sha256"]) for row in rows} == {64}
+    assert all(row["latency_ms"] > 0 and row["words"] == 4 and row["unknown_words"] is None for row in rows)
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and TEXT.encode() in file.read_bytes()]
+    assert not [line for line in server.said if TEXT in line or "Traceback" in line]
+
+
+def test_reload_is_refused_without_a_token(unsure_server: RunningServer) -> None:
+    answer = unsure_server.post("/reload", {})
+    assert (answer.status, answer.is_one_line) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "nothing"], "nothing does not exist"),
+        (["--port", "70000"], "'70000' is not a whole number from 0 to 65535"),
+        (["--timeout", "nan"], "not a time in seconds"),
+        (["--host", "no.such.host.invalid", "--model", "net"], "cannot be had"),
+        (["--model", "net", "--abstain-below", "2"], "neither a probability"),
+        (["--model", "net", "--log", "net/config.json/log"], "cannot be made"),
+    ],
+)
+def test_a_server_that_cannot_start_says_so_in_one_line(
+    small_model: Path,
+    options: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(small_model.parent)
+    ran, _ = run(capsys, "serve", *options)
+    assert ran.status in (1, 2)
+    assert words in ran.err.splitlines()[-1]
+
+
+def test_a_blank_token_is_refused(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(small_model.parent)
+    for token in ("", " ", "café", "a token\n"):
+        monkeypatch.setenv("COMPLAINTS_TOKEN", token)
+        ran, _ = run(capsys, "serve", "--model", "net")
+        assert ran.is_one_line
+        assert "COMPLAINTS_TOKEN" in ran.err
