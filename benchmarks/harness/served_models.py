@@ -80,7 +80,8 @@ def save_checkpoint(folder: Path, classes: int, max_length: int) -> Path:
     torch.manual_seed(0)
     model = classifier.build(backbone, "linear", "mean", [f"Class {number}" for number in range(classes)])
     folder.mkdir(parents=True)
-    classifier.save(model, load_tokenizer(backbone.folder), folder, "mean", max_length, "fp32")
+    settings = classifier.InferenceSettings("mean", max_length, "start", "fp32")
+    classifier.save(model, load_tokenizer(backbone.folder), folder, settings)
     return folder
 
 

@@ -22,5 +22,6 @@ def save_model(folder: Path, seed: int = 0) -> Path:
     assert isinstance(model, classifier.LinearClassifier)
     torch.nn.init.normal_(model.head.weight, std=1.0)
     (folder / "net").mkdir()
-    classifier.save(model, load_tokenizer(backbone.folder), folder / "net", "mean", 16, "fp32")
+    settings = classifier.InferenceSettings("mean", 16, "start", "fp32")
+    classifier.save(model, load_tokenizer(backbone.folder), folder / "net", settings)
     return folder / "net"
