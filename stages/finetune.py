@@ -1,6 +1,7 @@
 """Fine-tune one entry of `models:`.
 
-Reads data/tokens/<model>/, data/features/<model>/, data/interim/labels.json and the folder of the initial weights.
+Reads data/tokens/<model>/, data/features/<model>/, data/teacher/<model>/, data/interim/labels.json and the folder of
+the initial weights.
 Writes models/<model>/ (weights, tokenizer, training.json), predictions/<model>.parquet (logits of both held-out
 splits) and reports/training/<model>/{steps,epochs}.csv. Logs the history to MLflow after each epoch.
 
@@ -13,9 +14,10 @@ import sys
 from complaints.core import config, paths, stage
 from complaints.costs import training_time
 from complaints.engine.checkpoints import Progress
+from complaints.finetuning.fit import Inputs
 from complaints.finetuning.optimizer import unusual_rates
 from complaints.finetuning.params import ModelParams
-from complaints.finetuning.run import Inputs, Outputs, finetune
+from complaints.finetuning.run import Outputs, finetune
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import ActiveRun, log_history, tracked
 
@@ -41,7 +43,12 @@ def finetune_model(name: str, params: ModelParams, run: ActiveRun | None) -> Non
         )
         log_history(run, progress.steps + progress.epochs)
 
-    inputs = Inputs(tokens=paths.TOKENS / name, features=paths.FEATURES / name, labels=paths.LABELS)
+    inputs = Inputs(
+        tokens=paths.TOKENS / name,
+        features=paths.FEATURES / name,
+        labels=paths.LABELS,
+        teacher=paths.TEACHERS / name / "train.parquet",
+    )
     outputs = Outputs(
         model=paths.MODELS / name,
         predictions=paths.PREDICTIONS / f"{name}.parquet",

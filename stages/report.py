@@ -1,6 +1,7 @@
 """Write the report for the person who decides.
 
-Reads reports/evaluation/, reports/training/, models/rules/ and data/raw/source.json.
+Reads reports/evaluation/, reports/training/, reports/recommendation/, models/rules/ and
+data/raw/source.json.
 Writes reports/index.html and reports/memo.md.
 """
 
@@ -9,6 +10,7 @@ from complaints.core.files import read_json, write_text
 from complaints.evaluation.histories import read_history
 from complaints.report.memo import memo
 from complaints.report.page import render
+from complaints.report.recommendation import read_recommendation
 from complaints.report.tables import read_tables
 from complaints.scoring.rungs import rung_names
 
@@ -22,8 +24,9 @@ def main() -> None:
         model: [(float(row["epoch"]), float(row["validation_macro_f1"])) for row in rows]
         for model, rows in epochs.items()
     }
-    write_text(paths.REPORT, render(tables, curves, rung_names()))
-    write_text(paths.MEMO, memo(tables))
+    recommendation = read_recommendation(paths.RECOMMENDATION)
+    write_text(paths.REPORT, render(tables, recommendation, curves, rung_names()))
+    write_text(paths.MEMO, memo(tables, recommendation))
 
 
 if __name__ == "__main__":

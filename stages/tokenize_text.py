@@ -2,7 +2,8 @@
 
 Reads data/splits/{train,validation,test}.parquet and the tokenizer of the entry's backbone.
 Writes data/tokens/<model>/{train,validation,test}.parquet (row_id, input_ids, label_id; without padding) and meta.json
-(backbone, digest of its tokenizer, longest input; of each split its digest, counts of tokens and of truncated texts).
+(backbone, digest of its tokenizer, longest input, truncation; of each split its digest, counts of tokens and of
+truncated texts).
 
 The name tokenize.py would hide the standard library's module.
 """
@@ -29,13 +30,18 @@ def main() -> None:
     with replacing_folder(paths.TOKENS / name) as folder:
         counts = {
             split: tokens.tokenize_split(
-                tokenizer, paths.SPLITS / f"{split}.parquet", folder / f"{split}.parquet", params.max_length
+                tokenizer,
+                paths.SPLITS / f"{split}.parquet",
+                folder / f"{split}.parquet",
+                params.max_length,
+                params.truncation,
             )
             for split in SPLITS
         }
         meta = {
             "backbone": params.backbone,
             "max_length": params.max_length,
+            "truncation": params.truncation,
             "tokenizer_sha256": tokenizer_digest(tokenizer),
             "splits": counts,
         }

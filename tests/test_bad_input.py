@@ -177,7 +177,7 @@ def test_a_narrative_of_a_megabyte_is_truncated_by_tokenize(tmp_path: Path, out:
     rows = rows.append_column("label_id", pa.array([0], pa.int32())).append_column("group", pa.array(["0"]))
     pq.write_table(rows, tmp_path / "train.parquet")
     tokenizer = load_tokenizer(save_bert(tmp_path / "pretrained"))
-    counts = tokens.tokenize_split(tokenizer, tmp_path / "train.parquet", tmp_path / "tokens.parquet", max_length=32)
+    counts = tokens.tokenize_split(tokenizer, tmp_path / "train.parquet", tmp_path / "tokens.parquet", 32, "start")
     assert counts.pop("sha256") == file_digest(tmp_path / "train.parquet")
     assert counts == {"rows": 1, "tokens": 32, "truncated": 1, "median_tokens": 32, "longest": 32}
 
@@ -189,7 +189,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backbone = resolve(f"path:{pretrained}@{folder_digest(pretrained)}")
     model = classifier.build(backbone, "linear", "mean", ["Fees", "Other"])
     (folder / "net").mkdir()
-    classifier.save(model, load_tokenizer(backbone.folder), folder / "net", "mean", 16, "fp32")
+    classifier.save(
+        model,
+        load_tokenizer(backbone.folder),
+        folder / "net",
+        classifier.InferenceSettings("mean", 16, "start", "fp32"),
+    )
     return folder / "net"
 
 

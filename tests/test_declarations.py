@@ -19,7 +19,7 @@ from support.paths import ROOT
 from complaints import profiles
 from complaints.core.config import read_yaml
 from complaints.core.section import Section
-from complaints.finetuning import run
+from complaints.finetuning import fit
 from complaints.pretraining import mlm
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -27,6 +27,8 @@ STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 
 # They read outputs and change none: no stage has to run again after a change in them.
 OBSERVERS = frozenset({"complaints.costs", "complaints.tracking"})
+OBSERVERS_OF = {"measure": OBSERVERS - {"complaints.costs"}}
+"""The stage measure is made of the first."""
 
 
 def _script(name: str) -> Path:
@@ -59,15 +61,17 @@ def _read_params(name: str) -> set[str]:
             read.add(ast.literal_eval(node.args[0]))
         elif called == "config.load_entry":
             read |= {f"models.${{key}}.{key}" for key in _keys(module[ast.unparse(node.args[1])])}
-        elif called in ("config.model_names", "rung_names"):
+        elif called == "config.model_names":
             read.add("models")
+        elif called == "rung_names":
+            read |= {"knn.features", "models"}
     return read - {"tracking"}
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_stage_depends_on_the_code_it_imports_and_on_no_other(name: str) -> None:
     deps = [dep for dep in STAGES[name]["deps"] if dep.startswith(("src/", "stages/"))]
-    imported = {file.relative_to(ROOT) for file in imported_files(_script(name), OBSERVERS)}
+    imported = {file.relative_to(ROOT) for file in imported_files(_script(name), OBSERVERS_OF.get(name, OBSERVERS))}
     imported.add(_script(name).relative_to(ROOT))
     declared = {file: [dep for dep in deps if file.is_relative_to(dep)] for file in imported}
     assert [file for file, over in declared.items() if not over] == []
@@ -88,7 +92,9 @@ def test_stage_declares_the_parameters_it_reads_and_no_others(name: str) -> None
     assert {key for key in declared if not any(k == key or k.startswith(f"{key}.") for k in read)} == set()
 
 
-@pytest.mark.parametrize(("name", "packages"), [("finetune", run.CODE), ("pretrain", mlm.CODE)])
+@pytest.mark.parametrize(
+    ("name", "packages"), [("finetune", fit.CODE), ("cross_fit", fit.CODE), ("pretrain", mlm.CODE)]
+)
 def test_code_in_the_run_config_is_that_of_the_stage(name: str, packages: tuple[str, ...]) -> None:
     declared = {Path(dep).parts[2] for dep in STAGES[name]["deps"] if dep.startswith("src/")}
     assert set(packages) == declared - {"__init__.py"}
@@ -160,7 +166,7 @@ def test_names_of_entries_reach_the_shell_as_one_word(
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     with Repo(str(tmp_path)) as repo:
         commands = [stage.cmd for stage in repo.index.stages if stage.name.endswith(f"@{name}")]
-    assert len(commands) == 4
+    assert len(commands) == sum("foreach" in stage for stage in PIPELINE.values())
     for command in commands:
         assert shlex.split(command)[2:] == [name]
 
@@ -173,3 +179,17 @@ def test_a_stage_script_imports_complaints_before_any_other_package(script: Path
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
             packages = {name.partition(".")[0] for name in names}
             assert packages <= sys.stdlib_module_names | {"complaints"}, f"line {node.lineno}"
+
+
+def test_an_entry_may_begin_with_the_weights_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its features depend on a model that may be a student: neither kNN nor a teacher may depend on both."""
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(tmp_path)
+    Repo.init(str(tmp_path), no_scm=True)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    params = read_yaml(ROOT / "params.yaml")
+    params["models"]["tuned"] = params["models"]["minilm"] | {"weights": "models/minilm"}
+    (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+    with Repo(str(tmp_path)) as repo:
+        repo.check_graph(repo.index.stages)

@@ -10,6 +10,7 @@ from support.project import Project
 
 PAGES: list[str] = [
     "docs/cards.md",
+    "docs/course.md",
     "docs/forget.md",
     "docs/lineage.md",
     "docs/mlflow.md",

@@ -25,6 +25,7 @@ def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_a
     assert list(added) == ["minilm", "probe"]
     assert added["probe"].weights == "models/pretrained/probe"
     assert added["probe"].finetune.train == "frozen"
+    assert (added["minilm"].features, added["probe"].features) == (True, False)
     assert added["probe"].finetune.loss == added["minilm"].finetune.loss
     assert "# Evaluation of the predictions." in Path("params.yaml").read_text().split("probe:")[1]
     left = [Path("models/probe"), Path("data/tokens/probe"), Path("predictions/probe.parquet")]
@@ -42,7 +43,7 @@ def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_a
         ("minilm", "minilm", [], "has models.minilm already"),
         ("a", "bert", [], "has no models.bert to copy; its models are minilm"),
         ("a b", "minilm", [], "the name must begin with a letter"),
-        ("tfidf", "minilm", [], "the name must not be data or ensemble"),
+        ("tfidf", "minilm", [], "the name must not be compressed or data"),
         ("a.b", "minilm", [], "the name must begin with a letter"),
         ("", "minilm", [], "the name must begin with a letter"),
         ("a", "minilm", ["learning_rate=1"], "it is finetune.optimizer.learning_rate now"),

@@ -36,7 +36,7 @@ def put(tree: dict, key: str, value: object) -> None:
     ("key", "value", "message"),
     [
         ("split.seeds", 1, "unknown key split.seeds; did you mean 'seed'?"),
-        ("models.minilm.lr", 1, "unknown key models.minilm.lr; known keys: backbone, "),
+        ("models.minilm.lr", 1, "unknown key models.minilm.lr; known keys: "),
         ("models.minilm.finetune.optimizer.learning_rat", 1, "did you mean 'learning_rate'?"),
         ("finetune", {}, "unknown key finetune; known keys: fetch, audit,"),
         ("split.seed", -1, "split.seed is -1; it must be greater than or equal to 0"),
@@ -77,7 +77,11 @@ def put(tree: dict, key: str, value: object) -> None:
         ("decide.objective", "f1", "it must be 'macro_f1', 'accuracy' or 'macro_f1_within'"),
         ("decide.ensemble", ["minilm"], "decide.ensemble is ['minilm']; it must be at least two different models"),
         ("decide.ensemble", ["tfidf", "tfidf"], "it must be at least two different models"),
-        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, minilm"),
+        ("decide.ensemble", ["tfidf", "bert"], "ensemble[1] is 'bert'; it must be one of tfidf, knn, minilm"),
+        ("knn.features", "bert", "knn.features is 'bert'; it must be one of minilm, or null for no kNN"),
+        ("knn.smoothing", 1.0, "knn.smoothing is 1.0; it must be less than 1"),
+        ("knn.folds", 1, "knn.folds is 1; it must be greater than or equal to 2"),
+        ("models.minilm.features", False, "has no features of all splits; set models.minilm.features to true"),
         ("decide.folds", 1, "decide.folds is 1; it must be greater than or equal to 2"),
         ("decide.tau_grid", [], "decide.tau_grid is []; it must have at least 1 item"),
         (
@@ -128,7 +132,7 @@ def test_missing_key_is_named(tree: dict[str, Any]) -> None:
 def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
     tree["models"]["third"] = {"backbone": "package:x", "finetune": {"train": "frozen"}}
     with pytest.raises(
-        UserError, match=r"models\.third lacks numerics, precision, seed, pretrain, weights, head, max_length$"
+        UserError, match=r"models\.third lacks .*numerics, precision, weights, keep_layers, head, features, seed, "
     ):
         params.parse(tree)
 
@@ -148,6 +152,25 @@ def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
         ({"train": "head", "layer_decay": 0.9}, "optimizer.layer_decay is 0.9, but train: head trains no layer"),
         ({"loss": "focal", "label_smoothing": 0.1}, "loss.label_smoothing must be 0.0 with name: focal"),
         ({"loss": "logit_adjusted", "sampling": "sqrt"}, "finetune.sampling is 'sqrt': the classes are balanced more"),
+        (
+            {"train": "frozen", "head_start": "probe", "finetune.average.kind": "ema"},
+            "average.kind is 'ema', but train: frozen does no steps; set it to none",
+        ),
+        (
+            {"train": "frozen", "head_start": "probe", "teacher.models": ["tfidf"]},
+            "teacher.models names a teacher, but finetune.train: frozen does no steps",
+        ),
+        ({"keep_layers": [2, 0]}, "keep_layers is [2, 0]; its layers must be in ascending order, each named once"),
+        ({"keep_layers": [0, 0]}, "keep_layers is [0, 0]; its layers must be in ascending order, each named once"),
+        ({"cross_fit.folds": 1}, "cross_fit.folds is 1; it must be 0 for none, or at least 2"),
+        (
+            {"cross_fit.folds": 3, "teacher.models": ["tfidf"]},
+            "cross_fit.folds is 3, but the entry has a teacher, whose logits know the rows of all folds; set it to 0",
+        ),
+        ({"teacher.models": ["tfidf", "tfidf"]}, "is ['tfidf', 'tfidf']; each teacher can be named once"),
+        ({"teacher.in_sample": True}, "teacher.in_sample is true, but there are no logits of models on rows that they"),
+        ({"teacher.models": ["other"]}, "teacher.models[0] is 'other'; it must be one of tfidf, minilm, knn"),
+        ({"teacher.models": ["minilm"]}, "is 'minilm', which needs models.minilm.cross_fit.folds of 2 or more"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(
@@ -159,6 +182,26 @@ def test_choices_that_do_not_go_together_are_refused(
         params.parse(tree)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_teachers_are_entries_and_models_with_logits_out_of_fold(tree: dict[str, Any]) -> None:
+    tree["models"]["student"] = {**tree["models"]["minilm"], "weights": "models/pretrained/student"}
+    tree["models"]["student"]["teacher"] = tree["models"]["minilm"]["teacher"] | {"models": ["tfidf", "minilm", "knn"]}
+    with pytest.raises(
+        UserError, match=r"models\.student\.teacher\.models\[1\] is 'minilm', which needs models\.minilm"
+    ):
+        params.parse(tree)
+    tree["models"]["minilm"]["cross_fit"] = {"folds": 2}
+    assert params.parse(tree).models["student"].teacher.models == ("tfidf", "minilm", "knn")
+    tree["baseline"]["folds"] = 0
+    with pytest.raises(UserError, match=r"models\[0\] is 'tfidf', which needs baseline\.folds of 2 or more"):
+        params.parse(tree)
+
+
+def test_cross_fitting_from_a_model_of_all_folds_is_refused(tree: dict[str, Any]) -> None:
+    tree["models"]["second"] = tree["models"]["minilm"] | {"weights": "models/minilm", "cross_fit": {"folds": 2}}
+    with pytest.raises(UserError, match=r"models\.second\.weights is 'models/minilm', which cross_fit\.folds excludes"):
+        params.parse(tree)
 
 
 def test_token_budget_for_features_is_refused() -> None:
@@ -199,7 +242,9 @@ def test_token_budget_below_the_longest_input_is_refused() -> None:
 )
 def test_model_name_that_would_collide_or_break_a_path_is_refused(tree: dict[str, Any], name: str) -> None:
     tree["models"][name] = tree["models"]["minilm"]
-    with pytest.raises(UserError, match=r"it must (begin with a letter|not end in -adjusted|not be data or ensemble)"):
+    with pytest.raises(
+        UserError, match=r"it must (begin with a letter|not end in -adjusted|not be compressed or data)"
+    ):
         params.parse(tree)
 
 
@@ -385,3 +430,31 @@ def test_the_former_grid_of_evaluate_is_refused_with_its_new_name(tree: dict[str
     tree["evaluate"]["adjustment_grid"] = tree.pop("decide")["tau_grid"]
     with pytest.raises(UserError, match=r"move evaluate\.adjustment_grid to decide\.tau_grid"):
         params.parse(tree)
+
+
+def test_neighbours_take_an_encoder_that_has_seen_no_labels(tree: dict) -> None:
+    tree["models"]["second"] = {**tree["models"]["minilm"], "weights": "models/minilm"}
+    put(tree, "knn.features", "second")
+    with pytest.raises(
+        UserError, match=r"knn\.features is 'second', whose initial weights models/minilm were trained on"
+    ):
+        params.parse(tree)
+    put(tree, "models.second.weights", "models/pretrained/minilm")
+    put(tree, "decide.ensemble", ["knn", "minilm"])
+    assert params.parse(tree).knn.features == "second"
+
+
+def test_a_model_that_is_off_is_no_part_of_the_ensemble(tree: dict) -> None:
+    put(tree, "knn.features", None)
+    put(tree, "models.minilm.features", False)
+    params.parse(tree)
+    put(tree, "decide.ensemble", ["knn", "minilm"])
+    with pytest.raises(UserError, match=r"ensemble\[0\] is 'knn'; it must be one of tfidf, minilm"):
+        params.parse(tree)
+
+
+def test_features_of_a_head_that_is_trained_alone_serve_neighbours_too(tree: dict) -> None:
+    put(tree, "models.minilm.features", False)
+    put(tree, "models.minilm.finetune.train", "frozen")
+    put(tree, "models.minilm.head.start", "probe")
+    assert params.parse(tree).models["minilm"].feature_splits == ("train", "validation", "test")

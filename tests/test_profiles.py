@@ -21,7 +21,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / file.relative_to(ROOT)).write_text(file.read_text())
 
 
-@pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb"])
+@pytest.mark.parametrize("name", ["tiny", "file", "canonical", "cfpb", "ladder", "challenger"])
 def test_default_profile_undoes_every_other_profile(name: str) -> None:
     before = Path("params.yaml").read_text()
     assert profiles.apply(name)
@@ -206,7 +206,9 @@ def test_a_fault_of_a_profile_names_its_file_and_not_the_restored_params(
 
 
 def test_an_entry_that_only_the_default_profile_names_is_its_own_line() -> None:
-    entries.add("other", "minilm", ["weights=models/pretrained/other"])
+    entries.add("other", "minilm", ["weights=models/pretrained/other", "features=true"])
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("  features: minilm\n", "  features: other\n"))
     entries.remove("minilm")
     Path("profiles/own.yaml").write_text("split: {seed: 1}\n")
     with pytest.raises(
@@ -225,7 +227,9 @@ def test_an_empty_profile_is_the_default_one(text: str) -> None:
 
 
 def test_a_profile_may_remove_the_entry_of_the_default_profile() -> None:
-    Path("profiles/own.yaml").write_text("models: {minilm: null, other: {like: minilm, seed: 5}}\n")
+    Path("profiles/own.yaml").write_text(
+        "models: {minilm: null, other: {like: minilm, seed: 5, features: true}}\nknn: {features: other}\n"
+    )
     profiles.apply("own")
     loaded = params.load()
     assert list(loaded.models) == ["other"]

@@ -23,7 +23,7 @@ from complaints.core.files import file_digest, read_json, replacing_folder, writ
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import SPLITS
 from complaints.engine.checkpoints import code_digest, json_digest
-from complaints.finetuning.run import CODE
+from complaints.finetuning.fit import CODE
 from complaints.params import Params
 
 STAGE_SCRIPTS = ("tokenize_text", "pretrain", "embed", "finetune")
@@ -94,7 +94,7 @@ def keep_short(splits: Path, workspace: Workspace) -> None:
     with replacing_folder(workspace.splits) as target:
         for split in SPLITS:
             table = read_parquet(splits / f"{split}.parquet")
-            ids = encode(tokenizer, table["text"].to_pylist(), SHORT + 1)["input_ids"]
+            ids = encode(tokenizer, table["text"].to_pylist())
             kept = table.filter(np.array([len(row) <= SHORT for row in ids]))
             write_parquet(target / f"{split}.parquet", kept.schema, [kept])
 

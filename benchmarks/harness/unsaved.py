@@ -9,9 +9,9 @@ from torch import nn
 
 from complaints.engine import loop
 from complaints.engine.checkpoints import Checkpoints, Progress
+from complaints.finetuning.fit import make_training
 from complaints.finetuning.losses import make_objective
 from complaints.finetuning.params import ModelParams
-from complaints.finetuning.run import make_training
 from complaints.finetuning.task import Data
 
 

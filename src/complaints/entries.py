@@ -8,6 +8,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.yaml_text import parse_yaml
 from complaints.params_document import ParamsDocument
+from complaints.scoring.rungs import remove_outputs
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
@@ -61,19 +62,13 @@ def remove(name: str) -> list[Path]:
             )
     document.remove_entry(name)
     document.write()
-    left = [
-        paths.TOKENS / name,
-        paths.FEATURES / name,
-        paths.PRETRAINED / name,
-        paths.MODELS / name,
-        paths.PREDICTIONS / f"{name}.parquet",
-        paths.HISTORIES / name,
-        paths.SCRATCH / "pretrain" / name,
-        paths.SCRATCH / "finetune" / name,
+    there = remove_outputs(name)
+    scratch = [
+        *(paths.SCRATCH / stage / name for stage in ("pretrain", "finetune", "cross_fit")),
         paths.TRAINING_TIMES / f"{name}.json",
         paths.COSTS / f"{name}.json",
     ]
-    there = [path for path in left if path.exists()]
-    for path in there:
+    for path in (path for path in scratch if path.exists()):
+        there.append(path)
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return there

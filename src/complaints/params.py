@@ -8,25 +8,46 @@ from pydantic_core import PydanticCustomError
 
 from complaints.audit.params import AuditParams
 from complaints.baseline.params import BaselineParams, NgramParams
+from complaints.compression.params import CompressedEntry
 from complaints.core import config, paths
 from complaints.core.config import PARAMS_FILE
 from complaints.core.errors import UserError
+from complaints.core.schema import SPLITS
 from complaints.core.section import Section, Text, rule
 from complaints.deciding.params import DecideParams
 from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, is_adjusted
 from complaints.evaluation.params import EvaluateParams
-from complaints.finetuning.params import ModelParams
+from complaints.features.params import FeatureParams
+from complaints.finetuning.params import CrossFitParams
 from complaints.labels.params import MergeLabelsParams
+from complaints.neighbours.params import KnnParams
 from complaints.pretraining.params import PretrainParams
+from complaints.recommending.params import CostsParams, RecommendParams
 from complaints.scoring.rungs import COMPRESSED, FORMATS, KNN, parent_of
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
 from complaints.tracking.params import TrackingParams
+from complaints.zero_shot.params import ZeroShotParams
 
 SCHEMA_FILE = "params.schema.json"
 
 RESERVED_NAMES = frozenset(
-    {FLOOR, REFERENCE, ENSEMBLE, "data", "pretrained", "rules", "out_of_fold", KNN, COMPRESSED, "null", "true", "false"}
+    {
+        FLOOR,
+        REFERENCE,
+        ENSEMBLE,
+        "data",
+        "pretrained",
+        "rules",
+        "out_of_fold",
+        KNN,
+        COMPRESSED,
+        ZERO_SHOT,
+        "null",
+        "true",
+        "false",
+    }
 )
 """Names of other rows of the scoreboard, of folders in models/, predictions/ and reports/cards/, and words that are no
 text in YAML."""
@@ -47,7 +68,7 @@ MOVED = {
 """Former flat keys of a model's entry -> the present grouped keys; the former `head` is head.kind."""
 
 
-class ModelEntry(ModelParams, PretrainParams):
+class ModelEntry(CrossFitParams, PretrainParams, FeatureParams, CompressedEntry):
     """One entry of `models:` with all of its keys."""
 
 
@@ -79,14 +100,18 @@ class Params(Section):
     split: SplitParams
     baseline: BaselineParams
     models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
+    knn: KnnParams
+    zero_shot: ZeroShotParams
     decide: DecideParams
     evaluate: EvaluateParams
+    costs: CostsParams
+    recommend: RecommendParams
     tracking: TrackingParams
     launcher: Text
 
     @model_validator(mode="after")
     def _ensemble_is_of_models(self) -> Self:
-        known = [REFERENCE, *self.models]
+        known = [REFERENCE, *([KNN] if self.knn.features else []), *self.models]
         for index, part in enumerate(self.decide.ensemble or ()):
             if part not in known:
                 raise rule(("decide", "ensemble", index), f"is {part!r}; it must be one of {', '.join(known)}")
@@ -107,6 +132,44 @@ class Params(Section):
                     raise rule(key, f"leads back to the entry itself; take {paths.PRETRAINED}/{name}")
                 chain.add(source)
                 entry = self.models[source]
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_have_logits_out_of_fold(self) -> Self:
+        folds = {REFERENCE: self.baseline.folds, **{name: entry.cross_fit.folds for name, entry in self.models.items()}}
+        for name, entry in self.models.items():
+            for index, teacher in enumerate(entry.teacher.models):
+                key = ("models", name, "teacher", "models", index)
+                if teacher not in folds:
+                    raise rule(key, f"is {teacher!r}; it must be one of {', '.join(folds)}")
+                if folds[teacher] < 2:
+                    switch = "baseline.folds" if teacher == REFERENCE else f"models.{teacher}.cross_fit.folds"
+                    raise rule(key, f"is {teacher!r}, which needs {switch} of 2 or more for logits out of fold")
+            if entry.cross_fit.folds and entry.weights != (own := (paths.PRETRAINED / name).as_posix()):
+                raise rule(
+                    f"models.{name}.weights",
+                    f"is {entry.weights!r}, which cross_fit.folds excludes; set it to {own}, or cross_fit.folds to 0",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _neighbours_have_features(self) -> Self:
+        name = self.knn.features
+        if name is None:
+            return self
+        if name not in self.models:
+            raise rule("knn.features", f"is {name!r}; it must be one of {', '.join(self.models)}, or null for no kNN")
+        entry = self.models[name]
+        if entry.feature_splits != SPLITS:
+            raise rule(
+                "knn.features", f"is {name!r}, which has no features of all splits; set models.{name}.features to true"
+            )
+        if not Path(entry.weights).is_relative_to(paths.PRETRAINED):
+            raise rule(
+                "knn.features",
+                f"is {name!r}, whose initial weights {entry.weights} were trained on the labels of the rows that are "
+                f"to be predicted out of fold; name an entry with weights in {paths.PRETRAINED}",
+            )
         return self
 
 

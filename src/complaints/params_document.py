@@ -116,8 +116,8 @@ class ParamsDocument:
     def add_entry(self, name: str, like: str, values: dict[str, Any]) -> None:
         """Add the entry `name` to `models:`, a copy of the entry `like` with other values.
 
-        Where `like` begins with the weights of its own `pretrain` stage, so does the new entry, unless `values` say
-        otherwise.
+        Where `like` begins with the weights of its own `pretrain` stage, so does the new entry, and it computes no
+        features for other stages, unless `values` say otherwise.
 
         Args:
             name: The new entry.
@@ -140,7 +140,8 @@ class ParamsDocument:
         lines[after:after] = [f"  {name}:", *lines[first + 1 : end]]
         self.text = "\n".join(lines) + "\n"
         pretrained = models[like].get("weights") == (paths.PRETRAINED / like).as_posix()
-        own = {"weights": (paths.PRETRAINED / name).as_posix()} if pretrained else {}
+        own: dict[str, Any] = {"weights": (paths.PRETRAINED / name).as_posix()} if pretrained else {}
+        own |= {"features": False} if "features" in models[like] else {}
         self.set({f"models.{name}.{key}": value for key, value in (own | values).items()})
 
     def key_problem(self, name: str, key: str) -> str | None:
@@ -186,7 +187,7 @@ class ParamsDocument:
         return changed
 
     def changes(self, name: str = f"the changed {PARAMS_FILE}") -> list[str]:
-        """Check the result and return the keys that changed.
+        """Check the result and return the keys that changed; a new or removed entry is one key.
 
         Args:
             name: Name of the result in errors.
@@ -197,7 +198,11 @@ class ParamsDocument:
         after = self.tree()
         params.parse(after, name)
         old, new = flatten(self.before), flatten(after)
-        return sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
+        changed = {key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...)}
+        for entry in set(self.before.get("models") or ()) ^ set(after.get("models") or ()):
+            inside = {key for key in changed if key.startswith(f"models.{entry}.")}
+            changed = (changed - inside) | {f"models.{entry}"}
+        return sorted(changed)
 
 
 def _dvc_yaml() -> YAML:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from complaints import params
-from complaints.core import config, paths
+from complaints.core import config
 from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.errors import UserError
 from complaints.params_document import ParamsDocument, flatten
+from complaints.scoring.rungs import remove_outputs
 from complaints.sources.readers.lines import shown
 
 FOLDER = Path("profiles")
@@ -170,8 +171,8 @@ def _copy_entry(document: ParamsDocument, path: Path, entry: str, values: dict[s
 def apply(name: str) -> list[str]:
     """Lay the default profile and then profile `name` over params.yaml, and return the keys that changed.
 
-    Predictions of removed model entries are removed too, so that the input of the stage evaluate is that of a build
-    from scratch; DVC's cache keeps them.
+    Outputs of removed entries are removed too, so that what stages read is that of a build from scratch; DVC's cache
+    keeps them.
 
     Raises:
         UserError: if the profile is missing or the result is not a valid params.yaml, which then stays unchanged.
@@ -181,7 +182,7 @@ def apply(name: str) -> list[str]:
     _lay_over(document, name, read(BASE) | read(name))
     changed = document.write(_result(name))
     for entry in before - set(document.models()):
-        (paths.PREDICTIONS / f"{entry}.parquet").unlink(missing_ok=True)
+        remove_outputs(entry)
     return changed
 
 

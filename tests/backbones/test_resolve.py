@@ -12,7 +12,8 @@ from support.hub_server import hub_of, serve
 from support.tiny_models import save_bert
 
 from complaints.backbones.model_files import folder_digest
-from complaints.backbones.resolve import PACKAGED_FILES, resolve
+from complaints.backbones.published import PACKAGED_FILES
+from complaints.backbones.resolve import resolve
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 
@@ -108,6 +109,7 @@ def _resolve(spec: str, endpoint: str, cache: Path) -> subprocess.CompletedProce
     """Resolve in a process of its own: the hub's client reads its settings when it is imported."""
     code = """
 import sys
+from complaints.backbones.published import PACKAGED_FILES
 from complaints.backbones.resolve import resolve
 from complaints.core.errors import UserError
 try:

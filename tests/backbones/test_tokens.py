@@ -19,7 +19,7 @@ def test_tokens_are_cut_counted_and_never_padded(workspace: Path, backbone: Back
     assert meta["tokens"] == len(train.ids) == train.offsets[-1]
     target = Path("cut.parquet")
     counts = tokens.tokenize_split(
-        load_tokenizer(backbone.folder), Path("data/splits/train.parquet"), target, max_length=8
+        load_tokenizer(backbone.folder), Path("data/splits/train.parquet"), target, 8, "start"
     )
     assert counts["truncated"] == 60
     assert tokens.read_tokens(target).lengths.max() == 8

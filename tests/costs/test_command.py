@@ -14,9 +14,10 @@ from complaints.backbones.resolve import Backbone
 from complaints.baseline import store
 from complaints.baseline.tfidf import fit_tfidf
 from complaints.core import paths
-from complaints.core.files import read_json
+from complaints.core.files import read_json, write_json
 from complaints.core.parquet import read_parquet
 from complaints.costs import training_time
+from complaints.costs.command import read_measured
 
 ENTRIES = "models:\n  net:\n  other:\n"
 
@@ -43,6 +44,7 @@ def test_models_are_measured_and_written(trained: Path, capsys: pytest.CaptureFi
     for cost in (tfidf, net):
         assert read_json(paths.COSTS / f"{cost['model']}.json") == cost
         assert 0 < cost["latency"]["p50_ms"] <= cost["latency"]["p95_ms"]
+        assert 0 < cost["batch"]["p50_ms"] <= cost["batch"]["p95_ms"]
         assert cost["throughput"]["texts"] == 12
         assert cost["throughput"]["texts_per_second"] > 0
         assert cost["machine"]["cores"] >= 1
@@ -111,3 +113,9 @@ def test_costs_change_no_result(project: Project) -> None:
     assert costs[1]["training"]["time"]["examples"] % rows == 0
     assert project.run("git", "status", "--porcelain").stdout == ""
     assert "up to date" in project.run("dvc", "status").stdout
+
+
+def test_only_measurements_of_one_machine_are_compared(tmp_path: Path) -> None:
+    for model, cores in (("tfidf", 64), ("net", 2)):
+        write_json(tmp_path / f"{model}.json", {"model": model, "machine": {"cores": cores}})
+    assert set(read_measured(tmp_path)) == {"net"}

@@ -44,20 +44,37 @@ def write_texts(texts: list[str]) -> None:
 
 
 def test_latency_is_that_of_single_texts_after_the_warm_up() -> None:
-    durations = [100.0] * measure.WARM_UP + [(i + 1) / 1000 for i in range(measure.SINGLES)]
+    durations = [100.0] * measure.WARM_UP + [(i + 1) / 1000 for i in range(100)]
     model = WordModel()
-    found = measure.latency(Decider({"words": model}), ["a card", "a fee", "a loan"], clock_of(durations))
-    assert found == {
-        "p50_ms": pytest.approx(np.percentile(np.arange(1, measure.SINGLES + 1), 50)),
-        "p95_ms": pytest.approx(np.percentile(np.arange(1, measure.SINGLES + 1), 95)),
-        "texts": measure.SINGLES,
-    }
+    found = measure.latency(Decider({"words": model}), ["a card", "a fee", "a loan"], 100, clock_of(durations))
+    assert found["p50_ms"] == pytest.approx(np.percentile(np.arange(1, 101), 50))
+    assert found["p95_ms"] == pytest.approx(np.percentile(np.arange(1, 101), 95))
+    assert found["texts"] == 100
     assert model.texts[:4] == ["a card", "a fee", "a loan", "a card"]
-    assert len(model.texts) == measure.WARM_UP + measure.SINGLES
+    assert len(model.texts) == measure.WARM_UP + 100
+
+
+def test_latency_is_told_by_length_of_the_text() -> None:
+    texts = ["a" * 10, "b" * 20, "c" * 30]
+    durations = [len(texts[i % 3]) / 1000 for i in range(measure.WARM_UP + 30)]
+    found = measure.latency(Decider({"words": WordModel()}), texts, 30, clock_of(durations))["by_length"]
+    assert list(found) == ["short", "medium", "long"]
+    assert [found[name]["characters"] for name in found] == [[10, 10], [20, 20], [30, 30]]
+    assert [found[name]["p95_ms"] for name in found] == pytest.approx([10.0, 20.0, 30.0])
+    assert sum(part["texts"] for part in found.values()) == 30
+
+
+def test_a_batch_has_32_texts() -> None:
+    durations = [9.0] * measure.WARM_UP_BATCHES + [i / 1000 for i in range(1, 11)]
+    model = WordModel()
+    found = measure.batch_latency(Decider({"words": model}), ["a card", "a fee", "a loan"], 10, clock_of(durations))
+    assert found["p50_ms"] == pytest.approx(5.5)
+    assert (found["texts"], found["batches"]) == (32, 10)
+    assert len(model.texts) == 12 * 32
 
 
 def test_throughput_is_the_median_round() -> None:
-    found = measure.throughput(Decider({"words": WordModel()}), ["a card"] * 300, clock_of([3.0, 1.0, 2.0]))
+    found = measure.throughput(Decider({"words": WordModel()}), ["a card"] * 300, 3, clock_of([3.0, 1.0, 2.0]))
     assert (found["slowest"], found["texts_per_second"], found["fastest"]) == (100.0, 150.0, 300.0)
     assert found["minutes_for_64000"] == pytest.approx(64_000 / 150 / 60, abs=1e-3)
 

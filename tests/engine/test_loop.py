@@ -62,6 +62,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"train": "head", "sampling": "class_aware", "loss": "focal", "schedule": "cosine"},
     {"train": "lora", "loss": "logit_adjusted", "layer_decay": 0.8},
     {"freeze_layers": 1, "class_weights": "sqrt_inverse", "head_start": "names"},
+    {"finetune.average.kind": "ema", "finetune.average.decay": 0.9, "keep_layers": [1]},
+    {"finetune.average.kind": "last_k", "finetune.average.last": 2, "train": "lora"},
 ]
 
 

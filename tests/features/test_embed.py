@@ -11,7 +11,7 @@ from support.tiny_task import model_params, run
 from complaints.backbones.resolve import Backbone
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
-from complaints.features.embed import Features
+from complaints.features.store import Features
 from complaints.predicting.checkpoint import Predictor
 
 NET = Path("models/net")

@@ -10,7 +10,7 @@ from support.tiny_task import LABELS, model_params, run
 
 from complaints.backbones.resolve import Backbone, resolve
 from complaints.backbones.tokenizer import load_tokenizer
-from complaints.features.embed import Features
+from complaints.features.store import Features
 from complaints.finetuning import head_init
 from complaints.modeling import classifier
 from complaints.predicting.checkpoint import Predictor

@@ -1,5 +1,7 @@
 """Checkpoints are judged by the data that their stages read, in whatever version these data are found."""
 
+import pytest
+
 from complaints.core.dvc_lock import Entry, Stage, folder_md5
 from complaints.forgetting.outputs import Outputs, judge_checkpoints
 from complaints.lineage.history import Version
@@ -7,6 +9,13 @@ from complaints.withdrawals.ledger import Affected, Role
 
 HELD, CLEAN, OTHER = "a" * 32, "b" * 32, "c" * 32
 """md5s of a table with the withdrawn complaint and of tables without."""
+FILES = {
+    "models/off": "/knn.json",
+    "models/knn": "/features.npy",
+    "models/": "/model.safetensors",
+    "data/features/": "/train.npy",
+}
+"""Beginning of the path of a folder -> the file in it."""
 
 
 def md5(name: str) -> str:
@@ -19,17 +28,13 @@ def stage(name: str, deps: dict[str, str], outs: dict[str, str]) -> Stage:
 
 
 def outputs(*locks: list[Stage]) -> Outputs:
-    """Return the outputs of locks; a folder below models/ has one file of weights."""
+    """Return the outputs of locks; a folder below models/ or data/features/ has one file of weights or features."""
     result = Outputs([Version(str(i), (str(i),), (), {s.name: s for s in lock}) for i, lock in enumerate(locks)])
     for lock in locks:
         outs = [out for item in lock for out in item.outs]
+        files = {out.path: next((f for f in FILES if out.path.startswith(f)), "") for out in outs}
         result.files.append(
-            {
-                f"{out.path}/model.safetensors" if out.path.startswith("models/") else out.path: out.md5.removesuffix(
-                    ".dir"
-                )
-                for out in outs
-            }
+            {f"{out.path}{FILES.get(files[out.path], '')}": out.md5.removesuffix(".dir") for out in outs}
         )
         result.listings.append(set())
     return result
@@ -98,3 +103,15 @@ def test_a_stage_that_was_not_run_again_is_judged_by_the_data_that_it_read() -> 
 def test_a_checkpoint_of_data_that_are_nowhere_is_unknown() -> None:
     lock = [split("d" * 32, CLEAN), finetune({"data/splits/train.parquet": "d" * 32})]
     assert judged(lock) == ({}, {NET: "models/net"})
+
+
+@pytest.mark.parametrize("path", ["models/knn", "data/features/net"])
+def test_features_of_complaints_are_judged_as_checkpoints_are(path: str) -> None:
+    made = stage("knn", {"data/splits": splits(HELD, CLEAN)}, {path: f"{md5('knn')}.dir"})
+    affected, _ = judged([split(HELD, CLEAN), made])
+    assert affected == {f"{md5('knn')}.dir": Affected(path=path, role="train")}
+
+
+def test_a_model_that_is_off_holds_nothing() -> None:
+    made = stage("knn", {"data/splits": splits(HELD, CLEAN)}, {"models/off": f"{md5('off')}.dir"})
+    assert judged([split(HELD, CLEAN), made]) == ({}, {})

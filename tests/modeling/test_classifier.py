@@ -86,6 +86,18 @@ def test_saved_folder_gives_the_predictions_again(workspace: Path, make: Callabl
     np.testing.assert_allclose(Predictor(Path("models/net")).logits(texts), logits, atol=1e-5)
 
 
+@pytest.mark.parametrize("truncation", ["end", "both"])
+def test_long_texts_are_predicted_from_the_part_that_was_trained_on(workspace: Path, truncation: str) -> None:
+    backbone = backbone_in(save_bert(workspace / "pretrained"))
+    tokenize("net", backbone, 8, truncation)
+    run(model_params(backbone, max_length=8, truncation=truncation, head_start="random", epochs=1))
+    texts = read_parquet("data/splits/test.parquet")["text"].to_pylist()
+    logits = read_predictions("predictions/net.parquet")["test"][1]
+    np.testing.assert_allclose(Predictor(Path("models/net")).logits(texts), logits, atol=1e-5)
+    start = [" ".join(text.split()[:6]) for text in texts]  # with two special tokens these are 8
+    assert np.abs(Predictor(Path("models/net")).logits(start) - logits).max() > 1e-3
+
+
 @pytest.mark.parametrize("make", STOCK_DECODERS)
 def test_stock_decoder_loads_with_auto_classes_alone(workspace: Path, make: Callable[[Path], Path]) -> None:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer

@@ -46,7 +46,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for head in ("linear", "stock"):
         (folder / head).mkdir()
         model = classifier.build(backbone, head, "mean", ["Fees", "Other"])
-        classifier.save(model, load_tokenizer(backbone.folder), folder / head, "mean", 16, "fp32")
+        classifier.save(
+            model,
+            load_tokenizer(backbone.folder),
+            folder / head,
+            classifier.InferenceSettings("mean", 16, "start", "fp32"),
+        )
     return folder
 
 

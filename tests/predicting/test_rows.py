@@ -23,7 +23,7 @@ from complaints.evaluation.scoreboard import ScoreboardRow, read_all_logits, sco
 from complaints.evaluation.truth import read_truth
 from complaints.labels.products import hierarchy
 from complaints.modeling import attention, classifier
-from complaints.predicting import checkpoint
+from complaints.predicting import inference
 from complaints.predicting.checkpoint import Predictor
 from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
@@ -213,7 +213,9 @@ def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
     folder = workspace / "checkpoint"
     folder.mkdir()
     model = classifier.build(backbone, "linear", "mean", LABELS)
-    classifier.save(model, load_tokenizer(backbone.folder), folder, "mean", 16, scored)
+    classifier.save(
+        model, load_tokenizer(backbone.folder), folder, classifier.InferenceSettings("mean", 16, "start", scored)
+    )
     (folder / "training.json").write_text("no record")
     asked: list[str] = []
 
@@ -221,7 +223,7 @@ def test_precision_is_half_only_if_the_checkpoint_was_scored_so(
         asked.append(precision)
         return setup.open_device(numerics, "fp32")
 
-    monkeypatch.setattr(checkpoint, "open_device", open_device)
+    monkeypatch.setattr(inference, "open_device", open_device)
     Predictor(folder, option)
     assert asked == [expected]
 
@@ -235,6 +237,6 @@ def test_attention_is_that_of_training(
     monkeypatch.setattr(attention, "device_name", lambda: "cpu")
     # A process has one precision: that of its first accelerator.
     accelerator, _ = setup.open_device("fast", "fp32")
-    monkeypatch.setattr(checkpoint, "open_device", lambda numerics, named: (accelerator, named))
+    monkeypatch.setattr(inference, "open_device", lambda numerics, named: (accelerator, named))
     predictor = Predictor(paths.MODELS / "net", precision)
     assert predictor.model.encoder.config._attn_implementation == expected

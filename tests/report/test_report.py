@@ -15,11 +15,13 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.report.memo import memo
 from complaints.report.page import cell, render
+from complaints.report.recommendation import Recommendation
 from complaints.report.svg import Axis, Series, lines, spanning
 from complaints.report.tables import Tables, read_tables
 from complaints.report.verdict import best_row, difference_text, opening, unfound_classes
 
 ODD = "</script><b>bold</b> & more " * 5
+UNMEASURED = Recommendation("Nothing was measured.", [], [], [], [])
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -37,12 +39,12 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 
 @pytest.fixture(scope="module")
 def page(tables: Tables) -> str:
-    return render(tables, {"net": [(0.0, 0.1), (1.0, 0.2)]}, ["tfidf", "net"])
+    return render(tables, UNMEASURED, {"net": [(0.0, 0.1), (1.0, 0.2)]}, ["tfidf", "net"])
 
 
 def test_page_and_memo_are_the_same_each_time(tables: Tables, page: str) -> None:
-    assert render(tables, {"net": [(0.0, 0.1), (1.0, 0.2)]}, ["tfidf", "net"]) == page
-    assert memo(tables) == memo(tables)
+    assert render(tables, UNMEASURED, {"net": [(0.0, 0.1), (1.0, 0.2)]}, ["tfidf", "net"]) == page
+    assert memo(tables, UNMEASURED) == memo(tables, UNMEASURED)
 
 
 def test_page_loads_nothing_and_escapes_labels(page: str) -> None:
@@ -68,9 +70,9 @@ def test_errors_and_the_learning_curve_of_the_data_are_shown(page: str) -> None:
 def test_synthetic_data_are_named(tables: Tables, page: str) -> None:
     real = Tables(tables.lines, tables.rules, synthetic=False)
     assert "SYNTHETIC" in page
-    assert "SYNTHETIC" in memo(tables)
-    assert "SYNTHETIC" not in render(real, {}, [])
-    assert "SYNTHETIC" not in memo(real)
+    assert "SYNTHETIC" in memo(tables, UNMEASURED)
+    assert "SYNTHETIC" not in render(real, UNMEASURED, {}, [])
+    assert "SYNTHETIC" not in memo(real, UNMEASURED)
 
 
 def test_best_row_is_chosen_on_validation(tables: Tables) -> None:
@@ -89,7 +91,7 @@ def test_every_number_of_the_memo_is_in_the_files(tables: Tables) -> None:
     for rule in tables.rules.values():
         assert rule.fit is not None
         known |= {f"{rule.fit.accuracy:.3f}", f"{rule.fit.macro_f1:.3f}"}
-    told = set(re.findall(r"\d\.\d{3}", memo(tables))) - {"0.001"}
+    told = set(re.findall(r"\d\.\d{3}", memo(tables, UNMEASURED))) - {"0.001"}
     assert len(told) > 20
     assert told <= known
 

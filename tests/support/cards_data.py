@@ -24,6 +24,7 @@ SOURCES = Sources(
     labels=paths.LABELS,
     splits=paths.SPLITS,
     tokens=paths.TOKENS,
+    features=paths.FEATURES,
     models=paths.MODELS,
     rules=paths.RULES,
     audit=paths.AUDIT,

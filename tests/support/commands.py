@@ -76,7 +76,7 @@ def make_project(root: Path) -> Path:
     for file in [ROOT / "dvc.yaml", *(ROOT / "data").glob("*.yaml"), *(ROOT / "profiles").glob("*.yaml")]:
         (root / file.relative_to(ROOT)).write_text(file.read_text())
     text = (ROOT / "params.yaml").read_text()
-    first, last = text.index("  minilm:\n"), text.index("\n# Decision rules: ")
+    first, last = text.index("  minilm:\n"), text.index("\n# Labels of the nearest training texts")
     other = text[first:last].replace("  minilm:", "  other:").replace("pretrained/minilm", "pretrained/other")
     (root / "params.yaml").write_text(text[:last] + other + text[last:])
     (root / ".dvc").mkdir()

@@ -239,6 +239,7 @@ REFUSED: dict[str, dict[str, Damage]] = {
     "settings with another value that is possible": {
         "pooling": settings(pooling="cls"),
         "longest input": settings(max_length=9),
+        "truncation": settings(truncation="end"),
     },
     "settings with an unknown key": {"evil": settings(evil=1)},
     "an unknown head": {"evil": settings(head="evil"), "list": settings(head=["linear"])},

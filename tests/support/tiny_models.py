@@ -83,6 +83,17 @@ def save_llama(folder: Path) -> Path:
     return _save_decoder(folder, "Llama")
 
 
+def save_language_model(folder: Path, name: str = "Llama", **more: Any) -> Path:
+    """Save a decoder with its output layer; all of its weights are random."""
+    torch.manual_seed(0)
+    save_decoder_tokenizer(folder, eos_token="[SEP]")
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=len(WORDS), max_position_embeddings=64, num_key_value_heads=1, **SIZES, **SPECIAL, **more
+    )
+    getattr(transformers, f"{name}ForCausalLM")(config).save_pretrained(folder)
+    return folder
+
+
 def save_olmo2(folder: Path) -> Path:
     return _save_decoder(folder, "Olmo2")
 

@@ -19,8 +19,10 @@ from complaints.core.parquet import write_parquet
 from complaints.core.schema import SPLIT_SCHEMA, SPLITS
 from complaints.engine import loop
 from complaints.features.embed import write_features
+from complaints.features.params import EmbedParams
+from complaints.finetuning.fit import Inputs
 from complaints.finetuning.params import ModelParams
-from complaints.finetuning.run import Inputs, Outputs, finetune
+from complaints.finetuning.run import Outputs, finetune
 from complaints.params import MOVED
 from complaints.scoring.predictions import read_predictions
 from support.paths import ROOT
@@ -71,15 +73,25 @@ def write_splits() -> None:
         write_parquet(f"data/splits/{split}.parquet", SPLIT_SCHEMA, [pa.table(columns, names=SPLIT_SCHEMA.names)])
 
 
-def tokenize(name: str, backbone: Backbone) -> None:
+def tokenize(name: str, backbone: Backbone, max_length: int = 16, truncation: str = "start") -> None:
     """Do the work of the stage `tokenize`."""
     tokenizer = load_tokenizer(backbone.folder)
     folder = Path("data/tokens") / name
     counts = {
-        split: tokens.tokenize_split(tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", 16)
+        split: tokens.tokenize_split(
+            tokenizer, Path(f"data/splits/{split}.parquet"), folder / f"{split}.parquet", max_length, truncation
+        )
         for split in SPLITS
     }
-    write_json(folder / "meta.json", {"tokenizer_sha256": tokenizer_digest(tokenizer), "splits": counts})
+    write_json(
+        folder / "meta.json",
+        {
+            "tokenizer_sha256": tokenizer_digest(tokenizer),
+            "max_length": max_length,
+            "truncation": truncation,
+            "splits": counts,
+        },
+    )
 
 
 def digests(name: str = "net") -> dict[str, str]:
@@ -89,18 +101,18 @@ def digests(name: str = "net") -> dict[str, str]:
     return {str(file): file_digest(file) for file in sorted(files)}
 
 
-def embed(name: str, params: ModelParams) -> None:
+def embed(name: str, params: EmbedParams) -> None:
     """Do the work of the stages `pretrain`, with zero epochs, and `embed`."""
     own = Path("models/pretrained") / name / "pretraining.json"
     if not own.is_file():
         write_json(own, {"backbone": params.backbone, "backbone_sha256": resolve(params.backbone).digest, "epochs": []})
-    if params.uses_features:
+    if params.feature_splits:
         write_features(params, Path("data/tokens") / name, Path("data/features") / name)
 
 
 def files_of(name: str) -> tuple[Inputs, Outputs]:
     """Return the input and output files of the stage `finetune`."""
-    inputs = Inputs(paths.TOKENS / name, paths.FEATURES / name, paths.LABELS)
+    inputs = Inputs(paths.TOKENS / name, paths.FEATURES / name, paths.LABELS, paths.TEACHERS / name / "train.parquet")
     outputs = Outputs(paths.MODELS / name, paths.PREDICTIONS / f"{name}.parquet", paths.HISTORIES / name)
     return inputs, outputs
 

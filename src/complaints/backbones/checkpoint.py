@@ -14,7 +14,7 @@ from complaints.backbones.model_files import (
     read_model_files,
     read_object,
 )
-from complaints.backbones.params import MaxLength
+from complaints.backbones.params import MaxLength, Truncation
 from complaints.core import config
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
@@ -34,6 +34,8 @@ class CheckpointSettings(Section):
     head: Literal["linear", "stock"]
     pooling: Literal["mean", "cls", "last"]
     max_length: MaxLength
+    truncation: Truncation = "start"
+    """The part of a longer text that is kept; checkpoints of earlier versions kept the start, and do not say so."""
     precision: Literal["fp32", "bf16", "fp16"]
     """The precision in which the checkpoint was scored."""
     files_sha256: str
@@ -76,7 +78,7 @@ def read_settings(folder: Path) -> CheckpointSettings:
         raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")
     path = folder / CLASSIFIER_FILE
     tree = read_object(path)
-    if CheckpointSettings.model_fields.keys() - tree.keys() == {DIGEST_KEY}:
+    if CheckpointSettings.model_fields.keys() - tree.keys() - {"truncation"} == {DIGEST_KEY}:
         digest = checkpoint_digest(read_model_files(folder), tree)
         raise UserError(
             f"{path} has no {DIGEST_KEY}, so its files cannot be checked; run `dvc repro` to make it again, or, if you "
@@ -91,7 +93,7 @@ def check_saved_files(files: ModelFiles, settings: CheckpointSettings) -> None:
     Raises:
         UserError: if one of them differs: another vocabulary, pooling or label would mean other answers.
     """
-    if checkpoint_digest(files, settings.model_dump()) != settings.files_sha256:
+    if checkpoint_digest(files, settings.model_dump(exclude_unset=True)) != settings.files_sha256:
         raise UserError(
             f"{files.folder} has other files than the ones it was saved with ({DIGEST_KEY} in {CLASSIFIER_FILE}): its "
             "settings, configuration, tokenizer or weights were changed; take a complete copy of the folder"

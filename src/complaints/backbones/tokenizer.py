@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,45 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def encode(tokenizer: Any, texts: list[str], max_length: int) -> Any:
-    """Return the tokenizer's output for `texts`, cut to `max_length` tokens and not padded.
+def encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    """Return the token ids of each text, of any length, not padded.
 
     A text without any token (a blank one, where the tokenizer adds no special tokens) becomes one padding token.
     """
-    output = tokenizer(texts, truncation=True, max_length=max_length)
-    output["input_ids"] = [ids or [tokenizer.pad_token_id] for ids in output["input_ids"]]
-    return output
+    # `verbose` warns of texts that are longer than the model's longest input, which `Cut` shortens.
+    rows = tokenizer(texts, truncation=False, return_attention_mask=False, verbose=False)["input_ids"]
+    return [ids or [tokenizer.pad_token_id] for ids in rows]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The longest input, and the tokens of longer ones that are kept."""
+
+    max_length: int
+    front: int
+    """Number of tokens that are kept from the front; the others are kept from the back."""
+
+    def __call__(self, ids: list[int]) -> list[int]:
+        """Return at most `max_length` of the ids of one text."""
+        if len(ids) <= self.max_length:
+            return ids
+        return ids[: self.front] + ids[len(ids) - (self.max_length - self.front) :]
+
+
+def make_cut(tokenizer: Any, max_length: int, truncation: str) -> Cut:
+    """Return the truncation of texts, which keeps the special tokens before and after a text.
+
+    Args:
+        tokenizer: The backbone's tokenizer.
+        max_length: Longest input, in tokens, special ones included.
+        truncation: The part of a longer text to keep: `start`, `end`, or `both`, half of `max_length` from each side
+            (Sun et al. 2019, "How to fine-tune BERT for text classification", section 5.3.1).
+    """
+    special = tokenizer(TRIAL_TEXT, return_special_tokens_mask=True)["special_tokens_mask"]
+    text = [index for index, is_special in enumerate(special) if not is_special] or [0]
+    before, after = text[0], len(special) - 1 - text[-1]
+    front = {"start": max_length - after, "end": before, "both": max_length - max_length // 2}
+    return Cut(max_length, front[truncation])
 
 
 def tokenizer_digest(tokenizer: Any) -> str:

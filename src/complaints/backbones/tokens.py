@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from complaints.backbones.tokenizer import encode
+from complaints.backbones.tokenizer import encode, make_cut
 from complaints.core.files import file_digest
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import TOKENS_SCHEMA
@@ -45,28 +45,31 @@ class TokenSet:
         return TokenSet(row_ids, self.ids[positions], np.concatenate([[0], ends]), self.labels[rows])
 
 
-def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) -> dict[str, Any]:
+def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int, truncation: str) -> dict[str, Any]:
     """Write the tokens of one split file in TOKENS_SCHEMA, batch by batch, and return its digest and counts.
 
     Args:
         tokenizer: The backbone's tokenizer.
         source: The split file, with row_id, text, label_id and group.
         target: The file to replace.
-        max_length: Longest input, in tokens; the rest of a text is cut off.
+        max_length: Longest input, in tokens.
+        truncation: The part of a longer text to keep: `start`, `end` or `both`.
 
     Returns:
         sha256 (of the split file), rows, tokens, truncated (rows longer than `max_length`), median_tokens and longest.
     """
     lengths: list[np.ndarray] = []
     truncated = 0
+    cut = make_cut(tokenizer, max_length, truncation)
 
     def tables() -> Iterator[pa.Table]:
         nonlocal truncated
         for batch in pq.ParquetFile(source).iter_batches(BATCH_ROWS, columns=["row_id", "text", "label_id", "group"]):
-            output = encode(tokenizer, batch["text"].to_pylist(), max_length)
-            truncated += sum(1 for encoding in output.encodings if encoding.overflowing)
-            lengths.append(np.array([len(ids) for ids in output["input_ids"]]))
-            ids = pa.array(output["input_ids"], pa.list_(pa.int32()))
+            rows = encode(tokenizer, batch["text"].to_pylist())
+            truncated += sum(len(row) > max_length for row in rows)
+            rows = [cut(row) for row in rows]
+            lengths.append(np.array([len(row) for row in rows]))
+            ids = pa.array(rows, pa.list_(pa.int32()))
             yield pa.table([batch["row_id"], ids, batch["label_id"], batch["group"]], schema=TOKENS_SCHEMA)
 
     rows = write_parquet(target, TOKENS_SCHEMA, tables())
@@ -81,9 +84,10 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int) 
     }
 
 
-def encode_texts(tokenizer: Any, texts: list[str], max_length: int) -> TokenSet:
+def encode_texts(tokenizer: Any, texts: list[str], max_length: int, truncation: str = "start") -> TokenSet:
     """Return the tokens of texts, cut to `max_length`; row ids are empty and labels zero."""
-    ids = encode(tokenizer, texts, max_length)["input_ids"]
+    cut = make_cut(tokenizer, max_length, truncation)
+    ids = [cut(row) for row in encode(tokenizer, texts)]
     return TokenSet(
         row_ids=[],
         ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),

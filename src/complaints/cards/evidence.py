@@ -27,6 +27,8 @@ class Sources:
     labels: Path
     splits: Path
     tokens: Path
+    features: Path
+    """Named by the lineage, not read."""
     models: Path
     rules: Path
     audit: Path

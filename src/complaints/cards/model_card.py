@@ -17,6 +17,7 @@ from complaints.cards.markdown import escaped, facts, paragraphs, table
 from complaints.cards.scores import eval_results, rows_of, rule_section, score_table
 from complaints.cards.source import source_of
 from complaints.cards.subject import RULE_FILE, Part, Subject, trained_rows
+from complaints.scoring.rungs import parent_of
 from complaints.subsets.row_ids import row_ids_sha256
 
 SYNTHETIC = (
@@ -66,7 +67,8 @@ def _metadata(subject: Subject, evidence: Evidence) -> ModelCardData:
 
 def _hub_backbone(part: Part) -> str | None:
     """Return the hub's name of a backbone, None for one from elsewhere."""
-    kind, _, name = str(part.record.get("backbone", "")).partition(":")
+    record = part.record["encoder"] if part.is_knn else part.record
+    kind, _, name = str(record.get("backbone", "")).partition(":")
     return name.partition("@")[0] if kind == "hub" else None
 
 
@@ -74,8 +76,14 @@ def _about(part: Part, evidence: Evidence) -> str:
     rows = len(trained_rows(part, evidence))
     if part.is_tfidf:
         return f"TF-IDF of words and characters with logistic regression, fitted to {rows:,} complaints"
+    if part.is_knn:
+        vote = part.record["vote"]
+        backbone = part.record["encoder"]["backbone"]
+        return f"the vote of the {vote['neighbours']} nearest of {rows:,} complaints, by features of `{backbone}`"
     recipe = part.record["params"]["finetune"]
-    return f"`{part.record['backbone']}`, fine-tuned (train: {recipe['train']}) on {rows:,} complaints"
+    compressed = parent_of(part.name)
+    form = f", as an ONNX file in the format {compressed[1]}" if compressed else ""
+    return f"`{part.record['backbone']}`, fine-tuned (train: {recipe['train']}) on {rows:,} complaints{form}"
 
 
 def _opening(subject: Subject, evidence: Evidence) -> str:
@@ -113,7 +121,9 @@ def _training(part: Part, tokens: Path) -> str:
     if part.is_tfidf:
         shown = [("settings", f"`{record['params']}`"), ("versions", _versions(record))]
         return paragraphs([facts(shown), "The number of operations is not estimated: the solver stops by a tolerance."])
-    done = effort(part, tokens / part.name)
+    if part.is_knn:
+        return _neighbours(record)
+    done = effort(part, tokens / part.entry)
     shown = [
         ("backbone", f"`{record['backbone']}`, sha256 `{record['backbone_sha256']}`"),
         ("initial weights", f"`{record['params']['weights']}`, sha256 `{record['weights_sha256']}`"),
@@ -128,6 +138,22 @@ def _training(part: Part, tokens: Path) -> str:
         ("versions", _versions(record)),
     ]  # fmt: skip
     return paragraphs([facts(shown), f"Estimate: {done.formula}"])
+
+
+def _neighbours(record: Any) -> str:
+    """Return the facts of the nearest-neighbour model."""
+    encoder, vote = record["encoder"], record["vote"]
+    shown = [
+        ("encoder", f"`{encoder['backbone']}`, sha256 `{encoder['backbone_sha256']}`"),
+        ("its weights", f"`{encoder['weights']}`, sha256 `{encoder['weights_sha256']}`, not trained on the labels"),
+        ("features", f"{encoder['pooling']} of at most {encoder['max_length']} tokens"),
+        ("vote", f"{vote['neighbours']} nearest texts, temperature {vote['temperature']}"),
+        ("share of the class prior", str(vote["smoothing"])),
+        ("chosen by", f"likelihood out of fold, {record['params']['folds']} folds by cluster of near duplicates"),
+        ("versions", _versions(record)),
+    ]
+    note = "The model holds an embedding, the row id and the class of each training complaint, and no text."
+    return paragraphs([facts(shown), note])
 
 
 def _computed(record: Any) -> str:
@@ -153,8 +179,13 @@ def _use(subject: Subject) -> str:
     ]
     if not subject.is_ensemble:
         parts.append("A copy of the folder: `complaints predict --model FOLDER`, whose labels have the highest logit.")
-        if not subject.parts[0].is_tfidf:
-            parts.append("docs/checkpoint.md of the project has code that needs transformers alone.")
+        if subject.parts[0].is_tuned:
+            page, needed = (
+                ("compression", "onnxruntime and tokenizers")
+                if parent_of(subject.name)
+                else ("checkpoint", "transformers")
+            )
+            parts.append(f"docs/{page}.md of the project has code that needs {needed} alone.")
     return " ".join(parts)
 
 

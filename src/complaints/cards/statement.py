@@ -65,13 +65,25 @@ def _data(evidence: Evidence) -> list[Descriptor]:
 
 def _training_inputs(part: Part, evidence: Evidence) -> list[Descriptor]:
     """Return what a training read besides the data above: tokens, features, backbone and initial weights."""
-    record, tokens = part.record, evidence.sources.tokens / part.name
+    record, tokens = part.record, evidence.sources.tokens / part.entry
     if part.is_tfidf:
         return []
+    if part.is_knn:
+        return _neighbour_inputs(record, evidence)
     found = [_descriptor((tokens / name).as_posix(), digest) for name, digest in record["data"].items()]
     found.append(_base(record["backbone"], record["backbone_sha256"], "base model"))
     if record["weights_sha256"] != record["backbone_sha256"]:
         found.append(_base(record["params"]["weights"], record["weights_sha256"], "initial weights"))
+    return found
+
+
+def _neighbour_inputs(record: Mapping[str, Any], evidence: Evidence) -> list[Descriptor]:
+    """Return the features that the nearest-neighbour model read, and the encoder that made them."""
+    encoder, features = record["encoder"], evidence.sources.features / record["entry"]
+    found = [_descriptor((features / name).as_posix(), digest) for name, digest in record["data"].items()]
+    found.append(_base(encoder["backbone"], encoder["backbone_sha256"], "base model"))
+    if encoder["weights_sha256"] != encoder["backbone_sha256"]:
+        found.append(_base(encoder["weights"], encoder["weights_sha256"], "initial weights"))
     return found
 
 

@@ -14,12 +14,13 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json
 from complaints.deciding.row_names import ENSEMBLE, REFERENCE
 from complaints.deciding.rule import DecisionRule, rule_file
-from complaints.scoring.rungs import model_folder
+from complaints.scoring.rungs import KNN, entry_of, model_folder
 from complaints.subsets.fractions import nested_fraction
 
 RULE_FILE = "decision_rule.json"
 TRAINING_FILE = "training.json"
-TFIDF_FILE = "tfidf.json"
+RECORDS = {REFERENCE: "tfidf.json", KNN: "knn.json"}
+"""Model -> its record; that of the others is TRAINING_FILE."""
 _IGNORED = re.compile(r"\.|#.*#$|.*(~|\.swp|\.swo)$")
 """Names that .dvcignore leaves out: no hash of DVC has them, so that no output may depend on them."""
 
@@ -35,12 +36,27 @@ class Part:
     md5: str
     """DVC's hash of the folder, the one in dvc.lock."""
     record: Mapping[str, Any]
-    """training.json, or tfidf.json."""
+    """training.json, tfidf.json or knn.json."""
+
+    @property
+    def entry(self) -> str:
+        """Name of the entry whose tokens it was trained on."""
+        return entry_of(self.name)
 
     @property
     def is_tfidf(self) -> bool:
         """Whether this is the baseline."""
         return self.name == REFERENCE
+
+    @property
+    def is_knn(self) -> bool:
+        """Whether this is the nearest-neighbour model."""
+        return self.name == KNN
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether this is an encoder or decoder that was trained on the labels."""
+        return not self.is_tfidf and not self.is_knn
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,7 @@ class Subject:
     """The model of a card."""
 
     name: str
-    """tfidf, an entry of `models:` or `ensemble`."""
+    """tfidf, knn, an entry of `models:` or `ensemble`."""
     parts: Sequence[Part]
     rule: DecisionRule
     rule_path: Path
@@ -70,7 +86,7 @@ class Subject:
 def _read_part(name: str, folder: Path) -> Part:
     if not folder.is_dir():
         raise UserError(f"{folder} is missing; run `dvc repro` to make it")
-    record_path = folder / (TFIDF_FILE if name == REFERENCE else TRAINING_FILE)
+    record_path = folder / RECORDS.get(name, TRAINING_FILE)
     record = read_json(record_path)
     if not isinstance(record, dict):
         raise broken_output(record_path, "is not the record of a model")
@@ -107,7 +123,7 @@ def trained_rows(part: Part, evidence: Evidence) -> list[str]:
     """Return the ids of the rows that a model was trained on: the training split, or a nested fraction of it."""
     train = evidence.splits["train"]
     params = part.record["params"]
-    fraction = 1 if part.is_tfidf else params["finetune"]["train_fraction"]
+    fraction = params["finetune"]["train_fraction"] if part.is_tuned else 1
     if fraction == 1:
         return train.row_ids
     ids = train.ids

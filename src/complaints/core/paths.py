@@ -22,7 +22,8 @@ HIERARCHY = Path("data/interim/hierarchy.json")
 SPLITS = Path("data/splits")
 TOKENS = Path("data/tokens")
 FEATURES = Path("data/features")
-"""One folder per entry of `models:` in TOKENS and FEATURES."""
+TEACHERS = Path("data/teacher")
+"""One folder per entry of `models:` in TOKENS, FEATURES and TEACHERS."""
 
 MODELS = Path("models")
 PRETRAINED = MODELS / "pretrained"
@@ -38,11 +39,16 @@ AUDIT = REPORTS / "audit"
 EVALUATION = REPORTS / "evaluation"
 SCOREBOARD = EVALUATION / "scoreboard.md"
 HISTORIES = REPORTS / "training"
+COMPRESSION = REPORTS / "compression"
 LABELS_REPORT = REPORTS / "labels.json"
 SPLIT_REPORT = REPORTS / "split.json"
 METRICS = REPORTS / "metrics.json"
 COSTS = REPORTS / "costs"
 """One file per model, measured by `complaints cost` on one machine; neither git nor DVC keeps them."""
+MEASURED = REPORTS / "measured.json"
+"""Model -> the same, from the stage `measure`; empty if nothing was to be measured."""
+RECOMMENDATION = REPORTS / "recommendation"
+RECOMMENDATION_PAGE = REPORTS / "recommendation.md"
 CARDS = REPORTS / "cards"
 """One folder for tfidf, each entry of `models:`, the ensemble and the data of the split."""
 REPORT = REPORTS / "index.html"

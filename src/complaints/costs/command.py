@@ -3,26 +3,27 @@
 import argparse
 import difflib
 import json
-import multiprocessing
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from complaints.core import paths
-from complaints.core.dvc_lock import hash_path
+from complaints import params
+from complaints.core import config, paths
 from complaints.core.errors import UserError
 from complaints.core.files import read_json, write_json
-from complaints.costs import training_time
-from complaints.costs.measure import Request, measure
+from complaints.costs.apart import measure_apart
+from complaints.costs.measure import Effort, Request
 from complaints.costs.page import write_page
-from complaints.costs.pareto import front, read_costs, read_options
 from complaints.costs.table import table
 from complaints.deciding.row_names import is_adjusted, model_of
+from complaints.evaluation.truth import read_truth
 from complaints.predicting.choice import ModelArgument, ModelChoice, choose
+from complaints.recommending.options import read_options
+from complaints.recommending.pairs import read_pairs
+from complaints.recommending.study import FRONTS, study
 from complaints.scoring.rungs import model_folder, rung_names
+from complaints.uncertainty.resampling import RESAMPLES
 
 
 def choices(names: Iterable[str]) -> dict[str, ModelChoice]:
@@ -45,30 +46,6 @@ def choices(names: Iterable[str]) -> dict[str, ModelChoice]:
     return {name: choose(ModelArgument(name, model_folder(paths.MODELS, name))) for name in wanted}
 
 
-def measure_apart(request: Request) -> dict[str, Any]:
-    """Return the cost of a model from a new process, whose memory is the model's alone.
-
-    Raises:
-        UserError: as `measure` does, or if the process was killed.
-    """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(measure, request).result()
-        except BrokenProcessPool:
-            raise UserError(
-                f"cost: the process that measured {request.name} was killed, perhaps since memory was full; free some, "
-                "or take a smaller --texts"
-            ) from None
-
-
-def _training(name: str, choice: ModelChoice) -> dict[str, Any]:
-    """Return how a model was trained: numerics, precision, and the time if this machine has it."""
-    (part,) = choice.parts.values()
-    settings = {} if part.is_tfidf else read_json(part.folder / "training.json")
-    known = {key: settings.get(key) for key in ("numerics", "precision", "device", "threads", "processes")}
-    return {**known, "time": training_time.read(name, hash_path(Path("."), part.folder.as_posix()))}
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Run the command.
 
@@ -78,8 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     costs = []
     for name, choice in choices(arguments.models).items():
         print(f"measuring {name} ...", file=sys.stderr)
-        measured = measure_apart(Request(name, choice, arguments.precision, arguments.texts))
-        cost = {"model": name, "training": _training(name, choice), **measured}
+        cost = measure_apart(Request(name, choice, arguments.precision, Effort(arguments.texts)))
         write_json(paths.COSTS / f"{name}.json", cost)
         costs.append(cost)
     print(json.dumps(costs, ensure_ascii=False) if arguments.json else table(costs))
@@ -87,14 +63,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def read_measured(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return model -> last measurement, of the machine that was measured on last.
+
+    Raises:
+        UserError: if a file is not JSON.
+    """
+    files = sorted(folder.glob("*.json"), key=lambda file: (file.stat().st_mtime, file.name))
+    costs = [read_json(file) for file in files]
+    return {cost["model"]: cost for cost in costs if cost["machine"] == costs[-1]["machine"]}
+
+
 def _write_page(quiet: bool) -> None:
     """Write the page of all measured rows of the scoreboard, if the stages decide and evaluate have run."""
     if not (paths.EVALUATION / "scoreboard.csv").is_file():
         return
-    measured = read_costs(paths.COSTS)
-    if options := read_options(paths.EVALUATION, paths.RULES, measured):
-        page = paths.COSTS / "index.html"
-        write_page(page, options, measured)
+    p = params.parse(config.read_yaml(config.PARAMS_FILE)).recommend
+    measured = read_measured(paths.COSTS)
+    if options := read_options(paths.EVALUATION, paths.RULES, measured, p.prices):
+        truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
+        pairs = read_pairs(truth, paths.PREDICTIONS, paths.RULES, rung_names(), RESAMPLES)
+        found, page = study(options, pairs, {}, measured), paths.COSTS / "index.html"
+        write_page(page, found)
         if not quiet:
-            names = ", ".join(option.name for option in front(options))
+            names = ", ".join(name for name, by in found.fronts[FRONTS[0]].items() if by is None)
             print(f"Pareto front of macro-F1 and median latency, fastest first: {names} ({page})")

@@ -1,28 +1,27 @@
 """Costs as a table of text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from complaints.costs.measure import CORPUS
+from complaints.recommending.machine import UNKNOWN, busy_note, bytes_text, compute_text, count_text, machine_line
 from complaints.reporting.markdown_table import aligned
 
 HEADER = (
-    *("model", "parameters", "trained", "disk", "training", "examples/s", "latency p50", "p95", "texts/s"),
+    *(
+        "model",
+        "parameters",
+        "trained",
+        "disk",
+        "training",
+        "examples/s",
+        "latency p50",
+        "p95",
+        "32 texts p95",
+        "texts/s",
+    ),
     *(f"{CORPUS // 1000}k texts", "peak memory", "computed with"),
 )
-UNKNOWN = "-"
-
-
-def _count(number: int) -> str:
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return str(number)
-
-
-def format_bytes(number: int | None) -> str:
-    """Return a number of bytes with its unit."""
-    return UNKNOWN if number is None else f"{_count(number)}B"
 
 
 def _minutes(minutes: float) -> str:
@@ -32,28 +31,21 @@ def _minutes(minutes: float) -> str:
 def _cells(cost: dict[str, Any]) -> list[str]:
     time, compute = cost["training"]["time"], cost["compute"]
     rate = time and time["examples_per_second"]
-    threads = f"{compute['threads']} thread{'s' if compute['threads'] > 1 else ''}"
     return [
         cost["model"],
-        _count(cost["parameters"]["total"]),
-        _count(cost["parameters"]["trained"]),
-        format_bytes(cost["disk_bytes"]),
+        count_text(cost["parameters"]["total"]),
+        count_text(cost["parameters"]["trained"]),
+        bytes_text(cost["disk_bytes"]),
         UNKNOWN if time is None else _minutes(time["seconds"] / 60),
         UNKNOWN if not rate else f"{rate:,.0f}",
         f"{cost['latency']['p50_ms']:.1f} ms",
         f"{cost['latency']['p95_ms']:.1f} ms",
+        f"{cost['batch']['p95_ms']:.1f} ms",
         f"{cost['throughput']['texts_per_second']:,.0f}",
         _minutes(cost["throughput"][f"minutes_for_{CORPUS}"]),
-        format_bytes(cost["peak_memory_bytes"]),
-        f"{compute['device']}, {compute['precision']}, {threads}",
+        bytes_text(cost["peak_memory_bytes"]),
+        compute_text(compute),
     ]
-
-
-def machine_line(cost: Mapping[str, Any]) -> str:
-    """Return the line that names the machine of a measurement."""
-    machine = cost["machine"]
-    memory = format_bytes(machine["memory_bytes"])
-    return f"Machine: {machine['processor']}, {machine['cores']} cores, {memory} of memory."
 
 
 def table(costs: Sequence[dict[str, Any]]) -> str:
@@ -63,7 +55,7 @@ def table(costs: Sequence[dict[str, Any]]) -> str:
     speed, characters = costs[0]["throughput"], costs[0]["characters_per_text"]
     lines += [
         "",
-        machine_line(costs[0]),
+        machine_line(costs[0]) + busy_note(costs),
         f"Texts: {speed['texts']:,} of the test split, of {characters:,.0f} characters on average. Latency is that of "
         f"{costs[0]['latency']['texts']} single ones.",
     ]

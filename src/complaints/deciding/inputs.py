@@ -15,14 +15,14 @@ from complaints.deciding.row_names import ENSEMBLE
 from complaints.deciding.rule import DecisionRule, Source
 from complaints.scoring.alignment import aligned
 from complaints.scoring.predictions import read_checkpoint_md5, read_out_of_fold, read_predictions
-from complaints.scoring.rungs import predictions_file
+from complaints.scoring.rungs import out_of_fold_file, parent_of, predictions_file
 
 FITTED_ON = ("train", "validation")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of train and validation."""
+    """The rows of train, and of validation where a rule is scored on it."""
 
     row_ids: Mapping[str, Sequence[str]]
     true: Mapping[str, np.ndarray]
@@ -36,14 +36,14 @@ class Rows:
         return np.bincount(self.true["train"], minlength=self.classes)
 
 
-def read_rows(splits: Path, classes: int) -> Rows:
-    """Return the rows of train and validation in a folder of splits.
+def read_rows(splits: Path, classes: int, names: Sequence[str] = FITTED_ON) -> Rows:
+    """Return the rows of train and validation in a folder of splits, or those of the splits that are named.
 
     Raises:
         UserError: if a file is missing, broken or without rows.
     """
     row_ids, true, groups = {}, {}, {}
-    for split in FITTED_ON:
+    for split in names:
         path = splits / f"{split}.parquet"
         table = read_parquet(path, columns=["row_id", "label_id", "group"])
         if table.num_rows == 0:
@@ -67,7 +67,7 @@ def read_logits(predictions: Path, out_of_fold: Path, model: str, rows: Rows) ->
     """
     file = predictions_file(predictions, model)
     logits = aligned(file, read_predictions(file), {"validation": rows.row_ids["validation"]}, rows.classes)
-    file = out_of_fold / f"{model}.parquet"
+    file = out_of_fold_file(out_of_fold, model)
     train = read_out_of_fold(file) if file.is_file() else None
     if train is not None:
         logits |= aligned(file, {"train": train}, {"train": rows.row_ids["train"]}, rows.classes)
@@ -106,7 +106,7 @@ def fit_rules(
     Raises:
         UserError: if the ensemble has a part that is not in `models`, or as `read_logits` and `fit_rule` do.
     """
-    ensemble = models if settings.ensemble is None else settings.ensemble
+    ensemble = [name for name in models if not parent_of(name)] if settings.ensemble is None else settings.ensemble
     if unknown := [name for name in ensemble if name not in models]:
         raise UserError(f"params.yaml: decide.ensemble names {unknown[0]!r}; there are {', '.join(models)}")
     logits = {name: read_logits(predictions, out_of_fold, name, rows) for name in models}

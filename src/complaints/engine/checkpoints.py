@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +18,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import file_digest, hash_files, replacing_file, replacing_folder, write_json, writing
 
 STATE_FILE = "state.json"
+AVERAGE_FILE = "average"
 KEPT = 2
 
 
@@ -67,7 +68,8 @@ def _save(model: nn.Module, path: Path) -> None:
     save_file({name: parameter.detach().contiguous() for name, parameter in trainable_parameters(model).items()}, path)
 
 
-def _restore(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+def restore_parameters(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Set the trainable parameters of a model to `weights`, by name."""
     with torch.no_grad():
         for name, parameter in trainable_parameters(model).items():
             parameter.copy_(weights[name])
@@ -85,6 +87,16 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.T
         # A copy: the loaded tensor is a map of its file, whose disk space would stay in use after its removal.
         state.setdefault(int(index), {})[name] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+class Average(Protocol):
+    """Averaged weights beside those of the model."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return the tensors that a checkpoint keeps."""
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Continue from the tensors of a checkpoint."""
 
 
 class Checkpoints:
@@ -106,8 +118,22 @@ class Checkpoints:
         self._best_sha256: str | None = None
         """Digest of the best weights so far, None before there are any or on ranks that do not write."""
 
-    def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> None:
+    def save(
+        self,
+        progress: Progress,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: Any,
+        average: Average | None = None,
+    ) -> None:
         """Write a complete checkpoint, then remove all but the newest two.
+
+        Args:
+            progress: The position of the run.
+            model: Its trainable parameters are written.
+            optimizer: Its state is written.
+            scaler: The scaler of fp16, None in other precisions.
+            average: The averaged weights, None for a run without.
 
         Raises:
             UserError: if the disk is full; the earlier checkpoints stay.
@@ -119,9 +145,11 @@ class Checkpoints:
         with writing(f"checkpoint {name}"), replacing_folder(self.folder / name) as folder:
             _save(model, folder / "model")
             save_file(_flat_optimizer(optimizer), folder / "optimizer")
+            if average is not None:
+                save_file(average.state(), folder / AVERAGE_FILE)
             state = {
                 "progress": asdict(progress),
-                "digests": {name: file_digest(folder / name) for name in ("model", "optimizer")},
+                "digests": {file.name: file_digest(file) for file in sorted(folder.iterdir())},
                 "best": self._best_sha256,
                 "scaler": scaler.state_dict() if scaler is not None else {},
             }
@@ -135,7 +163,9 @@ class Checkpoints:
         for left in self.folder.glob(".*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
-    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any) -> Progress | None:
+    def resume(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any, average: Average | None = None
+    ) -> Progress | None:
         """Restore the newest complete checkpoint and return its progress, None without a checkpoint.
 
         A checkpoint that is damaged, or whose best weights are, is reported on standard error, and the one before it is
@@ -153,11 +183,14 @@ class Checkpoints:
                 if state["best"] and file_digest(self._best_weights(progress)) != state["best"]:
                     raise ValueError("the digest of its best weights differs")
                 weights, moments = load_file(folder / "model"), load_file(folder / "optimizer")
+                averaged = {} if average is None else load_file(folder / AVERAGE_FILE)
             except (OSError, ValueError, KeyError, RecursionError, SafetensorError) as error:
                 print(f"note: checkpoint {folder.name} is damaged and skipped: {error}", file=sys.stderr)
                 continue
-            _restore(model, weights)
+            restore_parameters(model, weights)
             _restore_optimizer(optimizer, moments)
+            if average is not None:
+                average.restore(averaged)
             if scaler is not None:
                 scaler.load_state_dict(state["scaler"])
             # Only the rank that writes the best weights knows the digests of later ones.
@@ -189,7 +222,7 @@ class Checkpoints:
         path = self._best_weights(progress)
         if self._best_sha256 is not None and file_digest(path) != self._best_sha256:
             raise UserError(f"{path} has changed since it was written; run this again, which trains again")
-        _restore(model, load_file(path))
+        restore_parameters(model, load_file(path))
 
     def discard(self) -> None:
         """Remove the checkpoints of this run; call this after the outputs are complete."""

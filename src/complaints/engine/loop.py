@@ -15,6 +15,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from complaints.core.errors import UserError
+from complaints.engine.averaging import WeightAverage
 from complaints.engine.batches import step_seed
 from complaints.engine.checkpoints import Checkpoints, Progress
 from complaints.engine.distributed import micro_batches
@@ -37,8 +38,8 @@ class Batch(Protocol):
     def __len__(self) -> int:
         """Return the number of rows."""
 
-    def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """Return the model's arguments and the targets for the rows at these positions in the batch."""
+    def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], Any]:
+        """Return the model's arguments and the targets of `Task.loss` for the rows at these positions in the batch."""
 
 
 class EpochBatches(Protocol):
@@ -57,7 +58,7 @@ class Task(Protocol):
     def epoch(self, epoch: int) -> EpochBatches:
         """Return the batches of an epoch, a function of the run's seed and the epoch alone."""
 
-    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(self, outputs: torch.Tensor, targets: Any) -> torch.Tensor:
         """Return the sum of the losses, a scalar, from the model's float32 outputs."""
 
     def validate(self) -> dict[str, float] | None:
@@ -98,6 +99,8 @@ class Training:
     checkpoints: Checkpoints
     steps: int
     """Number of steps of all epochs."""
+    average: WeightAverage | None = None
+    """Averaged weights, which are validated and kept in place of the model's own; None for none."""
 
 
 def _train_step(
@@ -141,7 +144,7 @@ def _stop_on(problem: str | None, checkpoints: Checkpoints) -> None:
 
 def _save(run: Training, progress: Progress) -> None:
     if run.check.is_sound(progress.steps):
-        run.checkpoints.save(progress, run.model, run.optimizer, run.accelerator.scaler)
+        run.checkpoints.save(progress, run.model, run.optimizer, run.accelerator.scaler, run.average)
 
 
 def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: Any) -> None:
@@ -158,6 +161,8 @@ def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: An
         loss, norm = _train_step(run, prepared, batch, (progress.epoch, index))
         progress.step += 1
         progress.batch = index + 1
+        if run.average is not None:
+            run.average.after_step(progress.step)
         progress.examples += len(batch)
         progress.step_seconds += time.perf_counter() - start
         loss *= batch.normaliser / batch.weight
@@ -172,7 +177,15 @@ def _train_epoch(run: Training, prepared: nn.Module, progress: Progress, bar: An
 
 
 def _close_epoch(run: Training, progress: Progress) -> None:
-    """Validate, record the scores, and keep the weights if they are the best so far."""
+    """Validate, record the scores, and keep the weights if they are the best so far: averaged ones, where there are."""
+    if run.average is not None and progress.epoch:
+        run.average.after_epoch(progress.epoch)
+    with run.average.in_place() if run.average is not None else nullcontext():
+        _validate(run, progress)
+
+
+def _validate(run: Training, progress: Progress) -> None:
+    """Validate the model's present weights, record the scores, and keep the weights if they are the best so far."""
     start = time.perf_counter()
     scores = run.task.validate()
     progress.other_seconds += time.perf_counter() - start
@@ -219,7 +232,7 @@ def train(
         UserError: if training diverges; earlier checkpoints are kept.
     """
     accelerator, checkpoints, settings = run.accelerator, run.checkpoints, run.settings
-    progress = checkpoints.resume(run.model, run.optimizer, accelerator.scaler)
+    progress = checkpoints.resume(run.model, run.optimizer, accelerator.scaler, run.average)
     resumed = progress is not None
     if progress is not None and accelerator.is_main_process:
         print(f"resumed after step {progress.step} of {run.steps} ({checkpoints.folder})", file=sys.stderr)
@@ -232,6 +245,8 @@ def train(
     prepared = accelerator.prepare(run.model)
     report = on_epoch or (lambda progress: None)
     if not resumed:
+        if run.average is not None:
+            run.average.begin()
         _close_epoch(run, progress)
         report(progress)
     bar = tqdm(total=run.steps, initial=progress.step, desc="train", unit="step", disable=hidden_bar(accelerator))

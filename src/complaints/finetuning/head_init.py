@@ -10,7 +10,7 @@ from torch import nn
 
 from complaints.backbones.tokens import encode_texts
 from complaints.engine.inference import infer
-from complaints.features.embed import Features
+from complaints.features.store import Features
 from complaints.finetuning.linear_probe import init_from_probe
 from complaints.finetuning.losses import Objective
 from complaints.finetuning.params import HeadParams

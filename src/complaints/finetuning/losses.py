@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from complaints.finetuning.distillation import Distillation, uniform_divergence
 from complaints.finetuning.params import FinetuneParams, LossParams
 from complaints.finetuning.sampling import class_shares
 from complaints.scoring.class_prior import log_prior
@@ -92,6 +93,10 @@ class Objective:
     """Share of each class in the loss, over sampled rows counted by their weights, float32 [classes]."""
     bias_shift: torch.Tensor
     """Correction of the biases of a head trained without weights, such as a linear probe; float32 [classes]."""
+    distillation: Distillation | None = None
+    """The share of a teacher in the loss, None without one."""
+    uniform_divergence: float = 0.0
+    """Expected divergence of a uniform prediction from the teacher."""
 
     def rows(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row before weighting, [rows], from logits [rows, classes]."""
@@ -101,9 +106,18 @@ class Objective:
             return logit_adjusted(logits, labels, self.prior, self.params.tau, self.params.label_smoothing)
         return cross_entropy(logits, labels, self.params.label_smoothing)
 
-    def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the sum of weight x loss over rows, a scalar; the loss normaliser of the batch divides it."""
-        return (self.weights[labels] * self.rows(logits, labels)).sum()
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the sum of weight x loss over rows, a scalar; the loss normaliser of the batch divides it.
+
+        Args:
+            logits: [rows, classes].
+            labels: Class ids, int64 [rows].
+            teacher: Logits of the teacher, [rows, classes]; those of a training without distillation are None.
+        """
+        losses = self.rows(logits, labels)
+        if self.distillation is not None and teacher is not None:
+            losses = self.distillation.blend(logits, teacher, losses)
+        return (self.weights[labels] * losses).sum()
 
     def batch_weights(self, labels: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
         """Return the sum of the row weights of each batch, float64 [batches], from the class ids of all rows."""
@@ -111,10 +125,13 @@ class Objective:
         return np.array([weights[rows].sum() for rows in batches])
 
     def uniform_loss(self) -> float:
-        """Return the expected loss of a uniform prediction: ln(classes) for cross-entropy."""
+        """Return the expected loss of a uniform prediction: ln(classes) for cross-entropy without a teacher."""
         classes = torch.arange(len(self.mass), device=self.mass.device)
         losses = self.rows(torch.zeros(len(classes), len(classes), device=self.mass.device), classes)
-        return float((self.mass * losses).sum())
+        expected = float((self.mass * losses).sum())
+        if self.distillation is None:
+            return expected
+        return self.distillation.alpha * self.uniform_divergence + (1 - self.distillation.alpha) * expected
 
 
 def bias_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) -> np.ndarray:
@@ -138,8 +155,24 @@ def bias_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) -> 
     return result
 
 
-def make_objective(params: FinetuneParams, labels: np.ndarray, classes: int, device: torch.device) -> Objective:
-    """Return the objective of a model on training rows with these labels, int [rows]."""
+def make_objective(
+    params: FinetuneParams,
+    labels: np.ndarray,
+    classes: int,
+    device: torch.device,
+    distillation: Distillation | None = None,
+    teacher: np.ndarray | None = None,
+) -> Objective:
+    """Return the objective of a model on its training rows.
+
+    Args:
+        params: The parameters of the training.
+        labels: Class id of each training row, int [rows].
+        classes: Size of the label vocabulary.
+        device: The device of the tensors.
+        distillation: The share of a teacher in the loss, None without one.
+        teacher: The teacher's logits of the training rows, [rows, classes]; None without one.
+    """
     counts = np.bincount(labels, minlength=classes)
     loss = params.loss
     weights = class_weights(counts, loss.class_weights, loss.effective_beta)
@@ -151,5 +184,9 @@ def make_objective(params: FinetuneParams, labels: np.ndarray, classes: int, dev
     def tensor(values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(device)
 
-    shift = bias_shift(counts, mass, adjustment)
-    return Objective(loss, tensor(weights), tensor(prior), tensor(mass), tensor(shift))
+    shift = tensor(bias_shift(counts, mass, adjustment))
+    divergence = 0.0
+    if distillation is not None and teacher is not None:
+        of_rows = uniform_divergence(teacher, distillation.temperature)
+        divergence = float((mass / np.maximum(counts, 1))[labels] @ of_rows)
+    return Objective(loss, tensor(weights), tensor(prior), tensor(mass), shift, distillation, divergence)

@@ -4,9 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from complaints.backbones.params import MaxLength
+from complaints.backbones.params import MaxLength, Truncation
 from complaints.core.section import Count, Listed, NotNegative, Positive, Section, Seed, Share, Text, rule
 from complaints.features.params import EmbedParams, HeadKindParams, TrainParams
+from complaints.teaching.params import TeacherParams
 
 
 class HeadParams(HeadKindParams):
@@ -59,6 +60,14 @@ class LossParams(Section):
         return self
 
 
+class AverageParams(Section):
+    """Averaged weights in place of the last ones; `decay` is of `ema`, `last` of `last_k`."""
+
+    kind: Literal["none", "ema", "last_k"]
+    decay: Annotated[float, Field(gt=0, lt=1)]
+    last: Count
+
+
 class FinetuneParams(TrainParams):
     """Training of a classifier on tokens or features."""
 
@@ -73,6 +82,7 @@ class FinetuneParams(TrainParams):
     sampling: Literal["shuffled", "sqrt", "class_aware"]
     optimizer: OptimizerParams
     loss: LossParams
+    average: AverageParams
     packing: Literal["auto", "always", "never"]
     compile: bool
     checkpoint_steps: Count
@@ -97,6 +107,8 @@ class FinetuneParams(TrainParams):
                 f"is {self.optimizer.layer_decay:g}, but train: {self.train} trains no layer of the encoder; "
                 "set it to 1.0",
             )
+        if self.average.kind != "none" and self.train == "frozen":
+            raise rule("average.kind", f"is {self.average.kind!r}, but train: frozen does no steps; set it to none")
         if self.batch_tokens is not None and self.train in ("frozen", "head"):
             raise rule(
                 "batch_tokens",
@@ -109,9 +121,11 @@ class ModelParams(EmbedParams):
     """The keys of a model's entry that decide its `finetune` stage."""
 
     max_length: MaxLength
+    truncation: Truncation
     seed: Seed
     head: HeadParams
     finetune: FinetuneParams
+    teacher: TeacherParams
 
     @model_validator(mode="after")
     def _groups_go_together(self) -> Self:
@@ -120,6 +134,10 @@ class ModelParams(EmbedParams):
             raise rule("finetune.train", f"is {train!r}, which needs head.kind: linear")
         if self.finetune.compile and self.numerics == "portable":
             raise rule("finetune.compile", "is true, which needs numerics: fast (compiled code differs by processor)")
+        if train == "frozen" and self.teacher.models:
+            raise rule(
+                "teacher.models", "names a teacher, but finetune.train: frozen does no steps; take head or another"
+            )
         if train == "frozen" and self.head.start != "probe":
             raise rule(
                 "finetune.train",
@@ -131,5 +149,33 @@ class ModelParams(EmbedParams):
             raise rule(
                 "finetune.batch_tokens",
                 f"is {batch_tokens}; it must hold at least one text, max_length + 7 = {self.max_length + 7} tokens",
+            )
+        return self
+
+
+class CrossFitKeys(Section):
+    """Models of folds of the training rows, for predictions out of fold."""
+
+    folds: Annotated[int, Field(ge=0, le=100)]
+
+    @model_validator(mode="after")
+    def _two_folds_or_none(self) -> Self:
+        if self.folds == 1:
+            raise rule("folds", "is 1; it must be 0 for none, or at least 2")
+        return self
+
+
+class CrossFitParams(ModelParams):
+    """The keys of a model's entry that decide its `cross_fit` stage."""
+
+    cross_fit: CrossFitKeys
+
+    @model_validator(mode="after")
+    def _folds_see_no_labels_of_their_rows(self) -> Self:
+        if self.cross_fit.folds and self.teacher.models:
+            raise rule(
+                "cross_fit.folds",
+                f"is {self.cross_fit.folds}, but the entry has a teacher, whose logits know the rows of all folds; "
+                "set it to 0",
             )
         return self

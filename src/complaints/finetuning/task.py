@@ -26,6 +26,18 @@ class Data:
     classes: int
     packed: bool = False
     """Whether the model computes without padding."""
+    teacher: np.ndarray | None = None
+    """Logits of the teacher on the training rows, float32 [rows, classes]; None without one."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets of some rows."""
+
+    labels: torch.Tensor
+    """Class ids, int64 [rows]."""
+    teacher: torch.Tensor | None
+    """Logits of the teacher, float32 [rows, classes]; None without one."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,9 @@ class ClassificationTask:
         batches = draw_batches(self.data.train, self.params, self.seed, epoch, self.data.packed)
         return ClassificationEpoch(self, batches, self.objective.batch_weights(self.data.train.labels, batches))
 
-    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(self, outputs: torch.Tensor, targets: "Targets") -> torch.Tensor:
         """Return the weighted sum of the rows' losses, a scalar, from logits [rows, classes]."""
-        return self.objective(outputs, targets)
+        return self.objective(outputs, targets.labels, targets.teacher)
 
     def validate(self) -> dict[str, float]:
         """Return loss, accuracy and macro-F1 on the validation split; the score is macro-F1."""
@@ -92,10 +104,11 @@ class ClassificationBatch:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """Return the model's arguments and the class ids, int64 [rows], for the rows at these positions."""
+    def select(self, positions: np.ndarray) -> tuple[dict[str, torch.Tensor], Targets]:
+        """Return the model's arguments and the targets for the rows at these positions."""
         data, params, device = self.task.data, self.task.params, self.task.accelerator.device
         rows = self.rows[positions]
         multiple = 1 if params.batch_tokens is None and not params.compile else WIDTH_MULTIPLE
         labels = torch.from_numpy(data.train.labels[rows]).to(device)
-        return model_inputs(data.train, rows, data.pad_id, device, multiple), labels
+        teacher = None if data.teacher is None else torch.from_numpy(data.teacher[rows]).to(device)
+        return model_inputs(data.train, rows, data.pad_id, device, multiple), Targets(labels, teacher)

@@ -14,16 +14,9 @@ from complaints.core.files import write_json
 from complaints.engine.checkpoints import trainable_parameters
 from complaints.finetuning.params import FinetuneParams, LoraParams
 from complaints.modeling.classifier import Classifier
+from complaints.modeling.truncation import layers_of
 
 ADAPTER_FOLDER = "adapter"
-
-
-def layers_of(encoder: Any) -> nn.ModuleList | None:
-    """Return an encoder's layers, lowest first, or None if they share their weights (ALBERT)."""
-    for module in encoder.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == encoder.config.num_hidden_layers:
-            return module
-    return None
 
 
 def freeze_layers(encoder: Any, count: int) -> None:

@@ -12,8 +12,10 @@ from complaints.lineage.cache import Cache
 from complaints.lineage.history import WORKSPACE, Version, parse
 from complaints.withdrawals.ledger import Affected, Role
 
-WEIGHTS = (".safetensors", ".skops", ".bin", ".pt")
-"""Endings of files with weights; an output below models/ without any, such as decision rules, is no checkpoint."""
+WEIGHTS = (".safetensors", ".skops", ".onnx", ".bin", ".pt", ".npy")
+"""Endings of files with weights or features; an output without any, such as decision rules, is no checkpoint."""
+DERIVED = (paths.MODELS, paths.FEATURES)
+"""Folders of outputs with weights, or with features of each complaint: both were made from the complaints."""
 ROLES: dict[str, Role] = {"train.parquet": "train", "validation.parquet": "validation"}
 RUN_CACHE = "run cache"
 SHOWN_NAMES = 3
@@ -137,8 +139,8 @@ class Readings:
 
 
 def _is_checkpoint(out: Entry, files: Mapping[str, str]) -> bool:
-    """Return whether an output is below models/ and has weights, or may have."""
-    if not PurePosixPath(out.path).is_relative_to(paths.MODELS.as_posix()):
+    """Return whether an output is in a folder of DERIVED and has weights or features, or may have."""
+    if not any(is_inside(out.path, folder.as_posix()) for folder in DERIVED):
         return False
     inside = _files_under(files, out.path)
     return not inside or any(path.endswith(WEIGHTS) for path in inside)

@@ -13,7 +13,7 @@ from complaints.lineage.chain import COMPLAINTS, MANIFEST
 from complaints.lineage.problems import Problem
 from complaints.scoring.predictions import read_checkpoint_md5
 
-BACKBONE_RECORDS = ("audit.json", "meta.json", "pretraining.json", "training.json")
+BACKBONE_RECORDS = ("audit.json", "features.json", "knn.json", "meta.json", "pretraining.json", "training.json")
 """Files in outputs that may name a backbone, or its tokenizer, with a digest."""
 
 
@@ -74,6 +74,8 @@ def _digests(record: Any) -> tuple[str, dict[str, str]] | None:
         return None
     if isinstance(record.get("tokens"), dict):  # the audit counts tokens of a tokenizer of its own
         record = {"backbone": record["tokens"].get("tokenizer"), **record["tokens"]}
+    if isinstance(record.get("encoder"), dict):  # the nearest-neighbour model has an encoder for its texts
+        record = record["encoder"]
     digests = {key: record[key] for key in ("backbone_sha256", "tokenizer_sha256") if key in record}
     return (record["backbone"], digests) if isinstance(record.get("backbone"), str) else None
 

@@ -1,4 +1,4 @@
-"""Records of trainings inside checkpoints: training.json of a fine-tuned model, tfidf.json of TF-IDF."""
+"""Records of trainings inside models: training.json of a fine-tuned one, tfidf.json of TF-IDF, knn.json of kNN."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from complaints.core.errors import UserError
 from complaints.core.files import read_json
 from complaints.lineage.chain import Chain
 
-RECORDS = ("training.json", "tfidf.json")
+RECORDS = ("training.json", "tfidf.json", "knn.json")
 COMPUTED = ("device", "numerics", "precision", "instructions", "threads", "processes")
 """Keys of a training's record that say how it was computed."""
 

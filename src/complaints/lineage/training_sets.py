@@ -7,13 +7,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, folder_md5, is_inside
 from complaints.core.schema import SPLITS
 from complaints.lineage.history import Version
 from complaints.lineage.lock import flatten
+from complaints.scoring.rungs import KNN
 
 Role = Literal["training", "pretraining", "initial weights"]
 """Use of data for a checkpoint: its own training, pretraining without labels, or the training of its first weights."""
@@ -99,9 +100,14 @@ def _makers(versions: Iterable[Version]) -> _Makers:
     return found
 
 
+def _params(stage: Stage) -> dict[str, Any]:
+    """Return the parameters of a stage by dotted key."""
+    return {name: value for values in stage.params.values() for name, value in flatten(values).items()}
+
+
 def train_fraction(stage: Stage) -> tuple[float, int]:
     """Return the fraction of the training rows that a stage trained on and the seed of the choice, (1, 0) for all."""
-    params = {name: value for values in stage.params.values() for name, value in flatten(values).items()}
+    params = _params(stage)
     fraction = next((value for name, value in params.items() if name.endswith(".finetune.train_fraction")), 1)
     if fraction == 1:
         return 1.0, 0
@@ -112,7 +118,7 @@ def train_fraction(stage: Stage) -> tuple[float, int]:
 
 def _epochs(stage: Stage) -> int:
     """Return the epochs of pretraining; a stage without any copies the backbone's name and no weights."""
-    params = {name: value for values in stage.params.values() for name, value in flatten(values).items()}
+    params = _params(stage)
     return next((int(value) for name, value in params.items() if name.endswith(".pretrain.epochs")), 1)
 
 
@@ -163,11 +169,13 @@ def _exposures(stage: Stage, makers: _Makers, role: Role, above: frozenset[str])
 
 def _is_checkpoint(stage: Stage, out: Entry) -> bool:
     folder, _, name = out.path.rpartition("/")
-    return stage.name.partition("@")[0] in ("finetune", "baseline") and folder == paths.MODELS.as_posix() and bool(name)
+    kind = stage.name.partition("@")[0]
+    trains = kind in ("finetune", "baseline") or (kind == KNN and _params(stage).get("knn.features") is not None)
+    return trains and folder == paths.MODELS.as_posix() and bool(name)
 
 
 def checkpoints(versions: list[Version]) -> dict[Checkpoint, list[Version]]:
-    """Return the checkpoints of TF-IDF and of fine-tuned models -> the versions of dvc.lock that have them.
+    """Return the checkpoints of TF-IDF, kNN and fine-tuned models -> the versions of dvc.lock that have them.
 
     Two checkpoints of the same bytes are told apart where their data differs, such as in test rows.
     """

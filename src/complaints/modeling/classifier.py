@@ -1,6 +1,7 @@
 """Classifiers: a pretrained encoder with a classification head, saved in a form that plain transformers loads."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from complaints.backbones.tokenizer import encode, load_tokenizer
 from complaints.core.errors import UserError
 from complaints.core.files import write_json
 from complaints.modeling.loading import check_finite, load_pretrained, try_model
+from complaints.modeling.truncation import keep_layers
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -46,7 +48,7 @@ def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor
     if pooling == "cls":
         return states[:, 0].float()
     if pooling == "last":
-        return states[torch.arange(len(states), device=states.device), mask.cumsum(1).argmax(1)].float()
+        return states[torch.arange(states.shape[0], device=states.device), mask.cumsum(1).argmax(1)].float()
     weights = mask.unsqueeze(-1).float()
     return (states.float() * weights).sum(1) / weights.sum(1)
 
@@ -120,7 +122,9 @@ class StockClassifier(nn.Module):
 Classifier = LinearClassifier | StockClassifier
 
 
-def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Classifier:
+def build(
+    backbone: Backbone, head: str, pooling: str, labels: list[str], kept: Sequence[int] | None = None
+) -> Classifier:
     """Return a classifier with pretrained weights and a random head, in float32.
 
     Args:
@@ -128,16 +132,21 @@ def build(backbone: Backbone, head: str, pooling: str, labels: list[str]) -> Cla
         head: `linear` or `stock`.
         pooling: `mean`, `cls` or `last`; not used by a stock head.
         labels: The class names, by id.
+        kept: The layers of the encoder to keep, None for all.
 
     Raises:
-        UserError: as `load_pretrained` does.
+        UserError: as `load_pretrained` and `keep_layers` do.
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
     if head == "stock":
-        return StockClassifier(load_pretrained(backbone.folder, AutoModelForSequenceClassification, names)[0])
-    return LinearClassifier(load_pretrained(backbone.folder, AutoModel, names)[0], pooling, len(labels))
+        stock = StockClassifier(load_pretrained(backbone.folder, AutoModelForSequenceClassification, names)[0])
+        keep_layers(stock.encoder, kept)
+        return stock
+    encoder, _ = load_pretrained(backbone.folder, AutoModel, names)
+    keep_layers(encoder, kept)
+    return LinearClassifier(encoder, pooling, len(labels))
 
 
 def is_head(name: str) -> bool:
@@ -149,7 +158,20 @@ def is_head(name: str) -> bool:
     return name.removeprefix("model.").split(".")[0] in {"head", "classifier", "score", "pre_classifier"}
 
 
-def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_length: int, precision: str) -> None:
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How a checkpoint reads texts and pools their states."""
+
+    pooling: str
+    max_length: int
+    """The longest input, in tokens."""
+    truncation: str
+    """The part of a longer text that is kept."""
+    precision: str
+    """The precision in which it was scored."""
+
+
+def save(model: Classifier, tokenizer: Any, folder: Path, settings: InferenceSettings) -> None:
     """Write weights, tokenizer and the settings for inference, without pickle."""
     model.encoder.config.pad_token_id = tokenizer.pad_token_id
     model.save(folder)
@@ -158,9 +180,9 @@ def save(model: Classifier, tokenizer: Any, folder: Path, pooling: str, max_leng
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     head = "linear" if isinstance(model, LinearClassifier) else "stock"
-    settings: dict[str, Any] = {"head": head, "pooling": pooling, "max_length": max_length, "precision": precision}
-    settings[DIGEST_KEY] = checkpoint_digest(read_model_files(folder), settings)
-    write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(settings).model_dump())
+    tree: dict[str, Any] = {"head": head, **asdict(settings)}
+    tree[DIGEST_KEY] = checkpoint_digest(read_model_files(folder), tree)
+    write_json(folder / CLASSIFIER_FILE, CheckpointSettings.model_validate(tree).model_dump())
 
 
 @dataclass(frozen=True)
@@ -174,6 +196,8 @@ class Checkpoint:
     """The class names, by id."""
     max_length: int
     """The longest input, in tokens."""
+    truncation: str
+    """The part of a longer text that is kept."""
     precision: str
     """The precision in which it was scored."""
 
@@ -220,6 +244,6 @@ def load(folder: Path) -> Checkpoint:
         _load_head(folder, model)
         check_finite(folder, model.head)
     model.eval()
-    try_model(folder, model, encode(tokenizer, ["a"], settings.max_length)["input_ids"][0])
+    try_model(folder, model, encode(tokenizer, ["a"])[0])
     check_saved_files(read_model_files(folder), settings)
-    return Checkpoint(model, tokenizer, labels, settings.max_length, settings.precision)
+    return Checkpoint(model, tokenizer, labels, settings.max_length, settings.truncation, settings.precision)

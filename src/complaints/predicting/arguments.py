@@ -56,5 +56,10 @@ def add(commands: Any) -> argparse.ArgumentParser:
         help="leave a text without a label where the probability of its label is below P: a number, or accuracy=0.8 "
         "for the threshold at which the model's decision rule has this accuracy",
     )
+    predict.add_argument(
+        "--explain",
+        action="store_true",
+        help="also give the nearest training complaints of each text, by the nearest-neighbour model of the project",
+    )
     predict.add_argument("--json", action="store_true", help="print JSON, and no progress")
     return predict

@@ -4,8 +4,10 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from complaints.backbones.checkpoint import CLASSIFIER_FILE, is_checkpoint
+from complaints.compression.folder import is_compressed
 from complaints.core import config, paths
 from complaints.core.dvc_lock import hash_path
 from complaints.core.errors import UserError
@@ -13,7 +15,7 @@ from complaints.deciding.row_names import ENSEMBLE, FLOOR, REFERENCE, adjusted, 
 from complaints.deciding.rule import DecisionRule, read_rule, rule_file
 from complaints.scoring.rungs import model_folder, rung_names
 
-TFIDF_FILE = "tfidf.json"
+TFIDF_FILE, KNN_FILE = "tfidf.json", "knn.json"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Part:
     """A model whose files are there."""
 
     folder: Path
-    is_tfidf: bool
+    kind: Literal["checkpoint", "tfidf", "knn", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,11 @@ def _part(folder: Path) -> Part:
 def _model_in(folder: Path) -> Part:
     """Return the model in a folder."""
     if (folder / TFIDF_FILE).is_file():
-        return Part(folder, is_tfidf=True)
+        return Part(folder, "tfidf")
+    if (folder / KNN_FILE).is_file():
+        return Part(folder, "knn")
+    if is_compressed(folder):
+        return Part(folder, "onnx")
     if is_checkpoint(folder):
-        return Part(folder, is_tfidf=False)
+        return Part(folder, "checkpoint")
     raise UserError(f"{folder} is not a fine-tuned checkpoint: it has no {CLASSIFIER_FILE}; name another folder")

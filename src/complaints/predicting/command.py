@@ -3,11 +3,14 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
+from complaints.core import paths
 from complaints.core.errors import UserError, printable
 from complaints.predicting.abstention import least_confidence
 from complaints.predicting.choice import ModelChoice, choose
+from complaints.scoring.rungs import KNN, model_folder
 
 FOR_FILES = ("output", "text_column", "id_column", "keep", "encoding")
 """Options that go with --input only."""
@@ -52,18 +55,38 @@ def _print_text(text: str, choice: ModelChoice, least: float | None, arguments: 
     import numpy as np
 
     from complaints.predicting.labels import label_columns
+    from complaints.predicting.output import NEIGHBOURS
     from complaints.predicting.predictors import load
 
     model = load(choice, arguments.precision)
+    explained = _explainer(arguments)
     decisions = model.decide([text])
+    found = explained([text])[0] if explained else []
     if arguments.json:
-        _print_json(label_columns(model.labels, decisions, np.zeros(1, bool), least).to_pylist()[0])
+        value = label_columns(model.labels, decisions, np.zeros(1, bool), least).to_pylist()[0]
+        _print_json(value | ({NEIGHBOURS: found} if explained else {}))
         return
     values = list(label_columns(model.labels, decisions, np.zeros(1, bool)).to_pylist()[0].values())
     for label, probability in zip(values[::2], values[1::2], strict=True):
         print(f"{probability:6.1%}  {printable(label)}")
     if least is not None and decisions.confidence[0] < least:
         print(f"unsure: {decisions.confidence[0]:.1%} is below {least:.1%}, so the text is left to a person")
+    if explained:
+        from complaints.predicting.explain import shown
+
+        print("The nearest training complaints, by the cosine of their features:")
+        for neighbour in found:
+            print("\n".join(map(printable, shown(neighbour).splitlines())))
+
+
+def _explainer(arguments: argparse.Namespace) -> Callable[[list[str]], list[Any]] | None:
+    """Return what gives the nearest training complaints of texts, None without --explain."""
+    if not arguments.explain:
+        return None
+    from complaints.predicting.explain import Explainer
+
+    folder, train = model_folder(paths.MODELS, KNN), paths.SPLITS / "train.parquet"
+    return Explainer(folder, paths.LABELS, train, arguments.precision).neighbours
 
 
 def _print_json(value: Any) -> None:
@@ -83,10 +106,10 @@ def _label_file(choice: ModelChoice, least: float | None, arguments: argparse.Na
     from complaints.predicting.predictors import load
     from complaints.predicting.progress import Progress
 
-    model = load(choice, arguments.precision)
+    model, explained = load(choice, arguments.precision), _explainer(arguments)
     progress = Progress(quiet=arguments.json)
     try:
-        labelled = label_file(model, request, batches, progress.add)
+        labelled = label_file(model, request, batches, progress.add, explained)
     finally:
         progress.close()
     if labelled.blank:

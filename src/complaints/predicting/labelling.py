@@ -1,7 +1,9 @@
 """Labels of every row of a file."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pyarrow.compute as pc
 from complaints.core.columns import blank_texts
 from complaints.core.errors import UserError
 from complaints.predicting.labels import label_columns
-from complaints.predicting.output import UNSURE, from_json, in_format, write_tables
+from complaints.predicting.output import NEIGHBOURS, UNSURE, from_json, in_format, write_tables
 from complaints.predicting.predictors import Decider, Done, ignore
 from complaints.predicting.request import FileRequest
 from complaints.sources.readers.chunk import KEPT
@@ -45,8 +47,16 @@ class Labelled:
         self.rows += len(blank)
 
 
+Neighbours = Callable[[list[str]], list[Any]]
+"""The nearest training complaints of texts, as JSON values."""
+
+
 def label_file(
-    model: Decider, request: FileRequest, batches: Iterator[pa.RecordBatch], done: Done = ignore
+    model: Decider,
+    request: FileRequest,
+    batches: Iterator[pa.RecordBatch],
+    done: Done = ignore,
+    neighbours: Neighbours | None = None,
 ) -> Labelled:
     """Label every row of a file and write row_id, the kept columns, labels and probabilities to another.
 
@@ -58,24 +68,30 @@ def label_file(
         request: The files and columns.
         batches: The rows, from `request.batches()`.
         done: Called with the number of rows that were labelled since its last call.
+        neighbours: The explanation of --explain; None for none.
 
     Raises:
         UserError: if a file cannot be read or written; the message names file, line or column.
     """
     labelled = Labelled()
     json_columns = frozenset(request.kept if request.reads_json and request.suffix == ".jsonl" else ())
+    json_columns |= {NEIGHBOURS} if neighbours else set()
 
     def tables() -> Iterator[pa.Table]:
         for batch in batches:
             blank = blank_texts(batch["text"]).to_numpy(zero_copy_only=False)
             done(int(blank.sum()))
             labelled.add(blank)
-            decisions = model.decide(batch["text"].filter(pa.array(~blank)).to_pylist(), done)
+            texts = batch["text"].filter(pa.array(~blank)).to_pylist()
+            decisions = model.decide(texts, done)
             columns = {"row_id": batch["row_id"]} | {name: _kept(batch, name, request) for name in request.kept}
             predicted = label_columns(model.labels, decisions, blank, request.least_confidence)
             if UNSURE in predicted.column_names:
                 labelled.unsure += pc.sum(predicted[UNSURE]).as_py() or 0
-            yield pa.table(columns | dict(zip(predicted.column_names, predicted.columns, strict=True)))
+            columns |= dict(zip(predicted.column_names, predicted.columns, strict=True))
+            if neighbours:
+                columns[NEIGHBOURS] = _explained(blank, neighbours(texts))
+            yield pa.table(columns)
 
     try:
         write_tables(request.target, request.suffix, tables(), json_columns)
@@ -84,6 +100,12 @@ def label_file(
         reason = error.strerror or error
         raise UserError(f"{request.target} cannot be written ({reason}); name another with --output") from None
     return labelled
+
+
+def _explained(blank: np.ndarray, found: list[Any]) -> pa.Array:
+    """Return the neighbours of each row as JSON, null where the text is blank."""
+    each = iter(found)
+    return pa.array([None if is_blank else json.dumps(next(each), ensure_ascii=False) for is_blank in blank])
 
 
 def _kept(batch: pa.RecordBatch, name: str, request: FileRequest) -> pa.Array:

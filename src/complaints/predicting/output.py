@@ -26,6 +26,8 @@ PREDICTED = [
 """Columns of the output after `row_id` and the kept ones; fewer where the model has fewer classes than TOP."""
 UNSURE = "unsure"
 """Column after them with --abstain-below."""
+NEIGHBOURS = "neighbours"
+"""Last column with --explain: JSON, null where the text is blank."""
 
 
 def from_json(texts: pa.Array) -> pa.Array:

@@ -84,10 +84,18 @@ def load(choice: ModelChoice, precision: str) -> Decider:
 
 
 def _load_part(part: Part, precision: str) -> Labeller:
-    if part.is_tfidf:
+    if part.kind == "knn":
+        from complaints.predicting.knn import KnnPredictor
+
+        return KnnPredictor(part.folder, paths.LABELS, precision)
+    if part.kind == "tfidf":
         from complaints.predicting.tfidf import TfidfPredictor
 
         return TfidfPredictor(part.folder, paths.LABELS)
+    if part.kind == "onnx":
+        from complaints.predicting.compressed import CompressedPredictor
+
+        return CompressedPredictor(part.folder)
     from complaints.predicting.checkpoint import Predictor
 
     return Predictor(part.folder, precision)

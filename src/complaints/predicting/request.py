@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from complaints.core.errors import UserError
 from complaints.output_files import check_target, same_file
-from complaints.predicting.output import PREDICTED, UNSURE, in_format
+from complaints.predicting.output import NEIGHBOURS, PREDICTED, UNSURE, in_format
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import file_format, read_batches
 from complaints.sources.readers.chunk import KEPT
@@ -113,6 +113,7 @@ def checked_file(
     except ValidationError:
         raise UserError("--text-column, --id-column and --encoding must be text that is not blank") from None
     own = ["row_id", *PREDICTED, *([] if least_confidence is None else [UNSURE])]
+    own += [NEIGHBOURS] if arguments.explain else []
     request = FileRequest(source, target, file, _checked_kept(arguments.keep, own), least_confidence)
     try:
         check_file(source)

@@ -6,8 +6,7 @@ import numpy as np
 
 from complaints.baseline import store
 from complaints.baseline.tfidf import tfidf_logits
-from complaints.core.errors import UserError
-from complaints.core.files import read_json
+from complaints.predicting.class_names import read_class_names
 from complaints.predicting.predictors import Done, ignore
 
 TEXTS = 1000
@@ -27,16 +26,8 @@ class TfidfPredictor:
         Raises:
             UserError: if a file is missing or broken, or the number of classes is not that of the model.
         """
-        own = folder / label_file.name
-        names = own if own.is_file() else label_file
-        if not names.is_file():
-            raise UserError(f"{folder} has no class names; copy {label_file} of its project to {own}")
         self.model = store.load(folder)
-        self.labels = [str(name) for name in read_json(names)]
-        if len(self.labels) != self.model.classes:
-            raise UserError(
-                f"{folder} has {self.model.classes} classes, {names} has {len(self.labels)}; run `dvc repro`"
-            )
+        self.labels = read_class_names(folder, label_file, self.model.classes)
 
     def logits(self, texts: list[str], done: Done = ignore) -> np.ndarray:
         """Return log probabilities, float32 [texts, classes]; each text's depend on it alone."""

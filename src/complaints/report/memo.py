@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from complaints.deciding.row_names import is_adjusted
 from complaints.report.charts import WORDS
+from complaints.report.recommendation import Recommendation, memo_part
 from complaints.report.tables import Tables, number
 from complaints.report.verdict import best_row, opening, p_text, score_text, unfound_classes
 from complaints.reporting.markdown_table import markdown_table
@@ -18,13 +19,15 @@ LISTED = 20
 """Most names in a sentence."""
 
 
-def memo(tables: Tables) -> str:
+def memo(tables: Tables, recommendation: Recommendation) -> str:
     """Return the memo."""
     best = best_row(tables)
     parts = [
         "# Memo",
         *([SYNTHETIC] if tables.synthetic else []),
         *opening(tables),
+        "## Recommendation",
+        memo_part(recommendation),
         "## Scores on test",
         _scores(tables),
         "In brackets: 95 % intervals, by a bootstrap over clusters of near duplicates.",

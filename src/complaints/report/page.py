@@ -9,7 +9,8 @@ from typing import Any
 from complaints.deciding.row_names import FLOOR
 from complaints.report import charts
 from complaints.report.charts import Chart
-from complaints.report.tables import Tables, interval, number
+from complaints.report.recommendation import Recommendation, front_chart
+from complaints.report.tables import Line, Tables, interval, number
 from complaints.report.verdict import best_row, opening, p_text, unfound_classes
 from complaints.reporting.templates import load_template
 
@@ -47,11 +48,17 @@ class Table:
         return [all(not isinstance(one, str) or _BEGINS_WITH_NUMBER.match(one) for one in column) for column in columns]
 
 
-def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]], models: Sequence[str]) -> str:
+def render(
+    tables: Tables,
+    recommendation: Recommendation,
+    histories: Mapping[str, Sequence[tuple[float, float]]],
+    models: Sequence[str],
+) -> str:
     """Return the page.
 
     Args:
         tables: The tables of the evaluation.
+        recommendation: The answers to the use cases.
         histories: For each fine-tuned model, (epoch, validation macro-F1).
         models: Names of the folders in models/ whose lineage the page tells how to trace.
     """
@@ -60,9 +67,12 @@ def render(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]]
         synthetic=tables.synthetic,
         opening=opening(tables),
         verdicts=_verdicts(tables),
+        recommendation=recommendation,
+        costs=_costs(recommendation),
         scoreboard=_scoreboard(tables),
-        charts=_charts(tables, histories, best),
+        charts=[*(front_chart(tables, front) for front in recommendation.fronts), *_charts(tables, histories, best)],
         given_product=_given_product(tables),
+        compression=_compression(tables),
         slices=_slices(tables, best),
         errors=[table for table in (_errors(tables, best), _label_errors(tables)) if table.rows],
         unfound=unfound_classes(tables),
@@ -98,6 +108,13 @@ def _charts(tables: Tables, histories: Mapping[str, Sequence[tuple[float, float]
         charts.data_curve(tables),
     ]
     return [chart for chart in found if chart is not None]
+
+
+def _costs(recommendation: Recommendation) -> Table | None:
+    text = (
+        "Scores of test with 95 % intervals, and measurements of one machine; an ensemble takes the sum of its parts."
+    )
+    return Table("Scores and costs", text, recommendation.header, recommendation.rows) if recommendation.rows else None
 
 
 def _verdicts(tables: Tables) -> Table:
@@ -161,6 +178,29 @@ def _given_product(tables: Tables) -> Table | None:
         "in training are no candidates."
     )
     return Table("Given the product, test", text, ["model", "accuracy", "macro-F1"], rows) if rows else None
+
+
+def _compression(tables: Tables) -> Table | None:
+    tiers = {f"macro_f1_{tier}": tier for tier in ("head", "mid", "tail")}
+    names = {"accuracy": "accuracy", "macro_f1": "macro-F1", **tiers}
+    rows: list[Sequence[str | float | None]] = []
+    for model in dict.fromkeys(line["model"] for line in tables.lines["compression"]):
+        found = {line["metric"]: line for line in tables.of("compression", model=model)}
+        changes = [_change(found[metric]) if metric in found else None for metric in names]
+        plain = [number(found[metric], "value") for metric in ("agreement", "megabytes", "ece")]
+        rows.append([model, *plain, *changes])
+    text = (
+        "Each against the model that it was made from, on the same test rows: differences with 95 % intervals, "
+        "macro-F1 also over frequent (head), less frequent (mid) and rare (tail) classes. Agreement: rows with the "
+        "same label."
+    )
+    header = ["model", "agreement", "MB", "ECE", *names.values()]
+    return Table("Compressed models against their parents, test", text, header, rows) if rows else None
+
+
+def _change(line: Line) -> str:
+    difference, low, high = (number(line, name) or 0.0 for name in ("difference", "low", "high"))
+    return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def _slices(tables: Tables, best: str) -> Table:

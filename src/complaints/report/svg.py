@@ -1,5 +1,6 @@
 """Charts as SVG that takes its colours from the page, for light and dark."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,20 +28,31 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear axis from `low` to `high`."""
+    """An axis from `low` to `high`, linear or logarithmic."""
 
     title: str
     low: float
     high: float
     percent: bool = False
+    logarithmic: bool = False
 
     @property
     def margin(self) -> float:
         """Room for the labels of the ticks and the title, where the axis is vertical."""
         return 22 + CHARACTER * max(len(self.text(tick)) for tick in self.ticks())
 
+    def share(self, value: float) -> float:
+        """Return where a value is on the axis, from 0 to 1."""
+        low, high, value = (math.log(one) if self.logarithmic else one for one in (self.low, self.high, value))
+        return (value - low) / (high - low)
+
     def ticks(self) -> list[float]:
-        """Return round numbers within the axis, four to eight of them."""
+        """Return round numbers within the axis, four to eight of them; on a logarithmic axis 1, 2 and 5, or powers."""
+        if self.logarithmic:
+            factors = (1, 2, 5) if self.high / self.low < 1000 else (1,)
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            round_numbers = (float(f"{factor}e{power}") for power in powers for factor in factors)
+            return [tick for tick in round_numbers if self.low <= tick <= self.high]
         most = (self.high - self.low) / 4
         power = 10 ** math.floor(math.log10(most))
         step = max(factor * power for factor in (1, 2, 2.5, 5) if factor * power <= most * 1.001)
@@ -74,14 +86,10 @@ class _Canvas:
     parts: list[str] = field(default_factory=list)
 
     def px(self, value: float) -> float:
-        return self.left + (value - self.x.low) / (self.x.high - self.x.low) * (WIDTH - self.left - self.right)
+        return self.left + self.x.share(value) * (WIDTH - self.left - self.right)
 
     def py(self, value: float) -> float:
-        return (
-            self.height
-            - self.bottom
-            - (value - self.y.low) / (self.y.high - self.y.low) * (self.height - self.bottom - self.top)
-        )
+        return self.height - self.bottom - self.y.share(value) * (self.height - self.bottom - self.top)
 
     def text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> None:
         self.parts.append(
@@ -91,9 +99,10 @@ class _Canvas:
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str = "") -> None:
         self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"{_kind(kind)}/>')
 
-    def dot(self, x: float, y: float, color: int, title: str, radius: float = 4) -> None:
+    def dot(self, x: float, y: float, color: int, title: str, radius: float = 4, hollow: bool = False) -> None:
+        kind = f"l{color} hollow" if hollow else f"f{color}"
         self.parts.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" class="f{color}"><title>{escape(title)}</title></circle>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" class="{kind}"><title>{escape(title)}</title></circle>'
         )
 
     def axes(self) -> None:
@@ -183,12 +192,18 @@ class PlanePoint:
     x: tuple[float, float, float]
     y: tuple[float, float, float]
     color: int
+    hollow: bool = False
 
 
-def plane(title: str, x: Axis, y: Axis, points: Sequence[PlanePoint]) -> str:
-    """Return a plane with a cross of two intervals for each point, and the names beside the points."""
+def plane(title: str, x: Axis, y: Axis, points: Sequence[PlanePoint], path: Sequence[tuple[float, float]] = ()) -> str:
+    """Return a plane with a cross of two intervals for each point, and the names beside the points.
+
+    `path` is a dotted line through points of the plane.
+    """
     canvas = _Canvas(x, y, height=340, left=y.margin)
     canvas.axes()
+    for a, b in itertools.pairwise(path):
+        canvas.line(canvas.px(a[0]), canvas.py(a[1]), canvas.px(b[0]), canvas.py(b[1]), "guide")
     for one in points:
         at_x, at_y = canvas.px(one.x[0]), canvas.py(one.y[0])
         canvas.line(canvas.px(one.x[1]), at_y, canvas.px(one.x[2]), at_y, f"l{one.color} thin")
@@ -196,7 +211,7 @@ def plane(title: str, x: Axis, y: Axis, points: Sequence[PlanePoint]) -> str:
     taken: list[float] = []
     for one in sorted(points, key=lambda point: -point.y[0]):
         at_x, at_y = canvas.px(one.x[0]), canvas.py(one.y[0])
-        canvas.dot(at_x, at_y, one.color, f"{one.name}: {one.x[0]:.3f}, {one.y[0]:.3f}")
+        canvas.dot(at_x, at_y, one.color, f"{one.name}: {one.x[0]:.3g}, {one.y[0]:.3f}", hollow=one.hollow)
         # Names have lines of their own, from the highest point down, so that none covers another.
         label = max([at_y + 4, *(before + 14 for before in taken)])
         taken.append(label)

@@ -21,6 +21,7 @@ FILES = {
     "thresholds": ("model", "split", "wanted_accuracy", "threshold", "coverage", "accuracy"),
     "slices": ("model", "split", "slice", "value", "rows", "accuracy", "macro_f1"),
     "given_product": ("model", "split"),
+    "compression": ("parent", "model", "metric", "parent_value", "value", "difference", "low", "high"),
     "learning_curve": ("split", "metric", "kind", "train_rows", "value", "low", "high"),
     "errors": ("model", "split", "row_id", "true", "predicted", "confidence", "text"),
     "label_errors": ("split", "row_id", "given", "suggested", "p_given", "p_suggested", "text"),

@@ -15,6 +15,8 @@ from complaints.core.schema import HELD_OUT
 
 TRAIN = "train"
 
+FOLDS_KEY = "folds"
+"""Key of the metadata of out-of-fold predictions: the number of folds."""
 CHECKPOINT_KEY = "checkpoint_md5"
 """Key of the file's metadata: DVC's md5 of the folder of the checkpoint that made the predictions."""
 
@@ -37,18 +39,24 @@ def write_predictions(
     _write(path, {split: (row_ids[split], logits[split]) for split in HELD_OUT}, metadata)
 
 
-def write_out_of_fold(path: str | Path, row_ids: list[str], logits: np.ndarray) -> None:
+def write_out_of_fold(path: str | Path, row_ids: list[str], logits: np.ndarray, folds: int | None = None) -> None:
     """Write logits of the training rows, each by a model that was trained on other folds.
 
     Args:
         path: The Parquet file to write or replace.
         row_ids: Row ids of the training split, in the order of its file; none if there are no folds.
         logits: float32 [rows, classes].
+        folds: Number of folds, for the file's metadata; None for no note of it.
 
     Raises:
         ValueError: if logits and row ids differ in number.
     """
-    _write(path, {TRAIN: (row_ids, logits)})
+    _write(path, {TRAIN: (row_ids, logits)}, {} if folds is None else {FOLDS_KEY: str(folds)})
+
+
+def write_no_out_of_fold(path: str | Path, classes: int) -> None:
+    """Write the file of a model without out-of-fold predictions: the same columns, and no rows."""
+    write_out_of_fold(path, [], np.empty((0, classes), np.float32))
 
 
 def _write(
@@ -81,12 +89,22 @@ def _write(
 
 def read_checkpoint_md5(path: str | Path) -> str | None:
     """Return the md5 of the checkpoint that made predictions, None if the file names none or cannot be read."""
+    return _read_metadata(path, CHECKPOINT_KEY)
+
+
+def read_folds(path: str | Path) -> int | None:
+    """Return the number of folds of out-of-fold predictions, None if the file names none or cannot be read."""
+    folds = _read_metadata(path, FOLDS_KEY)
+    return None if folds is None else int(folds)
+
+
+def _read_metadata(path: str | Path, key: str) -> str | None:
     try:
         metadata = pq.read_metadata(path).metadata or {}
     except (OSError, pa.ArrowInvalid):
         return None
-    md5 = metadata.get(CHECKPOINT_KEY.encode())
-    return None if md5 is None else md5.decode(errors="replace")
+    value = metadata.get(key.encode())
+    return None if value is None else value.decode(errors="replace")
 
 
 def read_predictions(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]]:

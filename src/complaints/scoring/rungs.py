@@ -3,6 +3,7 @@
 A rung is TF-IDF, kNN, an entry of `models:`, or an entry in a compressed format. Names alone say where its files are.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ def parent_of(name: str) -> tuple[str, str] | None:
     return (entry, file_format) if entry and file_format in FORMATS else None
 
 
+def entry_of(name: str) -> str:
+    """Return the entry behind a rung: that of a compressed one, or the name itself."""
+    parent = parent_of(name)
+    return parent[0] if parent else name
+
+
 def predictions_file(folder: Path, name: str) -> Path:
     """Return the file with the predictions of a rung in the folder of predictions."""
     if parent := parent_of(name):
@@ -34,11 +41,40 @@ def predictions_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.parquet"
 
 
+def out_of_fold_file(folder: Path, name: str) -> Path:
+    """Return the file with the out-of-fold predictions of a rung, beside or in the folder of those of trained models.
+
+    kNN's is not in the folder: every student depends on that, and kNN on the features of every entry, also of those
+    whose initial weights are a student's.
+    """
+    return folder.parent / KNN / f"{folder.name}.parquet" if name == KNN else folder / f"{name}.parquet"
+
+
 def model_folder(folder: Path, name: str) -> Path:
     """Return the folder of a rung in the folder of models."""
     if parent := parent_of(name):
         return folder / COMPRESSED / parent[0] / parent[1]
     return folder / name
+
+
+def remove_outputs(entry: str) -> list[Path]:
+    """Remove the outputs of an entry of `models:` from the workspace, and return those that were there.
+
+    Stages that read a folder of all entries would take them for present ones. DVC's cache keeps them.
+    """
+    outputs = [
+        *(folder / entry for folder in (paths.TOKENS, paths.FEATURES, paths.TEACHERS, paths.PRETRAINED, paths.MODELS)),
+        predictions_file(paths.PREDICTIONS, entry),
+        out_of_fold_file(paths.OUT_OF_FOLD, entry),
+        paths.MODELS / COMPRESSED / entry,
+        paths.PREDICTIONS / COMPRESSED / entry,
+        paths.COMPRESSION / entry,
+        paths.HISTORIES / entry,
+    ]
+    there = [path for path in outputs if path.exists()]
+    for path in there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return there
 
 
 def rung_names() -> list[str]:

@@ -13,6 +13,7 @@ from complaints.lineage.chain import Chain, chain_of
 from complaints.lineage.digest_tags import MODEL_MD5, digest_tag
 from complaints.lineage.git import git
 from complaints.lineage.lock import flatten, is_code, stage_inputs_hash
+from complaints.scoring.rungs import KNN
 from complaints.tracking.metrics import Metric, best_epoch, curves, fit_statistics, score_metrics
 from complaints.tracking.naming import entry_of
 
@@ -33,7 +34,7 @@ PARENT = "evaluate"
 SPLITS = paths.SPLITS.as_posix()
 TOKENS = paths.TOKENS.as_posix()
 MODELS = paths.MODELS.as_posix()
-SECTIONS = {REFERENCE: "baseline.", ENSEMBLE: "decide."}
+SECTIONS = {REFERENCE: "baseline.", KNN: "knn.", ENSEMBLE: "decide."}
 """Models that are no entries of `models:` -> the beginning of the keys of their parameters."""
 
 

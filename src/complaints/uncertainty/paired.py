@@ -19,8 +19,8 @@ LEVEL = 0.05
 """Probability of "better" or "worse" where there is no difference."""
 POWER = 0.8
 """Probability of finding a difference as large as the minimal detectable effect."""
-LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "adaptive_ece"})
-"""Metrics that measure errors; of all others more is better."""
+LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "adaptive_ece", "js_divergence"})
+"""Metrics that measure errors, or the divergence from a teacher; of all others more is better."""
 
 Verdict = Literal["better", "worse", "cannot tell"]
 Scores = Mapping[str, Distribution]

@@ -22,6 +22,7 @@ from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT
 from complaints.lineage.problems import Problem
 from complaints.scoring.predictions import read_predictions
+from complaints.scoring.rungs import KNN
 
 TOLERANCES = {"fp32": 1e-3, "bf16": 0.1, "fp16": 0.1}
 """Largest difference of a logit, by precision, with `numerics: fast`; rounding by other batches is a thirtieth."""
@@ -68,7 +69,7 @@ def predict_again(root: Path, name: str, count: int) -> Again:
 
     Args:
         root: The folder of dvc.yaml.
-        name: The model, `tfidf`, `majority` or an entry of `models:`.
+        name: The model, `tfidf`, `knn`, `majority` or an entry of `models:`.
         count: Number of rows; a fine-tuned model gets the batches of 64 rows that have them.
 
     Raises:
@@ -79,7 +80,7 @@ def predict_again(root: Path, name: str, count: int) -> Again:
 
 
 def _predict_again(root: Path, name: str, count: int) -> Again:
-    compute = {TFIDF: _tfidf, MAJORITY: _majority}.get(name, _checkpoint)
+    compute = {TFIDF: _tfidf, MAJORITY: _majority, KNN: _knn}.get(name, _checkpoint)
     return compute(root, name, count)
 
 
@@ -141,6 +142,19 @@ def _majority(root: Path, name: str, count: int) -> Again:
     return _compare(samples, [majority_logits(labels, classes, len(sample.ids)) for sample in samples], 0.0)
 
 
+def _knn(root: Path, name: str, count: int) -> Again:
+    from complaints.features.store import Features
+    from complaints.neighbours.store import load, read_settings
+
+    model, _ = load(root / paths.MODELS / name)
+    features = Features(root / paths.FEATURES / str(read_settings(root / paths.MODELS / name)["entry"]))
+    sizes = {split: len(ids) for split, (ids, _) in _stored(root, name).items()}
+    drawn = _draw(root, name, count)
+    # The last bit of a cosine depends on the place of its row among the others, so that all are computed.
+    logits = [model.logits(features.read(split, sizes[split]))[sample.rows] for split, sample in drawn]
+    return _compare([sample for _, sample in drawn], logits, 0.0)
+
+
 def _batches(lengths: Mapping[str, np.ndarray], size: int, count: int) -> dict[str, list[np.ndarray]]:
     """Return random batches of the stage finetune, as many as `count` rows need, by split."""
     from complaints.engine.batches import inference_batches
@@ -161,7 +175,7 @@ def _checkpoint(root: Path, name: str, count: int) -> Again:
     from complaints.engine.batches import Examples, FeatureSet
     from complaints.engine.inference import INFERENCE_ROWS, infer_batches
     from complaints.engine.setup import open_device
-    from complaints.features.embed import Features
+    from complaints.features.store import Features
     from complaints.finetuning.head_init import HeadOnly
     from complaints.finetuning.params import ModelParams
     from complaints.modeling import classifier

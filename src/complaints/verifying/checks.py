@@ -17,7 +17,7 @@ from complaints.verifying.links import check_links
 from complaints.verifying.mending import Mender
 from complaints.verifying.objects import CacheStore, RemoteStore, check_objects
 from complaints.verifying.promises import check_signatures, check_withdrawn
-from complaints.verifying.rows import check_rows
+from complaints.verifying.rows import Rows, check_rows
 from complaints.verifying.sizes import check_sizes
 from complaints.verifying.subject import Subject, members
 
@@ -162,6 +162,11 @@ class Verification:
         """Return the files of a folder in the workspace if it is as recorded."""
         return self._hashes.listing(out.path) if self._hashes.md5s.get(out.path) == out.md5 else {}
 
+    def _is_empty(self, file: Path) -> bool:
+        """Return whether predictions are those of a model that is off."""
+        table = Rows(self._subject.lock, self._hashes).read(file.as_posix())
+        return table is not None and not table.num_rows
+
     def check_models(self, count: int) -> None:
         """Predict rows of each model again."""
         from complaints.verifying.again import predict_again
@@ -170,7 +175,7 @@ class Verification:
         for stage in self._subject.lock.values():
             for out in stage.outs:
                 file = Path(out.path)
-                if file.parent != paths.PREDICTIONS or file.suffix != ".parquet":
+                if file.parent != paths.PREDICTIONS or file.suffix != ".parquet" or self._is_empty(file):
                     continue
                 try:
                     again = predict_again(self._subject.root, file.stem, count)

@@ -18,6 +18,7 @@ from complaints.lineage.problems import Problem
 from complaints.scoring.rungs import predictions_file
 
 RECORD = "training.json"
+KNN_RECORD = "knn.json"
 TFIDF_RECORD = "tfidf.json"
 """The package `baseline`, which writes it and `<analyser>.skops`, takes seconds to import."""
 
@@ -36,6 +37,12 @@ def _expected(folder: Path, root: Path) -> Iterator[tuple[str, Path, str]]:
         for analyser, sha256 in _mapping(record, "sha256").items():
             yield f"{folder}/{TFIDF_RECORD}", folder / f"{analyser}.skops", sha256
         yield from _data_files(f"{folder}/{TFIDF_RECORD}", record)
+    if (full / KNN_RECORD).is_file():
+        record = read_json(full / KNN_RECORD)
+        for file, sha256 in _mapping(record, "sha256").items():
+            yield f"{folder}/{KNN_RECORD}", folder / file, sha256
+        for read, sha256 in _mapping(record, "data").items():
+            yield f"{folder}/{KNN_RECORD}", paths.FEATURES / str(record["entry"]) / read, sha256
     if folder == paths.RULES:
         for rule in sorted(full.glob("*.json")):
             for model, source in _mapping(_mapping(read_json(rule), "fit"), "parts").items():
@@ -57,7 +64,7 @@ def _mapping(record: Any, key: str) -> Mapping[str, Any]:
 
 
 def check_digests(lock: Mapping[str, Stage], hashes: Hashes) -> list[Problem]:
-    """Return the files that are not the ones which a checkpoint, a TF-IDF model or a decision rule records.
+    """Return the files that are not the ones which a checkpoint, TF-IDF, kNN or a decision rule records.
 
     A record in an output that was changed is not believed: the change is a problem already.
     """

@@ -13,8 +13,13 @@ from complaints.core.dvc_lock import Stage, is_inside
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
+from complaints.scoring.rungs import KNN, model_folder, out_of_fold_file, predictions_file
+from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
+from complaints.scoring.zero_shot import SPLIT as SAMPLED
 
 TRAIN = "train"
+VOTERS = model_folder(paths.MODELS, KNN) / "rows.parquet"
+"""The training rows of the nearest-neighbour model."""
 CARRIED = ("label_id", "text", "group")
 """Columns that files repeat from the files before them."""
 COLUMNS = ("row_id", "split", *CARRIED)
@@ -113,17 +118,23 @@ def _check_splits(rows: Rows, splits: dict[str, pa.Table]) -> None:
 
 
 def _check_predictions(rows: Rows, file: str, splits: dict[str, pa.Table]) -> None:
-    """Check the rows of predictions; out-of-fold ones are of train and may be empty, as learning curves may."""
+    """Check the rows of predictions; out-of-fold ones are of train and may be empty, as curves and kNN may."""
     found = rows.read(file, ["row_id", "split"])
     if found is None or "split" not in found.column_names:
         return
-    out_of_fold = is_inside(file, paths.OUT_OF_FOLD.as_posix())
+    of_knn = Path(file) == out_of_fold_file(paths.OUT_OF_FOLD, KNN)
+    out_of_fold = of_knn or is_inside(file, paths.OUT_OF_FOLD.as_posix())
     curve = is_inside(file, paths.LEARNING_CURVES.as_posix())
     expected = (TRAIN,) if out_of_fold else HELD_OUT
     for split in pc.unique(found["split"]).to_pylist():
         if split not in expected:
             rows.add(file, f"has rows of {split}; it is to have those of {' and '.join(expected)} alone")
-    for split in expected if found.num_rows or not (out_of_fold or curve) else ():
+    may_be_empty = out_of_fold or curve or Path(file) == predictions_file(paths.PREDICTIONS, KNN)
+    if is_inside(file, (paths.PREDICTIONS / ZERO_SHOT).as_posix()):  # a sample of one split
+        expected = (SAMPLED,)
+        sampled = pc.is_in(splits[SAMPLED]["row_id"], value_set=found["row_id"].combine_chunks())
+        splits = splits | {SAMPLED: splits[SAMPLED].filter(sampled)}
+    for split in expected if found.num_rows or not may_be_empty else ():
         part = found.filter(pc.equal(found["split"], split))
         if curve:  # each row once for each fraction
             part = pa.table({"row_id": pc.unique(part["row_id"])})
@@ -131,7 +142,7 @@ def _check_predictions(rows: Rows, file: str, splits: dict[str, pa.Table]) -> No
 
 
 def check_rows(lock: dict[str, Stage], hashes: Hashes) -> list[Problem]:
-    """Return the problems of rows: of the splits among each other, and of tokens and predictions against the splits.
+    """Return the problems of rows: of the splits among each other, and of what has their rows against the splits.
 
     Args:
         lock: The stages of dvc.lock.
@@ -146,6 +157,9 @@ def check_rows(lock: dict[str, Stage], hashes: Hashes) -> list[Problem]:
         found = rows.read(file)
         if split in splits and found is not None and _compare_ids(rows, file, found, split, splits):
             _compare_values(rows, file, found, files[split], splits[split])
+    voters = rows.read(VOTERS.as_posix()) if rows.maker(VOTERS.as_posix()) else None
+    if voters is not None and TRAIN in splits and _compare_ids(rows, VOTERS.as_posix(), voters, TRAIN, splits):
+        _compare_values(rows, VOTERS.as_posix(), voters, files[TRAIN], splits[TRAIN])
     if len(splits) == len(SPLITS):
         for file in rows.files(paths.PREDICTIONS):
             _check_predictions(rows, file, splits)
