@@ -1,9 +1,10 @@
 """Picture of a score over a cost, with the Pareto front."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox, BboxBase
 
 from complaints.recommending.measures import MEASURES
 from complaints.recommending.options import Option
@@ -12,14 +13,16 @@ from complaints.reporting.figures import BLUE, GREY, INK, RED, panel, shorten
 HEIGHT = 3.4
 """Height of the figure in inches."""
 NAME_CHARACTERS = 30
-LINES = 24
-"""Lines of text that the axes have room for."""
+MARKER = 5
+"""Size of a point, in pixels of the layout."""
 
 
 def draw_front(
     file: Path, options: Sequence[Option], dominated: Mapping[str, str | None], cost: str, metric: str
 ) -> None:
     """Draw a score on test over a cost, on a logarithmic axis; rows of the front are red, dominated ones grey.
+
+    A name without room beside its point is left out; costs.csv has all rows.
 
     Args:
         file: The PNG file.
@@ -41,24 +44,35 @@ def draw_front(
             axes.plot([x, x], [low, high], color=BLUE, linewidth=1, zorder=0)
             axes.plot([x], [y], "o", color=GREY if dominated[name] else RED, markersize=5)
         axes.margins(x=0.1)
-        _name(axes, {name: (x, y) for name, (x, y, _, _) in points.items()})
+        front = [name for name in points if dominated[name] is None]
+        _name(axes, {name: (x, y) for name, (x, y, _, _) in points.items()}, front)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.tick_params(labelcolor=GREY)
 
 
-def _name(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Write names beside points towards the middle, from the highest point down on lines of their own."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    line, level = (top - bottom) / LINES, top
-    for name, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
-        level = min(y, level - line)
-        before = x * x > left * right  # right of the middle of a logarithmic axis
-        axes.annotate(
-            shorten(name, NAME_CHARACTERS),
-            (x, level),
-            (-6 if before else 6, 0),
-            textcoords="offset points",
-            ha="right" if before else "left",
-            va="center",
-            color=INK,
-        )
+def _name(axes: Axes, points: Mapping[str, tuple[float, float]], front: Collection[str]) -> None:
+    """Write names beside their points: those of the front, then from the highest point down where there is room."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # fixes the layout, and with it the places of texts
+    placed: list[BboxBase] = [
+        Bbox.from_bounds(x - MARKER / 2, y - MARKER / 2, MARKER, MARKER)
+        for x, y in axes.transData.transform(list(points.values()))
+    ]
+    for name, point in sorted(points.items(), key=lambda item: (item[0] not in front, -item[1][1])):
+        for offset, side in ((6, "left"), (-6, "right")):
+            text = axes.annotate(
+                shorten(name, NAME_CHARACTERS),
+                point,
+                (offset, 0),
+                textcoords="offset points",
+                ha=side,
+                va="center",
+                color=INK,
+            )
+            box = text.get_window_extent()
+            inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+            if inside and not box.count_overlaps(placed):
+                placed.append(box)
+                break
+            text.remove()
