@@ -47,7 +47,7 @@ test: $(LADDER)  ## Run the tests that take seconds (JOBS=2 at a time)
 test-slow: $(LADDER)  ## Run the others: complete pipelines, killed trainings, servers
 	@python -m pytest -n $(JOBS) --dist loadfile -m slow
 
-lint: $(READY)  ## Check style and types
+lint: $(LADDER)  ## Check style and types
 	@ruff check .
 	@ruff format --check .
 	@mypy
