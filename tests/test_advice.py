@@ -79,7 +79,7 @@ def exists(tool: str, *arguments: str) -> bool:
         return arguments[0] in listed.split()
     if tool == "pip":
         files = [name for option, name in itertools.pairwise(arguments) if option in ("-r", "-c")]
-        return arguments[0] == "install" and all((ROOT / name).is_file() for name in files)
+        return arguments[0] == "install" and all(name == "X" or (ROOT / name).is_file() for name in files)
     return shutil.which(tool) is not None
 
 

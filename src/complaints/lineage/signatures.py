@@ -116,7 +116,7 @@ def _check_signable(folder: Path) -> None:
     if root is None or full.relative_to(root).as_posix() not in {out.path for s in lock.values() for out in s.outs}:
         raise UserError(
             f"{folder} is neither a checkpoint nor an output of a stage; name one such as {MODELS}/minilm, or a folder "
-            "of `complaints card`"
+            "of the command card"
         )
 
 

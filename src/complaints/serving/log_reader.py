@@ -59,10 +59,10 @@ def log_files(path: Path) -> list[Path]:
     if path.is_dir():
         files = sorted(path.glob("*.parquet"))
         if not files:
-            raise UserError(f"{path} has no file of a log; name the folder of `complaints serve --log`")
+            raise UserError(f"{path} has no file of a log; name the folder of `complaints serve --log FOLDER`")
         return files
     if not path.exists():
-        raise UserError(f"{path} does not exist; name the folder of `complaints serve --log`, or a file in it")
+        raise UserError(f"{path} does not exist; name the folder of `complaints serve --log FOLDER`, or a file in it")
     check_regular(path)
     return [path]
 

@@ -140,7 +140,7 @@ class Search:
         if readers or path in RECORD:
             role = f"an input of {named(readers)}, and no stage makes it" if readers else "a part of the record itself"
             raise UserError(
-                f"{path} is {role}; `git log -- {path}` tells its history, and `complaints trace` of an output what "
+                f"{path} is {role}; `git log -- {path}` tells its history, and `complaints trace PATH` of an output what "
                 "its stages read"
             )
 
