@@ -12,7 +12,7 @@ from support.compared_project import git
 
 from .conftest import Reproduce
 
-LIMIT = 30.0
+LIMIT = 120.0
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:

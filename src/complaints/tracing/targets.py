@@ -140,8 +140,8 @@ class Search:
         if readers or path in RECORD:
             role = f"an input of {named(readers)}, and no stage makes it" if readers else "a part of the record itself"
             raise UserError(
-                f"{path} is {role}; `git log -- {path}` tells its history, and `complaints trace PATH` of an output what "
-                "its stages read"
+                f"{path} is {role}; `git log -- {path}` tells its history, and `complaints trace PATH` of an output "
+                "what its stages read"
             )
 
     def _found(self, output: Output, note: str, differs: str = "") -> Found:
