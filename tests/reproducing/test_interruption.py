@@ -1,25 +1,39 @@
 """Reproductions that are interrupted: nothing is left running, git is as before, and the same command goes on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.compared_project import git
 
+from complaints.core.dvc_lock import Stage
+from complaints.reproducing import rebuild
+from complaints.reproducing.differences import StageResult
+
 from .conftest import Reproduce
 
-LIMIT = 120.0
+LIMIT = 30.0
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
     """Start a reproduction whose second stage sleeps, and wait until it does."""
     command = [sys.executable, "-m", "complaints", "reproduce", "first", "--this-environment", *arguments]
     environment = os.environ | {"PLANTED": "slow"}
-    return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        text=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # A shell without job control starts tests in the background with SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def _wait_for(file: Path) -> None:
@@ -61,6 +75,28 @@ def test_an_interrupted_reproduction_removes_its_copy(reproduced: Path, number: 
     assert not _processes_in(copy)
     assert git(reproduced, "status", "--porcelain") == ""
     git(reproduced, "fsck")
+
+
+def test_an_interruption_between_two_lines_ends_the_processes(
+    reproduced: Path, reproduce: Reproduce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(stage: Stage, root: Path) -> StageResult:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("PLANTED", "slow")
+    monkeypatch.setattr(rebuild, "compare_stage", interrupted)
+    copy, left, remove = reproduced / "scratch/reproduction", [], shutil.rmtree
+
+    def removing(folder: str | Path, **options: Any) -> None:
+        left.extend(_processes_in(copy))
+        remove(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", removing)
+    ran, _ = reproduce("first")
+    assert ran.status == 130
+    assert left == []
+    assert not _processes_in(copy)
+    assert not copy.exists()
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -37,10 +37,13 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def lines_of(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> Iterator[str]:
+def lines_of(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
+) -> Generator[str, None, None]:
     """Run a command in a process group of its own, append its output to a log, and yield the output's lines.
 
-    After an interruption the group gets SIGTERM, and after ten seconds SIGKILL.
+    After an interruption the group gets SIGTERM, and after ten seconds SIGKILL; likewise when the generator is closed
+    early. A caller that works between lines closes it, since its exception keeps the generator alive.
 
     Raises:
         CalledProcessError: if it fails.

@@ -4,6 +4,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from complaints.core.errors import UserError
@@ -40,13 +41,16 @@ def rebuild(target: Target, copy: Copy, environment: Environment, log: Path, say
 
     command = [str(environment.python), "-m", "dvc", "repro", *target.makers]
     running, begun, last = "", time.monotonic(), [""]
+    output = lines_of(command, copy.root, environment.variables(copy.root, copy.folder), log)
     try:
-        for line in lines_of(command, copy.root, environment.variables(copy.root, copy.folder), log):
-            if match := RUNNING.match(line):
-                ended(running, time.monotonic() - begun)
-                running, begun = match[1], time.monotonic()
-            elif line.strip():
-                last = [*last, line.strip()][-LAST_LINES:]
+        # An interruption between two lines, while outputs are compared, ends the processes too.
+        with closing(output):
+            for line in output:
+                if match := RUNNING.match(line):
+                    ended(running, time.monotonic() - begun)
+                    running, begun = match[1], time.monotonic()
+                elif line.strip():
+                    last = [*last, line.strip()][-LAST_LINES:]
     except subprocess.CalledProcessError:
         reason = next((line for line in last if line.startswith("error:")), last[-1])
         raise UserError(f"{running or 'DVC'} failed in the copy ({reason}); {log} has the whole output") from None
