@@ -18,6 +18,7 @@ from complaints.scoring.predictions import read_predictions
 
 pytestmark = pytest.mark.slow
 
+AFTER_TRAINING = ["decide", "evaluate", "measure", "recommend", "report"]
 LEARNING_RATE = "    learning_rate: 1.0e-4\n"
 
 
@@ -41,9 +42,8 @@ def test_the_scoreboard_begins_with_the_majority_class_and_has_every_model(built
 def test_a_changed_learning_rate_reruns_training_and_evaluation_and_the_old_one_restores_both(project: Project) -> None:
     lock = project.lock()
     project.set_param(LEARNING_RATE, "    learning_rate: 2.0e-4\n")
-    ran = project.repro()
-    assert {"finetune@minilm", "decide", "evaluate", "report", "card"} <= set(ran)
-    assert not {"fetch", "split", "tokenize@minilm", "baseline", "knn"} & set(ran)
+    trained = ["compress@minilm", "cross_fit@minilm", "finetune@minilm"]
+    assert sorted(project.repro()) == sorted([*trained, *AFTER_TRAINING, "card"])
     diff = project.run("dvc", "metrics", "diff").stdout
     assert "minilm.test.accuracy" in diff or "minilm.validation.accuracy" in diff, diff
     assert "learning_rate" in project.run("dvc", "params", "diff").stdout
