@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs/pipeline.svg"
 # A parameter that names an input -> the output that it names unless an entry of `models:` takes another's weights.
 USUAL_INPUTS = {"${item.weights}": "models/pretrained/${key}"}
+LABEL_CHARACTERS = 32
+"""Longest path on one line: as many as fit under a box."""
 COLORS = ("#4269d0", "#c2410c", "#15803d", "#a21caf", "#0e7490", "#b45309", "#be123c", "#4d7c0f", "#6d28d9", "#475569")
 
 
@@ -58,6 +60,18 @@ def read_edges(stages: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
             for written in written_paths(stages[writer])
         )
     )
+
+
+def direct_edges(edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the edges without those between stages that longer ways lead between (transitive reduction)."""
+    readers: dict[str, set[str]] = {}
+    for writer, reader in edges:
+        readers.setdefault(writer, set()).add(reader)
+
+    def after(stage: str) -> set[str]:
+        return {later for reader in readers.get(stage, ()) for later in {reader, *after(reader)}}
+
+    return [(writer, reader) for writer, reader in edges if not any(reader in after(r) for r in readers[writer])]
 
 
 def describe(stages: dict[str, dict[str, Any]]) -> str:
@@ -104,7 +118,10 @@ def _positions(stages: dict[str, dict[str, Any]], edges: list[tuple[str, str]]) 
 
 
 def _label(path: str) -> str:
-    return PurePath(path.replace("${key}", "<model>")).as_posix()
+    """Return a path as it is drawn, a long one on two lines."""
+    label = PurePath(path.replace("${key}", "<model>")).as_posix()
+    folder, _, name = label.rpartition("/")
+    return f"{folder}/\n{name}" if len(label) > LABEL_CHARACTERS and folder else label
 
 
 def _shown_paths(stage: dict[str, Any]) -> Iterator[str]:
@@ -170,20 +187,23 @@ def _draw_edge(axes: Axes, start: tuple[int, int], end: tuple[int, int], color: 
 
 
 def draw(picture: Path = PICTURE) -> None:
-    """Draw the stages of dvc.yaml, with the paths they write, and an arrow from each stage to those that read them."""
+    """Draw the stages of dvc.yaml, with the paths they write, and an arrow from each stage to those that read them.
+
+    A stage that reads what an earlier one wrote also by way of others has one arrow less: the longer way says it.
+    """
     stages = read_stages()
     edges = read_edges(stages)
     positions = _positions(stages, edges)
     width = 1 + max(column for column, _ in positions.values())
     height = 1 + max(row for _, row in positions.values())
     matplotlib.rcParams["svg.hashsalt"] = "complaints"
-    figure, axes = plt.subplots(figsize=(1.55 * width, 1.2 * height + 1.4), facecolor="white")
+    figure, axes = plt.subplots(figsize=(1.55 * width, 1.2 * height + 0.9), facecolor="white")
     colors = {name: COLORS[index % len(COLORS)] for index, name in enumerate(stages)}
-    for writer, reader in edges:
+    for writer, reader in direct_edges(edges):
         _draw_edge(axes, positions[writer], positions[reader], colors[writer])
     for name, stage in stages.items():
         _draw_box(axes, positions[name], name, stage, colors[name])
-    axes.set(xlim=(-0.5, width - 0.4), ylim=(0.25 - height, 1.2))
+    axes.set(xlim=(-0.5, width - 0.4), ylim=(0.25 - height, 0.7))
     axes.axis("off")
     figure.subplots_adjust(0, 0, 1, 1)
     figure.savefig(picture, metadata={"Date": None, "Description": describe(stages)})
