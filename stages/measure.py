@@ -1,7 +1,7 @@
 """Measure every rung on this machine, if costs.measure is true.
 
 Reads models/ and data/splits/test.parquet, and the times of trainings in scratch/, where there are any.
-Writes reports/measured.json, {} if nothing is to be measured. The measurements of two runs differ.
+Writes reports/measured/costs.json, {} if nothing is to be measured. The measurements of two runs differ.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Recommend a row of the scoreboard for each use case of params.yaml.
 
-Reads reports/measured.json, reports/evaluation/, predictions/, models/rules/, data/splits/,
+Reads reports/measured/costs.json, reports/evaluation/, predictions/, models/rules/, data/splits/,
 data/interim/{labels,hierarchy}.json and data/raw/source.json.
 Writes reports/recommendation.md, and reports/recommendation/ (recommendation.json, costs.csv and the Pareto fronts).
 """

@@ -193,3 +193,17 @@ def test_an_entry_may_begin_with_the_weights_of_another(tmp_path: Path, monkeypa
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     with Repo(str(tmp_path)) as repo:
         repo.check_graph(repo.index.stages)
+
+
+def test_git_keeps_every_json_file_that_is_directly_in_reports() -> None:
+    """`git add reports/*.json` and `git checkout reports/*.json`, which pages and messages advise, refuse others."""
+    declared = [
+        (path, options)
+        for stage in STAGES.values()
+        for kind in ("outs", "metrics")
+        for entry in stage.get(kind, [])
+        for path, options in (entry.items() if isinstance(entry, dict) else [(entry, {})])
+    ]
+    files = {path: options for path, options in declared if Path(path).match("reports/*.json")}
+    assert set(files) == {"reports/labels.json", "reports/metrics.json", "reports/split.json"}
+    assert all(options["cache"] is False for options in files.values())

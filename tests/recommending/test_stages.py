@@ -8,12 +8,12 @@ from complaints.core.files import read_json
 
 @pytest.mark.slow
 def test_measured_rungs_become_a_recommendation(built: Project, project: Project) -> None:
-    assert read_json(built.root / "reports/measured.json") == {}
+    assert read_json(built.root / "reports/measured/costs.json") == {}
     assert "Nothing was measured" in (built.root / "reports/recommendation.md").read_text()
     project.set_param("  measure: false", "  measure: true")
     project.set_param("  texts: 500", "  texts: 40")
     assert project.repro() == ["measure", "recommend", "report"]
-    measured = read_json(project.root / "reports/measured.json")
+    measured = read_json(project.root / "reports/measured/costs.json")
     assert list(measured) == ["minilm", "tfidf"]
     assert measured["minilm"]["throughput"]["texts"] == 40
     cases = read_json(project.root / "reports/recommendation/recommendation.json")["cases"]
