@@ -147,6 +147,7 @@ def prepare(workspace: Workspace, recipe: Recipe) -> None:
     entry = changed_entry(workspace.entry, changes | own)
     settings = workspace.settings | {"models": {recipe.entry: entry}}
     settings["tracking"] = settings["tracking"] | {"enabled": False}
+    settings["knn"] = settings["knn"] | {"features": None}
     stream = io.StringIO()
     YAML().dump(settings, stream)
     write_text(folder / PARAMS_FILE, stream.getvalue())

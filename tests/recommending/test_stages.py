@@ -14,7 +14,7 @@ def test_measured_rungs_become_a_recommendation(built: Project, project: Project
     project.set_param("  texts: 500", "  texts: 40")
     assert project.repro() == ["measure", "recommend", "report"]
     measured = read_json(project.root / "reports/measured/costs.json")
-    assert list(measured) == ["minilm", "tfidf"]
+    assert list(measured) == ["knn", "minilm", "tfidf"]
     assert measured["minilm"]["throughput"]["texts"] == 40
     cases = read_json(project.root / "reports/recommendation/recommendation.json")["cases"]
     assert [case["name"] for case in cases] == ["router", "startup", "weekly_batch"]

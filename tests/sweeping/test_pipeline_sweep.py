@@ -16,7 +16,7 @@ def test_a_sweep_of_the_pipeline_runs_what_a_point_changes_and_logs_it(project: 
     assert [run["error"] for run in runs] == [None] * 4
     log = (project.root / f"scratch/sweeps/c/{runs[0]['experiment']}.log").read_text()
     ran = [line.split("'")[1] for line in log.splitlines() if line.startswith("Running stage")]
-    assert ran == ["baseline", "decide", "evaluate", "report", "card"]
+    assert ran == ["baseline", "teach@minilm", "decide", "evaluate", "measure", "recommend", "report", "card"]
     assert "The best of 2 points" in said
     assert project.run("git", "status", "--porcelain").stdout.split() == ["??", "sweeps/"]
     assert all(run["experiment"] in project.run("dvc", "exp", "list").stdout for run in runs)

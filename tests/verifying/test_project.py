@@ -51,7 +51,7 @@ def some_file(path: Path) -> Path:
 def test_the_built_project_holds_with_its_cache_and_each_model_predicts_the_same_bits(here: Path) -> None:
     result = verified(cache=True, predict=100)
     assert found(result) == []
-    assert result.checked[-1].endswith("rows of 3 models, predicted again")
+    assert result.checked[-1].endswith("rows of 4 models, predicted again")
     assert found(verified(cache=True, revision="HEAD", predict=10)) == []
 
 

@@ -1,7 +1,8 @@
 """Reference of a log: the same features of the pipeline's complaints, and the model's answers on held-out ones.
 
 Lengths are those of the training texts. Labels, confidences and words outside the vocabulary are those of held-out
-complaints, since a model is surer of complaints that it was trained on, and knows all their words.
+complaints, since a model is surer of complaints that it was trained on, and knows all their words. As in a log, each
+distinct text counts once.
 """
 
 from collections import Counter
@@ -54,21 +55,33 @@ def read_reference() -> Reference:
     names = [str(name) for name in read_json(paths.LABELS)]
     features: list[TextFeatures] = []
     labels: Counter[str] = Counter()
+    seen: set[str] = set()
     for batch in parquet_batches(train, ["text", "label_id"]):
-        features += text_features(batch["text"].to_pylist(), None)
+        texts = batch["text"].to_pylist()
+        features += text_features([text for text in dict.fromkeys(texts) if text not in seen], None)
+        seen.update(texts)
         labels.update(names[index] for index in batch["label_id"].to_pylist())
-    shares = [
-        counts.unknown_share
-        for split in HELD_OUT
-        for batch in parquet_batches(paths.SPLITS / f"{split}.parquet", ["text"])
-        for counts in text_features(batch["text"].to_pylist(), known)
-    ]
+    shares = [counts.unknown_share for counts in text_features([*_held_out_texts().values()], known)]
     return Reference(
         np.array([counts.characters for counts in features], np.float64),
         np.array([counts.words for counts in features], np.float64),
         np.array([share for share in shares if share is not None], np.float64),
         labels,
     )
+
+
+def _held_out_texts() -> dict[str, str]:
+    """Return the distinct held-out texts by the id of the first row that has them.
+
+    Raises:
+        UserError: if a split is missing.
+    """
+    firsts: dict[str, str] = {}
+    for split in HELD_OUT:
+        for batch in parquet_batches(paths.SPLITS / f"{split}.parquet", ["row_id", "text"]):
+            for row_id, text in zip(batch["row_id"].to_pylist(), batch["text"].to_pylist(), strict=True):
+                firsts.setdefault(text, row_id)
+    return {row_id: text for text, row_id in firsts.items()}
 
 
 def read_answers(model: str, digest: str) -> Answers:
@@ -82,6 +95,7 @@ def read_answers(model: str, digest: str) -> Answers:
     if model_digest(md5s, rule_sha256) != digest:
         raise UserError(f"the project's {model} is another one than the log's, {digest[:12]}")
     names = [str(name) for name in read_json(paths.LABELS)]
+    distinct = _held_out_texts()
     logits: dict[str, np.ndarray] = {}
     for name, part in choice.parts.items():
         if part.folder.parent.parts[:1] != paths.MODELS.parts:
@@ -90,7 +104,8 @@ def read_answers(model: str, digest: str) -> Answers:
         recorded = read_checkpoint_md5(file)
         if recorded is not None and recorded != md5s[name]:
             raise UserError(f"{file} is of another version of {name}")
-        logits[name] = np.concatenate([rows for _, rows in read_predictions(file).values()])
+        splits = read_predictions(file).values()
+        logits[name] = np.concatenate([rows[[row_id in distinct for row_id in ids]] for ids, rows in splits])
     if choice.rule is None:
         (values,) = logits.values()
         decisions = Decisions(log_softmax(values), values)

@@ -22,10 +22,13 @@ def check_withdrawn(lock: Mapping[str, Stage], root: Path) -> list[Problem]:
         lock: The stages of dvc.lock.
         root: The folder of dvc.yaml.
 
-    Raises:
-        UserError: if the ledger cannot be read.
+    Returns:
+        The problems; a ledger that cannot be read is one, and the outputs are not compared with it.
     """
-    withdrawals = withdrawn(root)
+    try:
+        withdrawals = withdrawn(root)
+    except UserError as error:
+        return [Problem("fetch", LEDGER.as_posix(), "withdrawn", str(error))]
     if not withdrawals:
         return []
     problems = []
