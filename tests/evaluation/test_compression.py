@@ -105,7 +105,7 @@ def test_a_rule_that_was_taken_over_is_refused_with_other_predictions(workspace:
         _rows(RUNGS)
         file = rungs.predictions_file(paths.PREDICTIONS, changed)
         found = read_predictions(file)
-        ids, logits = ({split: pair[index] for split, pair in found.items()} for index in (0, 1))
-        write_predictions(file, ids, {split: -values for split, values in logits.items()})
+        row_ids = {split: ids for split, (ids, _) in found.items()}
+        write_predictions(file, row_ids, {split: -logits for split, (_, logits) in found.items()})
         with pytest.raises(UserError, match="was fitted on another predictions/"):
             scoreboard.read_rules(paths.RULES, ["net-int8"], paths.PREDICTIONS)
