@@ -21,6 +21,7 @@ from support import mini_pipeline
 from support.commands import MARKERS
 from support.paths import ROOT
 
+from complaints.backbones.published import INSTALL_ARCHIVES
 from complaints.cli import _parser
 from complaints.core.dvc_lock import read_lock
 from complaints.core.errors import UserError, broken_output
@@ -30,6 +31,8 @@ TOOLS = ("chmod", "complaints", "dvc", "git", "make", "mlflow", "pip", "python",
 QUOTED = re.compile(r"`([^`]+)`")
 LISTED = re.compile(r"^  ((?:complaints|dvc|make) [\w/ -]+?)  ")
 """A command in a list with explanations, as `complaints show` prints one."""
+WHOLE = re.compile(r"^pip install .+")
+"""A command that is a constant of its own, which several messages name."""
 
 
 def texts(file: Path) -> Iterator[str]:
@@ -50,7 +53,7 @@ COMMANDS = sorted(
         command
         for file in FILES
         for text in texts(file)
-        for command in QUOTED.findall(text) + LISTED.findall(text)
+        for command in QUOTED.findall(text) + LISTED.findall(text) + WHOLE.findall(text)
         if command.split()[:1] and command.split()[0] in TOOLS
     }
 )
@@ -79,12 +82,12 @@ def exists(tool: str, *arguments: str) -> bool:
         return arguments[0] in listed.split()
     if tool == "pip":
         files = [name for option, name in itertools.pairwise(arguments) if option in ("-r", "-c")]
-        return arguments[0] == "install" and all(name == "X" or (ROOT / name).is_file() for name in files)
+        return arguments[0] == "install" and all((ROOT / name).is_file() for name in files)
     return shutil.which(tool) is not None
 
 
 def test_the_commands_of_messages_are_found() -> None:
-    assert {"complaints track", "dvc repro", "git checkout --ours X", "make ui"} <= set(COMMANDS)
+    assert {"complaints track", "dvc repro", "git checkout --ours X", "make ui", INSTALL_ARCHIVES} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -137,7 +137,6 @@ class Params(Section):
     @model_validator(mode="after")
     def _teachers_have_logits_out_of_fold(self) -> Self:
         folds = {REFERENCE: self.baseline.folds, **{name: entry.cross_fit.folds for name, entry in self.models.items()}}
-        folds |= {KNN: self.knn.folds} if self.knn.features else {}
         for name, entry in self.models.items():
             for index, teacher in enumerate(entry.teacher.models):
                 key = ("models", name, "teacher", "models", index)

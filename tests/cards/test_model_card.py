@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from complaints.cards.failures import unfound
 from complaints.cards.markdown import escaped
 from complaints.cards.statement import stale_of
 from complaints.cards.subject import read_parts, subject_of
+from complaints.cards.withdrawn import stale_reasons
 from complaints.core import paths
+from complaints.core.dvc_lock import hash_path
 from complaints.core.files import write_json
 from complaints.costs import training_time
 from complaints.report.tables import Tables
@@ -146,6 +149,18 @@ def test_a_withdrawn_complaint_makes_the_card_stale(inputs: Path) -> None:
         text = (folder / name / "README.md").read_text()
         stale = stale_of(json.loads((folder / name / "lineage.json").read_text()))
         assert ("STALE" in text) == bool(stale) == (name != "tfidf")
+
+
+def test_a_compressed_model_of_withdrawn_complaints_is_stale(inputs: Path) -> None:
+    """dvc.lock, and so the ledger, has the folder of all formats, not that of one."""
+    output = paths.MODELS / "compressed/net"
+    for name in ("int8", "int4"):
+        shutil.copytree(paths.MODELS / "net", output / name)
+    part = read_parts(paths.MODELS, ["net-int8"])["net-int8"]
+    assert (part.output, part.md5) == (output, hash_path(Path(), output.as_posix()))
+    found = Withdrawals(affected={part.md5: Affected(path=output.as_posix(), role="train")})
+    assert stale_reasons([part], found) == ["net-int8 is stale: trained on withdrawn complaints (data/withdrawn.json)"]
+    assert stale_reasons([part], Withdrawals()) == []
 
 
 def test_warnings_of_the_audit_are_told(inputs: Path) -> None:

@@ -23,6 +23,7 @@ from complaints.compression.run import agreement_of, check_agreement, compress
 from complaints.compression.session import CompressedModel, infer, open_session, run_batch
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
+from complaints.modeling import classifier
 from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
 from complaints.scoring.predictions import read_checkpoint_md5, read_predictions
@@ -216,6 +217,16 @@ def test_other_logits_than_those_of_torch_are_refused(here: Path) -> None:
     export.check_logits(model, [batch], [logits + 5e-5])
     with pytest.raises(UserError, match=r"differ from torch's by up to 0\.1"):
         export.check_logits(model, [batch], [logits + 0.1])
+
+
+def test_attention_without_a_mask_is_refused_by_the_name_of_its_module(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exporter wraps exceptions of the model in its own."""
+    monkeypatch.setattr(export, "sdpa_mask", lambda *_, **__: None)
+    model = classifier.load(here / "models/net").model
+    with pytest.raises(UserError, match=r"^BertSelfAttention computes attention without a mask, which cannot be expo"):
+        export.export(model, [])
 
 
 def test_missing_library_is_one_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,13 @@ from support.rules import write_rules
 
 from complaints.core import paths
 from complaints.core.csv_files import read_csv, write_csv
+from complaints.core.errors import UserError
+from complaints.core.parquet import read_parquet
+from complaints.deciding.rule import apply
 from complaints.evaluation import scoreboard
 from complaints.evaluation.compression import COMPRESSION_FILE, HEADER, read_sizes, write_compression
-from complaints.scoring.predictions import read_predictions, write_predictions
+from complaints.scoring import rungs
+from complaints.scoring.predictions import read_predictions, write_out_of_fold, write_predictions
 
 RUNGS = ["tfidf", "net", "net-int8"]
 
@@ -33,10 +37,10 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _rows(rungs: list[str]) -> list[scoreboard.ScoreboardRow]:
+def _rows(names: list[str]) -> list[scoreboard.ScoreboardRow]:
     truth = read_truth()
-    rules = scoreboard.read_rules(paths.RULES, rungs, paths.PREDICTIONS)
-    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, rungs, truth), rules, RESAMPLES)
+    rules = scoreboard.read_rules(paths.RULES, names, paths.PREDICTIONS)
+    return scoreboard.score(truth, scoreboard.read_all_logits(paths.PREDICTIONS, names, truth), rules, RESAMPLES)
 
 
 def test_each_row_is_compared_with_the_same_kind_of_row_of_its_parent(workspace: Path) -> None:
@@ -62,12 +66,46 @@ def test_each_row_is_compared_with_the_same_kind_of_row_of_its_parent(workspace:
 
 
 def test_without_compressed_models_the_table_is_empty(workspace: Path) -> None:
-    rungs = RUNGS[:2]
-    assert read_sizes(workspace / "absent", rungs) == {}
-    assert write_compression(workspace, read_truth(), _rows(rungs), {}, RESAMPLES) == []
+    names = RUNGS[:2]
+    assert read_sizes(workspace / "absent", names) == {}
+    assert write_compression(workspace, read_truth(), _rows(names), {}, RESAMPLES) == []
     assert read_csv(workspace / COMPRESSION_FILE, HEADER) == []
 
 
 def test_the_default_ensemble_leaves_compressed_models_out(workspace: Path) -> None:
     rules = write_rules(["net", "net-int8"])
     assert set(rules["ensemble"].weights) == {"tfidf", "net"}
+
+
+def test_a_compressed_model_takes_the_rule_of_its_parent(workspace: Path) -> None:
+    """That of the parent is fitted on its out-of-fold logits too; one of its own would have other numbers."""
+    train = read_parquet(paths.SPLITS / "train.parquet")
+    logits = np.random.default_rng(0).normal(size=(120, 5)) + 0.5 * np.eye(5)[train["label_id"].to_numpy()]
+    write_out_of_fold(paths.OUT_OF_FOLD / "net.parquet", train["row_id"].to_pylist(), logits)
+    rules = write_rules(["net", "net-int8"])
+    parent, taken = rules["net"], rules["net-int8"]
+    assert parent.fit is not None
+    assert taken.fit is not None
+    assert parent.fit.splits == ["train", "validation"]
+    assert taken.weights == {"net-int8": 1.0}
+    assert set(taken.fit.parts) == {"net", "net-int8"}
+    parts = {"parts": parent.fit.parts}
+    assert taken.model_copy(update={"weights": parent.weights, "fit": taken.fit.model_copy(update=parts)}) == parent
+
+    rows = {row.name: row for row in _rows(RUNGS)}
+    found = read_predictions(rungs.predictions_file(paths.PREDICTIONS, "net-int8"))
+    expected = apply(parent, {"net": found["test"][1]})
+    assert np.array_equal(rows["net-int8-adjusted"].predicted["test"], expected.predicted)
+    assert rows["net-int8-adjusted"].tau == rows["net-adjusted"].tau
+
+
+def test_a_rule_that_was_taken_over_is_refused_with_other_predictions(workspace: Path) -> None:
+    for changed in ("net", "net-int8"):
+        write_rules(["net", "net-int8"])
+        _rows(RUNGS)
+        file = rungs.predictions_file(paths.PREDICTIONS, changed)
+        found = read_predictions(file)
+        row_ids = {split: ids for split, (ids, _) in found.items()}
+        write_predictions(file, row_ids, {split: -logits for split, (_, logits) in found.items()})
+        with pytest.raises(UserError, match="was fitted on another predictions/"):
+            scoreboard.read_rules(paths.RULES, ["net-int8"], paths.PREDICTIONS)

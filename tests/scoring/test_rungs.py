@@ -10,6 +10,7 @@ from complaints.scoring.rungs import (
     compressed_name,
     entry_of,
     model_folder,
+    model_output,
     parent_of,
     predictions_file,
     rung_names,
@@ -23,6 +24,7 @@ def test_compressed_rung_has_a_folder_of_its_own(file_format: str) -> None:
     assert entry_of(name) == "a-b"
     assert predictions_file(Path("p"), name) == Path("p/compressed/a-b", f"{file_format}.parquet")
     assert model_folder(Path("m"), name) == Path("m/compressed/a-b", file_format)
+    assert model_output(Path("m"), name) == Path("m/compressed/a-b")
     assert name_problem(name) is not None
 
 
@@ -31,7 +33,7 @@ def test_other_rungs_have_flat_files(name: str) -> None:
     assert parent_of(name) is None
     assert entry_of(name) == name
     assert predictions_file(Path("p"), name) == Path("p", f"{name}.parquet")
-    assert model_folder(Path("m"), name) == Path("m", name)
+    assert model_folder(Path("m"), name) == model_output(Path("m"), name) == Path("m", name)
 
 
 @pytest.mark.parametrize("name", ["knn", "compressed"])

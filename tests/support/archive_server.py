@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal, get_args
 
 import pytest
+
+from support.loopback import Handler, Server
 
 Ranges = Literal["honest", "none", "careless", "short"]
 Endless = Literal["zeros", "trickle", "header lines", "header trickle", "interim responses"]
@@ -73,18 +74,9 @@ class Site:
     """
 
 
-def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(site: Site) -> type[Handler]:
+    class SiteHandler(Handler):
         protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def _start(self, status: int, length: int, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Length": str(length), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
 
         def _record(self, sent: int) -> None:
             asked = self.headers
@@ -115,11 +107,11 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 return self._send_without_end(kind, amount, path)
             if path in site.redirects:
                 self._record(0)
-                self._start(302, 0, {"Location": site.redirects[path]})
+                self.start(302, 0, {"Location": site.redirects[path]})
                 return
             if kind == "status" or path not in site.files:
                 self._record(0)
-                self._start(amount or 404, 0, {})
+                self.start(amount or 404, 0, {})
                 return
             file = site.files[path]
             headers = file.validators()
@@ -132,12 +124,12 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(file.body)}"
             if start > len(file.body):
                 self._record(0)
-                self._start(416, 0, {"Content-Range": f"bytes */{len(file.body)}"})
+                self.start(416, 0, {"Content-Range": f"bytes */{len(file.body)}"})
                 return
             body = file.body[start:end]
             sent = body[:amount] if kind == "drop" else body
             self._record(len(sent))
-            self._start(status, len(body) + (amount if kind == "announce" else 0), headers)
+            self.start(status, len(body) + (amount if kind == "announce" else 0), headers)
             if self.command == "GET":
                 self.wfile.write(sent)
             if kind:
@@ -146,12 +138,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         do_HEAD = do_GET
 
-    return Handler
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, *_: object) -> None:
-        """Ignore clients that close the connection."""
+    return SiteHandler
 
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
@@ -169,19 +156,12 @@ def self_signed(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") -> tupl
 @contextmanager
 def serve(certificate: Path | None = None, key: Path | None = None) -> Iterator[Site]:
     """Serve an empty site, to which files can be added; with a certificate, over TLS."""
-    server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server = Server()
     site = Site(f"http://127.0.0.1:{server.server_port}")
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         site.origin = f"https://localhost:{server.server_port}"
-    server.RequestHandlerClass = _handler(site)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with server.running(_handler(site), site.closed):
         yield site
-    finally:
-        site.closed.set()
-        server.shutdown()
-        server.server_close()

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from support.loopback import Handler, Server
 
 Body = dict[str, Any]
 
@@ -55,16 +56,10 @@ def first_label(body: Body) -> str:
     return json.dumps({"issue": labels_of(body)[0]})
 
 
-def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
+def _handler(chat: Chat) -> type[Handler]:
+    class ChatHandler(Handler):
         def _send(self, status: int, body: bytes, headers: dict[str, str], cut: bool = False) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
+            self.start(status, len(body), headers)
             self.wfile.write(body[: len(body) // 2] if cut else body)
 
         def do_POST(self) -> None:
@@ -86,27 +81,13 @@ def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
             self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
             chat.answered.append(text_of(body))
 
-    return Handler
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Ignore clients that close the connection."""
+    return ChatHandler
 
 
 @contextmanager
 def serve(answer: Callable[[Body], str | None] = first_label) -> Iterator[Chat]:
     """Serve answers at chat.url, a base address without /chat/completions."""
-    server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server = Server()
     chat = Chat(f"http://127.0.0.1:{server.server_port}/v1", answer)
-    server.RequestHandlerClass = _handler(chat)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with server.running(_handler(chat), chat.closed):
         yield chat
-    finally:
-        chat.closed.set()
-        server.shutdown()
-        server.server_close()

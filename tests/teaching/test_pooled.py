@@ -41,7 +41,7 @@ def settings() -> DecideParams:
 
 
 def teacher(models: list[str], **changes: Any) -> TeacherParams:
-    keys = {"models": models, "tau": None, "temperature": 2.0, "alpha": 0.5, "in_sample": False}
+    keys = {"models": models, "tau": None, "temperature": 2.0, "alpha": 0.5}
     return config.check(TeacherParams, keys | changes)
 
 
@@ -112,9 +112,11 @@ def test_logits_of_other_rows_are_refused(rows: Rows) -> None:
         write_teacher(teacher(["net"]), rows, paths.OUT_OF_FOLD, settings(), FOLDER)
 
 
-def test_in_sample_logits_are_refused() -> None:
-    with pytest.raises(UserError, match=r"in_sample is true, but there are no logits .* set it to false, and"):
-        teacher(["net"], in_sample=True)
+def test_nearest_neighbours_are_refused_as_a_teacher() -> None:
+    with pytest.raises(
+        UserError, match=r"models\[1\] is 'knn', which is no teacher: it reads the features of all entries"
+    ):
+        teacher(["net", "knn"])
 
 
 def test_an_entry_without_teachers_has_a_record_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,7 @@ def _use(subject: Subject) -> str:
 
 
 def _lineage(subject: Subject) -> str:
-    rows = [[part.name, f"`{part.folder.as_posix()}`", f"`{part.md5}`"] for part in subject.parts]
+    rows = [[part.name, f"`{part.output.as_posix()}`", f"`{part.md5}`"] for part in subject.parts]
     return paragraphs(
         [
             table(("model", "folder", "md5 in dvc.lock"), rows, texts=3),

@@ -10,6 +10,7 @@ from complaints.cards.markdown import escaped, paragraphs, score, table
 from complaints.cards.subject import Subject
 from complaints.deciding.row_names import adjusted, is_adjusted
 from complaints.report.tables import Line, Tables, interval
+from complaints.scoring.rungs import parent_of
 
 METRICS = {
     "accuracy": "accuracy",
@@ -106,10 +107,12 @@ def rule_section(subject: Subject, tables: Tables) -> str:
         "rows (Menon et al. 2021).",
     ]
     if rule.fit is not None:
+        parent = parent_of(subject.name)
+        whose = f"It is the rule of {escaped(parent[0])}, which" if parent else "It"
         parts.append(
-            f"It was fitted on {rule.fit.rows:,} rows of {', '.join(rule.fit.splits)} for {rule.fit.objective}, with "
-            f"cross-fitted accuracy {rule.fit.accuracy:.3f} and macro-F1 {rule.fit.macro_f1:.3f}. Test rows had no "
-            "part in it."
+            f"{whose} was fitted on {rule.fit.rows:,} rows of {', '.join(rule.fit.splits)} for {rule.fit.objective}, "
+            f"with cross-fitted accuracy {rule.fit.accuracy:.3f} and macro-F1 {rule.fit.macro_f1:.3f}. Test rows had "
+            "no part in it."
         )
     lines = [line for line in tables.of("thresholds", split="test", model=row) if line["threshold"]]
     cells = [

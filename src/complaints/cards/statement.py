@@ -91,7 +91,7 @@ def _model(part: Part) -> Descriptor:
     """Return a model as dvc.lock names it, with the digest of its tokenizer."""
     tokenizer = part.record.get("tokenizer_sha256")
     return {
-        "name": part.folder.as_posix(),
+        "name": part.output.as_posix(),
         "digest": folder_digest(part.md5),
         "annotations": {"model": part.name} | ({"tokenizerSha256": tokenizer} if tokenizer else {}),
     }

@@ -14,7 +14,7 @@ from complaints.core.errors import UserError, broken_output
 from complaints.core.files import file_digest, read_json
 from complaints.deciding.row_names import ENSEMBLE, REFERENCE
 from complaints.deciding.rule import DecisionRule, rule_file
-from complaints.scoring.rungs import KNN, entry_of, model_folder
+from complaints.scoring.rungs import KNN, entry_of, model_folder, model_output
 from complaints.subsets.fractions import nested_fraction
 
 RULE_FILE = "decision_rule.json"
@@ -33,8 +33,10 @@ class Part:
     folder: Path
     files: Mapping[str, str]
     """Path in the folder -> sha256."""
+    output: Path
+    """The output in dvc.lock: the folder, or that of all formats of a compressed model's entry."""
     md5: str
-    """DVC's hash of the folder, the one in dvc.lock."""
+    """DVC's hash of the output, the one in dvc.lock."""
     record: Mapping[str, Any]
     """training.json, tfidf.json or knn.json."""
 
@@ -83,7 +85,7 @@ class Subject:
         return found | {RULE_FILE: (self.rule_path, file_digest(self.rule_path))}
 
 
-def _read_part(name: str, folder: Path) -> Part:
+def _read_part(name: str, folder: Path, output: Path) -> Part:
     if not folder.is_dir():
         raise UserError(f"{folder} is missing; run `dvc repro` to make it")
     record_path = folder / RECORDS.get(name, TRAINING_FILE)
@@ -92,9 +94,9 @@ def _read_part(name: str, folder: Path) -> Part:
         raise broken_output(record_path, "is not the record of a model")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _IGNORED.match(path.name)]
     digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
-    md5 = hash_path(Path("."), folder.as_posix())
+    md5 = hash_path(Path("."), output.as_posix())
     assert md5 is not None
-    return Part(name, folder, digests, md5, record)
+    return Part(name, folder, digests, output, md5, record)
 
 
 def read_parts(models: Path, names: Sequence[str]) -> dict[str, Part]:
@@ -103,7 +105,7 @@ def read_parts(models: Path, names: Sequence[str]) -> dict[str, Part]:
     Raises:
         UserError: if a model is missing or has no record.
     """
-    return {name: _read_part(name, model_folder(models, name)) for name in names}
+    return {name: _read_part(name, model_folder(models, name), model_output(models, name)) for name in names}
 
 
 def subject_of(name: str, parts: Mapping[str, Part], evidence: Evidence) -> Subject:

@@ -71,9 +71,8 @@ def answers_of(snapshot: Snapshot, row: str, truth: Truth, split: str) -> Decisi
         if rule is None:
             log_probabilities = log_softmax(logits[0])
             return Decisions(log_probabilities, log_probabilities)
-        if rule.fit is not None and len(rule.fit.parts) == len(models):
-            name = model_of(row)
-            check_predictions(snapshot.root / paths.RULES, name, rule, snapshot.root / paths.PREDICTIONS)
+        rules, predictions = snapshot.root / paths.RULES, snapshot.root / paths.PREDICTIONS
+        check_predictions(rules, model_of(row), rule, predictions, models)
     return apply(rule, dict(zip(models, logits, strict=True)))
 
 

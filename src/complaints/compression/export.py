@@ -46,9 +46,12 @@ def _product_attention(
     """Compute attention by two matrix products and a softmax: fewer operators than the export of torch's fused one.
 
     Arguments and result are those of transformers' attention interface, `modeling.product_attention` describes them.
+
+    Raises:
+        UserError: if there is no mask: padding would have attention, and a decoder would see later tokens.
     """
     if attention_mask is None:
-        raise NotImplementedError("attention without a mask")
+        raise UserError(f"{type(module).__name__} computes attention without a mask, which cannot be exported to ONNX")
     if query.shape[1] != key.shape[1]:
         key, value = (states.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for states in (key, value))
     bias = torch.where(attention_mask, 0.0, torch.finfo(torch.float32).min)
@@ -117,12 +120,21 @@ def export(model: Any, examples: Sequence[Batch]) -> Any:
                 verbose=False,
             )
     except Exception as error:  # the exporter raises exceptions of many types
+        if refused := _refusal(error):
+            raise refused from None
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"torch cannot export the model to ONNX ({type(error).__name__}: {reason})") from None
     assert program is not None
     exported = _cleaned(program.model_proto)
     check_logits(exported, examples, wanted)
     return exported
+
+
+def _refusal(error: BaseException | None) -> UserError | None:
+    """Return the UserError that an exception of the exporter wraps, None for none."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _cleaned(model: Any) -> Any:

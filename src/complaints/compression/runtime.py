@@ -3,9 +3,8 @@
 import importlib
 from typing import Any
 
+from complaints.backbones.published import INSTALL_ARCHIVES
 from complaints.core.errors import UserError
-
-REQUIREMENTS = "requirements-ladder.txt"
 
 
 def need(module: str) -> Any:
@@ -18,6 +17,5 @@ def need(module: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"compressed models need the package {error.name}, which is not installed: "
-            f"`pip install --no-deps -r {REQUIREMENTS}` installs it"
+            f"compressed models need the package {error.name}, which is not installed: `{INSTALL_ARCHIVES}` installs it"
         ) from None

@@ -96,27 +96,48 @@ def fit_rules(
 ) -> dict[str, DecisionRule]:
     """Return a rule for each model, by its name, and one for the ensemble.
 
+    A compressed model has the rule of the one that it was made from, which is fitted on more rows than validation where
+    that model has out-of-fold predictions.
+
     Args:
         rows: The rows of train and validation.
         predictions: As in `read_logits`.
         out_of_fold: As in `read_logits`.
-        models: The names of the models.
+        models: The names of the models; those that compressed ones were made from are among them.
         settings: The objective and the candidates.
 
     Raises:
         UserError: if the ensemble has a part that is not in `models`, or as `read_logits` and `fit_rule` do.
     """
-    ensemble = [name for name in models if not parent_of(name)] if settings.ensemble is None else settings.ensemble
+    fitted = [name for name in models if not parent_of(name)]
+    ensemble = fitted if settings.ensemble is None else settings.ensemble
     if unknown := [name for name in ensemble if name not in models]:
         raise UserError(f"params.yaml: decide.ensemble names {unknown[0]!r}; there are {', '.join(models)}")
-    logits = {name: read_logits(predictions, out_of_fold, name, rows) for name in models}
+    logits = {name: read_logits(predictions, out_of_fold, name, rows) for name in dict.fromkeys([*fitted, *ensemble])}
     sources = {name: read_source(predictions, name) for name in models}
-    return {
+    rules = {
         name: fit_rule(
             sample_of(rows, {part: logits[part] for part in parts}),
             rows.train_rows,
             settings,
             {part: sources[part] for part in parts},
         )
-        for name, parts in {**{name: [name] for name in models}, ENSEMBLE: ensemble}.items()
+        for name, parts in {**{name: [name] for name in fitted}, ENSEMBLE: ensemble}.items()
     }
+    for name in models:
+        if parent := parent_of(name):
+            rules[name] = taken_over(rules[parent[0]], name, sources[name])
+    return {name: rules[name] for name in [*models, ENSEMBLE]}
+
+
+def taken_over(rule: DecisionRule, name: str, source: Source) -> DecisionRule:
+    """Return the rule of a model as that of a compressed form of it.
+
+    Args:
+        rule: The rule of the model; its record of the fit, scores and thresholds stay those of the model.
+        name: Name of the compressed model.
+        source: The files of the compressed model, which are added to the parts of the fit.
+    """
+    assert rule.fit is not None
+    fit = rule.fit.model_copy(update={"parts": {**rule.fit.parts, name: source}})
+    return rule.model_copy(update={"weights": {name: 1.0}, "fit": fit})

@@ -1,6 +1,6 @@
 """Decision rule: weights of models, a temperature and a strength of logit adjustment, kept as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,8 @@ class Fit(Section):
     """Record of how a rule was fitted; all scores are of rows whose clusters the rule was not fitted on."""
 
     parts: dict[str, Source]
+    """The parts that it was fitted on; in the rule of a compressed model, that model and the one that it was made from,
+    whose fit this is."""
     objective: str
     max_accuracy_loss: Share | None
     """None if the objective has no such limit."""
@@ -146,13 +148,24 @@ def read_rule(folder: Path, name: str) -> DecisionRule:
         raise broken_output(path, f"is not a decision rule ({where}: {error.errors()[0]['msg']})") from None
 
 
-def check_predictions(folder: Path, name: str, rule: DecisionRule, predictions: Path) -> None:
+def check_predictions(
+    folder: Path, name: str, rule: DecisionRule, predictions: Path, parts: Collection[str] | None = None
+) -> None:
     """Check that the parts of a rule have the predictions that it was fitted on.
+
+    Args:
+        folder: The folder of the rules.
+        name: Name of the rule.
+        rule: The rule.
+        predictions: The folder of the predictions.
+        parts: The parts to check; None for all, also those without weight.
 
     Raises:
         UserError: for the first that has others.
     """
     for part, source in rule.fit.parts.items() if rule.fit else ():
+        if parts is not None and part not in parts:
+            continue
         path = predictions_file(predictions, part)
         if not path.is_file():
             raise UserError(f"{path} is missing; run `dvc repro` to make it")

@@ -12,7 +12,7 @@ from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.evaluation.subset_scores import DECIMALS
 from complaints.evaluation.truth import Truth
 from complaints.reporting.html_page import Cell, Section
-from complaints.scoring.rungs import parent_of
+from complaints.scoring.rungs import compressed_name, parent_of
 from complaints.uncertainty.count_metrics import TIERS
 from complaints.uncertainty.paired import Difference, corrected, differences
 from complaints.uncertainty.resampling import System, bootstrap
@@ -44,7 +44,7 @@ def read_sizes(folder: Path, rungs: Sequence[str]) -> dict[str, int]:
     sizes = {}
     for entry in dict.fromkeys(parent[0] for rung in rungs if (parent := parent_of(rung))):
         for line in read_csv(folder / entry / "formats.csv", ("format", "bytes")):
-            name = entry if line["format"] == "parent" else f"{entry}-{line['format']}"
+            name = entry if line["format"] == "parent" else compressed_name(entry, line["format"])
             sizes[name] = int(line["bytes"])
     return sizes
 

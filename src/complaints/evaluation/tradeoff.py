@@ -6,6 +6,7 @@ from pathlib import Path
 from complaints.evaluation.scoreboard import ScoreboardRow
 from complaints.reporting.figures import GREY, WIDTH, canvas, shorten
 from complaints.reporting.html_page import Section
+from complaints.scoring.rungs import parent_of
 
 FILE = "tradeoff.png"
 NAME_CHARACTERS = 40
@@ -19,8 +20,12 @@ TEXT = (
 
 
 def tradeoff_section(folder: Path, rows: Sequence[ScoreboardRow]) -> list[Section]:
-    """Draw the trade-off curves of the rules into a folder and return the section, none without fitted rules."""
-    fitted = [(row.name, row.rule, row.rule.fit.curve) for row in rows if row.rule and row.rule.fit]
+    """Draw the trade-off curves of the rules into a folder and return the section, none without fitted rules.
+
+    A compressed model has the rule of the one that it was made from, whose curve this is.
+    """
+    own = [row for row in rows if not parent_of(row.model)]
+    fitted = [(row.name, row.rule, row.rule.fit.curve) for row in own if row.rule and row.rule.fit]
     if not fitted:
         return []
     below = 0.45 + 0.17 * len(fitted)

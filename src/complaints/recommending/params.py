@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from complaints.core.section import Count, NotNegative, Positive, Section, Share, Text
+from complaints.core.section import Count, Positive, Section, Share, Text
 from complaints.recommending.measures import MEASURES
 
 
@@ -23,8 +23,8 @@ class CostsParams(Section):
 class PricesParams(Section):
     """Euros for an hour of the measured machine."""
 
-    cpu_hour: NotNegative
-    gpu_hour: NotNegative
+    cpu_hour: Positive
+    gpu_hour: Positive
 
 
 class Constraints(Section):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from complaints.deciding.row_names import FLOOR, REFERENCE, is_adjusted, model_of
 from complaints.report.svg import Axis, Estimate, PlanePoint, Series, forest, lines, plane, spanning
 from complaints.report.tables import Line, Tables, interval, number
+from complaints.scoring.rungs import parent_of
 
 COLORS = 6
 """Number of colours in the page's style; further models begin again with the first."""
@@ -128,7 +129,7 @@ def rules(tables: Tables) -> Chart:
     """Return accuracy and macro-F1 under each strength of the adjustment, out of fold."""
     series, dots = [], []
     for name, rule in tables.rules.items():
-        if rule.fit is None:
+        if rule.fit is None or parent_of(name):
             continue
         points = [(point.accuracy, point.macro_f1) for point in rule.fit.curve]
         series.append(Series(name, points, color(tables, name), marked=True))

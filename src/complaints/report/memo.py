@@ -8,6 +8,7 @@ from complaints.report.recommendation import Recommendation, memo_part
 from complaints.report.tables import Tables, number
 from complaints.report.verdict import best_row, opening, p_text, score_text, unfound_classes
 from complaints.reporting.markdown_table import markdown_table
+from complaints.scoring.rungs import parent_of
 
 SYNTHETIC = "**SYNTHETIC DATA: a program made up these complaints. The scores say nothing about real complaints.**"
 NOTE = (
@@ -92,7 +93,7 @@ def _unfound(tables: Tables) -> str:
 def _rules(tables: Tables) -> str:
     lines = []
     for name, rule in tables.rules.items():
-        if rule.fit is not None:
+        if rule.fit is not None and not parent_of(name):
             weights = ", ".join(f"{weight:.2f} {part}" for part, weight in rule.weights.items())
             fit = rule.fit
             scores = [f"{fit.accuracy:.3f}", f"{fit.macro_f1:.3f}"]

@@ -57,6 +57,12 @@ def model_folder(folder: Path, name: str) -> Path:
     return folder / name
 
 
+def model_output(folder: Path, name: str) -> Path:
+    """Return the output of dvc.lock that has a rung: its own folder, or that of all formats of an entry."""
+    parent = parent_of(name)
+    return folder / COMPRESSED / parent[0] if parent else folder / name
+
+
 def remove_outputs(entry: str) -> list[Path]:
     """Remove the outputs of an entry of `models:` from the workspace, and return those that were there.
 

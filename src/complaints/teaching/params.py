@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Strict, model_validator
 
 from complaints.core.section import NotNegative, Positive, Section, Share, Text, rule
+from complaints.scoring.rungs import KNN
 
 
 class TeacherParams(Section):
@@ -16,17 +17,20 @@ class TeacherParams(Section):
     """Strength of the adjustment of the teacher's logits; None: that of the teacher's own decision rule."""
     temperature: Positive
     alpha: Share
-    in_sample: bool
 
     @model_validator(mode="after")
-    def _logits_are_out_of_fold(self) -> Self:
+    def _teachers_differ(self) -> Self:
         if len(set(self.models)) < len(self.models):
             raise rule("models", f"is {list(self.models)}; each teacher can be named once")
-        if self.in_sample:
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_do_not_depend_on_students(self) -> Self:
+        if KNN in self.models:
             raise rule(
-                "in_sample",
-                "is true, but there are no logits of models on rows that they were trained on (final models are made "
-                "after the teachers' logits); set it to false, and cross_fit.folds of the teachers to 2 or more",
+                ("models", self.models.index(KNN)),
+                f"is {KNN!r}, which is no teacher: it reads the features of all entries, also of those that begin with "
+                "a student's weights; name TF-IDF or entries with cross_fit.folds",
             )
         return self
 
