@@ -59,6 +59,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_json("data/raw/source.json", {"synthetic": True})
     backbone = backbone_in(save_bert(tmp_path / "bert"))
     values = YAML(typ="safe").load(ROOT / "params.yaml")
+    values["knn"]["features"] = None
     values["models"] = {"net": values["models"]["minilm"] | model_params(backbone).model_dump(mode="json")}
     YAML().dump(values, Path("params.yaml"))
     Path("recipes.yaml").write_text(
