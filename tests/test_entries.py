@@ -29,11 +29,14 @@ def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_a
     assert added["probe"].finetune.loss == added["minilm"].finetune.loss
     assert "# Evaluation of the predictions." in Path("params.yaml").read_text().split("probe:")[1]
     left = [Path("models/probe"), Path("data/tokens/probe"), Path("predictions/probe.parquet")]
-    for path in left:
+    left += [Path(f"reports/costs/probe{rung}.json") for rung in ("", "-onnx", "-int8", "-int4")]
+    another = Path("reports/costs/minilm-int8.json")
+    for path in [*left, another]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir() if path.suffix == "" else path.touch()
     assert sorted(entries.remove("probe")) == sorted(left)
     assert not any(path.exists() for path in left)
+    assert another.is_file()
     assert Path("params.yaml").read_text() == before
 
 

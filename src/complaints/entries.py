@@ -8,7 +8,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.yaml_text import parse_yaml
 from complaints.params_document import ParamsDocument
-from complaints.scoring.rungs import remove_outputs
+from complaints.scoring.rungs import FORMATS, compressed_name, remove_outputs
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def remove(name: str) -> list[Path]:
     scratch = [
         *(paths.SCRATCH / stage / name for stage in ("pretrain", "finetune", "cross_fit")),
         paths.TRAINING_TIMES / f"{name}.json",
-        paths.COSTS / f"{name}.json",
+        *(paths.COSTS / f"{rung}.json" for rung in (name, *(compressed_name(name, form) for form in FORMATS))),
     ]
     for path in (path for path in scratch if path.exists()):
         there.append(path)

@@ -49,10 +49,14 @@ def test_a_remote_is_chosen_by_name(compared: Path, old: dict[str, str], tmp_pat
     md5, folder = old["predictions/net.parquet"], old["models/net"]
     with pytest.raises(UserError, match="the remote empty does not have it"):
         Objects(compared).file(md5)
-    with pytest.raises(UserError, match="DVC knows no remote 'other'; the remotes are empty, full"):
+    with pytest.raises(UserError, match="there is no remote 'other'; there are: empty, full"):
         Objects(compared, "other").file(md5)
     assert file_digest(Objects(compared, "full").file(md5), "md5") == md5
     assert Objects(compared, "full").file(folder, "training.json").is_file()
+    shutil.rmtree(compared / ".dvc/cache")
+    shutil.rmtree(tmp_path / "full")
+    with pytest.raises(UserError, match="the remote full cannot be read: there is no folder"):
+        Objects(compared, "full").file(md5)
 
 
 def test_a_damaged_object_is_refused(compared: Path, old: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Objects of DVC's cache by md5, fetched from the default remote where the cache lacks them; dvc.lock names them."""
+"""Objects of DVC's cache by md5, fetched from a remote where the cache lacks them; dvc.lock names them."""
 
 import functools
 import logging
@@ -11,14 +11,14 @@ from complaints.core.files import file_digest
 
 
 class Cache:
-    """DVC's cache and default remote, as a project configures them; DVC is imported at the first use."""
+    """DVC's cache and a remote, as a project configures them; DVC is imported at the first use."""
 
     remote = "no remote was asked"
     """The remote's part in the message on an absent object."""
 
-    def __init__(self, root: Path) -> None:
-        """Name the root of the project."""
-        self._root = root
+    def __init__(self, root: Path, name: str | None = None) -> None:
+        """Name the root of the project and a remote, None for the default one."""
+        self._root, self.name = root, name
 
     @functools.cached_property
     def _repo(self) -> Any:
@@ -46,10 +46,10 @@ class Cache:
         return bool(md5) and self.path(str(md5)).is_file()
 
     def bring(self, md5s: Sequence[str]) -> list[str]:
-        """Fetch the objects that the cache lacks from the default remote, and return those that it still lacks.
+        """Fetch the objects that the cache lacks from the remote, and return those that it still lacks.
 
         Raises:
-            UserError: if the remote cannot be read.
+            UserError: if the remote cannot be read, or there is none of its name.
         """
         missing = [md5 for md5 in md5s if not self.path(md5).exists()]
         if missing:
@@ -60,13 +60,15 @@ class Cache:
         from dvc.config import NoRemoteError
         from dvc_data.hashfile.hash_info import HashInfo
 
-        name = self._repo.config["core"].get("remote")
+        name = self.name or self.default_remote
+        if self.name:
+            self._check_name(self.name)
         self.remote = f"the remote {name} does not have it" if name else "no default remote is configured"
         if lost := self._lost_folder(name):
             self.remote = lost
             return
         try:
-            self._repo.cloud.pull([HashInfo("md5", md5) for md5 in md5s])
+            self._repo.cloud.pull([HashInfo("md5", md5) for md5 in md5s], remote=self.name)
         except NoRemoteError:
             return
         except Exception as error:  # of the network, a driver, or DVC itself
@@ -74,6 +76,12 @@ class Cache:
             raise UserError(
                 f"the remote {name} cannot be read ({reason}); `dvc remote list` shows its address"
             ) from None
+
+    def _check_name(self, name: str) -> None:
+        if name not in self._repo.config["remote"]:
+            none = "none; `dvc remote add --default NAME ADDRESS` adds one"
+            known = ", ".join(sorted(self._repo.config["remote"])) or none
+            raise UserError(f"there is no remote {name!r}; there are: {known}")
 
     def _lost_folder(self, name: str | None) -> str | None:
         """Return a sentence on a remote that is a folder which is not there: to DVC it is one without objects."""
@@ -96,10 +104,7 @@ class Cache:
         """
         from dvc.exceptions import DvcException
 
-        if name not in self._repo.config["remote"]:
-            none = "none; `dvc remote add --default NAME ADDRESS` adds one"
-            known = ", ".join(sorted(self._repo.config["remote"])) or none
-            raise UserError(f"there is no remote {name!r}; there are: {known}")
+        self._check_name(name)
         if lost := self._lost_folder(name):
             raise UserError(lost)
         try:

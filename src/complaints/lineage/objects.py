@@ -1,7 +1,7 @@
 """Any object of DVC by md5, a file or a member of a folder: from the cache, or fetched into it from a remote."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from complaints.core.errors import UserError
@@ -17,31 +17,7 @@ FOLDER = ".dir"
 
 
 class Objects(Cache):
-    """DVC's cache and one of its remotes."""
-
-    def __init__(self, root: Path, remote: str | None = None) -> None:
-        """Name the root of the project and a remote, None for the default one."""
-        super().__init__(root)
-        self.name = remote
-
-    def _fetch(self, md5s: Sequence[str]) -> None:
-        if self.name is None:
-            super()._fetch(md5s)
-            return
-        from dvc_data.hashfile.hash_info import HashInfo
-
-        known = sorted(self._repo.config["remote"])
-        if self.name not in known:
-            none = "there is none: `dvc remote add --default NAME ADDRESS` adds one"
-            listed = f"the remotes are {', '.join(known)}" if known else none
-            raise UserError(f"DVC knows no remote {self.name!r}; {listed}")
-        self.remote = f"the remote {self.name} does not have it"
-        try:
-            self._repo.cloud.pull([HashInfo("md5", md5) for md5 in md5s], remote=self.name)
-        except Exception as error:  # of the network, a driver, or DVC itself
-            reason = " ".join(str(error).split()) or type(error).__name__
-            shows = "`dvc remote list` shows its address"
-            raise UserError(f"the remote {self.name} cannot be read ({reason}); {shows}") from None
+    """DVC's cache and one of its remotes, with folders and their members."""
 
     def checked(self, md5: str) -> Path:
         """Return the path of an object, the listing of a folder included, whose bytes have its md5.
