@@ -261,7 +261,8 @@ def _parser() -> argparse.ArgumentParser:
 def _command() -> int:
     arguments = _parser().parse_args()
     arguments = console.with_text(arguments)
-    console.enter_root(required=not arguments.anywhere)
+    # The output of `complaints score` may be verified without a project.
+    console.enter_root(required=not arguments.anywhere and getattr(arguments, "scored", None) is None)
     return int(arguments.run(arguments))
 
 
