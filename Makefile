@@ -15,14 +15,14 @@ help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.txt requirements-dev.txt requirements-sweep.txt requirements-signing.txt requirements-openlineage.txt \
-		requirements-serve.txt constraints.txt pyproject.toml
+		requirements-serve.txt requirements-ray.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed; name one with make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r requirements.txt -r requirements-dev.txt -r requirements-sweep.txt \
 		-r requirements-signing.txt -r requirements-openlineage.txt \
-		-r requirements-serve.txt -c constraints.txt
+		-r requirements-serve.txt -r requirements-ray.txt -c constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
 

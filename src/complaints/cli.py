@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from complaints import console
+from complaints.batch_scoring import arguments as score_arguments
 from complaints.cards import arguments as card_arguments
 from complaints.comparing import arguments as compare_arguments
 from complaints.core import paths
@@ -37,6 +38,16 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
         arguments.text_column = config.load("fetch", FetchParams).file.columns.text
+    return command.run(arguments)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    if arguments.scored is not None:
+        from complaints.batch_scoring import command as scoring
+
+        return scoring.verify(arguments.scored)
+    from complaints.verifying import command
+
     return command.run(arguments)
 
 
@@ -156,6 +167,10 @@ def _add_predict(commands: Commands) -> None:
     predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True, checks_empty=True)
 
 
+def _add_verify(commands: Commands) -> None:
+    verify_arguments.add(commands).set_defaults(run=_verify)
+
+
 def _add_forget(commands: Commands) -> None:
     forget_arguments.add(commands).set_defaults(run=_forget)
 
@@ -219,12 +234,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_predict,
+        score_arguments.add,
         serve_arguments.add,
         compare_arguments.add,
         cost_arguments.add,
         trace_arguments.add,
         row_arguments.add,
-        verify_arguments.add,
+        _add_verify,
         card_arguments.add,
         _add_forget,
         _add_track,
@@ -245,7 +261,8 @@ def _parser() -> argparse.ArgumentParser:
 def _command() -> int:
     arguments = _parser().parse_args()
     arguments = console.with_text(arguments)
-    console.enter_root(required=not arguments.anywhere)
+    # The output of `complaints score` may be verified without a project.
+    console.enter_root(required=not arguments.anywhere and getattr(arguments, "scored", None) is None)
     return int(arguments.run(arguments))
 
 

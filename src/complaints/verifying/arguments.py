@@ -12,15 +12,9 @@ def _count(argument: str) -> int:
     return int(argument)
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from complaints.verifying import command
-
-    return command.run(arguments)
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subcommands of the command line."""
-    verify = commands.add_parser(
+def add(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to the subcommands of the command line, and return its own parser."""
+    verify: argparse.ArgumentParser = commands.add_parser(
         "verify",
         help="recompute everything that dvc.lock records, and name each broken link, its effects and its remedy",
         description="Compares every stage of dvc.yaml with dvc.lock: command, code, parameters, inputs, outputs, the "
@@ -40,4 +34,10 @@ def add(commands: Any) -> None:
         help="also check the signatures of all signed checkpoints with this public key (PEM)",
     )
     verify.add_argument("--json", action="store_true", help="print JSON")
-    verify.set_defaults(run=_verify)
+    verify.add_argument(
+        "--scored",
+        type=console.user_path,
+        metavar="FOLDER",
+        help="verify the output of `complaints score` instead of the project",
+    )
+    return verify

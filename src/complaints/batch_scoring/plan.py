@@ -1,0 +1,148 @@
+"""Plan of a scoring: inputs with their digests, settings, the model, and the shards that the rows are cut into."""
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from complaints.batch_scoring.rows import Columns, read_blocks
+from complaints.core.errors import UserError
+from complaints.core.files import file_digest, read_json, write_json
+from complaints.sources.readers.batches import FORMATS
+
+PLAN_FILE, MANIFEST_FILE = "plan.json", "manifest.json"
+SCORED, REJECTS = "scored", "rejects"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Consecutive rows of one input file, and the number that names its output."""
+
+    number: int
+    file: int
+    """Index of the input."""
+    index: int
+    """Number of the block in the file, from 0."""
+    start: int
+    """Number of its first row in the file, from 1."""
+    rows: int
+
+    @property
+    def part(self) -> str:
+        """Return the name of its output files."""
+        return f"part-{self.number:06}.parquet"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to score."""
+
+    name: str
+    """Its path below the folder of the inputs."""
+    path: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides the bytes of the output."""
+
+    content: dict[str, Any]
+    """The JSON of PLAN_FILE."""
+
+    @property
+    def shards(self) -> list[Shard]:
+        """Return the shards, in the order of the rows."""
+        return [Shard(number, *row) for number, row in enumerate(self.content["shards"])]
+
+
+def find_inputs(argument: Path) -> tuple[Path, list[Input]]:
+    """Return the folder of the inputs and the files of an argument, sorted by name.
+
+    Raises:
+        UserError: if there are none.
+    """
+    if argument.is_dir():
+        found = [path for path in argument.rglob("*") if path.is_file() and _is_known(path)]
+        folder = argument
+    elif argument.exists() or not glob.has_magic(str(argument)):
+        found, folder = [argument], argument.parent
+    else:
+        found = [Path(name) for name in glob.glob(str(argument), recursive=True) if os.path.isfile(name)]
+        parts = argument.parts
+        fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+        folder = Path(*parts[:fixed]) if fixed else Path(".")
+    if not found:
+        raise UserError(f"{argument}: there is no CSV, Parquet or JSON-lines file; name a file, a folder or a glob")
+    return folder, sorted((Input(path.relative_to(folder).as_posix(), path) for path in found), key=lambda i: i.name)
+
+
+def _is_known(path: Path) -> bool:
+    """Return whether a file of a folder is an input; hidden ones are not."""
+    suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
+    return not path.name.startswith(".") and (bool(suffixes & FORMATS.keys()) or path.suffix.lower() == ".zip")
+
+
+def _described(inputs: list[Input], quiet: bool = False) -> list[dict[str, Any]]:
+    described = []
+    for source in tqdm(inputs, desc="hashing inputs", unit="file", leave=False, disable=True if quiet else None):
+        if not source.path.is_file():
+            raise UserError(f"{source.path} does not exist; name a file, a folder or a glob")
+        described.append({"name": source.name, "bytes": source.path.stat().st_size, "sha256": file_digest(source.path)})
+    return described
+
+
+def _cut(inputs: list[Input], columns: Columns, shard_rows: int) -> list[list[int]]:
+    """Return the shards as rows of [file, index, start, rows]."""
+    shards = []
+    with tqdm(desc="counting rows", unit="row", leave=False, disable=None) as bar:
+        for number, source in enumerate(inputs):
+            for index, block in enumerate(read_blocks(source.path, columns, shard_rows)):
+                shards.append([number, index, block.start, len(block)])
+                bar.update(len(block))
+    if not shards:
+        raise UserError(f"{inputs[0].path} has no rows")
+    return shards
+
+
+def open_plan(
+    output: Path, folder: Path, inputs: list[Input], columns: Columns, decided: dict[str, Any], shard_rows: int
+) -> Plan:
+    """Return the plan of an output folder: the one that is there if it is the same, else a new one.
+
+    Args:
+        output: The output folder.
+        folder: The folder of the inputs.
+        inputs: The files.
+        columns: The columns to read.
+        decided: Model and settings, as JSON.
+        shard_rows: Most rows of a shard.
+
+    Raises:
+        UserError: if the folder has another plan or other files, or an input cannot be read.
+    """
+    wanted = {"version": VERSION, **decided, "inputs": _described(inputs)}
+    wanted["input_folder"] = os.path.relpath(folder, output)
+    path = output / PLAN_FILE
+    if path.exists():
+        content = read_json(path)
+        _check_same(output, content, wanted)
+        return Plan(content)
+    if output.is_dir() and any(not file.name.startswith(".") for file in output.iterdir()):
+        raise UserError(f"{output} has other files than those of a scoring; name an empty or a new folder")
+    content = wanted | {"shards": _cut(inputs, columns, shard_rows)}
+    if _described(inputs, quiet=True) != wanted["inputs"]:
+        raise UserError("the inputs changed while they were read; run this again when they are complete")
+    write_json(path, content)
+    return Plan(content)
+
+
+def _check_same(output: Path, there: Any, wanted: dict[str, Any]) -> None:
+    changed = [key for key, value in wanted.items() if not isinstance(there, dict) or there.get(key) != value]
+    if changed:
+        raise UserError(
+            f"{output} was begun with another {' and '.join(changed)}; name a new folder, or delete it to start again"
+        )

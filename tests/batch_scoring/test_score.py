@@ -1,0 +1,150 @@
+"""The command in processes of its own: the same bytes with any number of workers and after any kill; refusals."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from support.processes_of import children_of
+from support.scored import files_of, run, start, texts, write_rows
+from support.served_model import save_model
+
+ROWS = 240
+OPTIONS = ("--model", "net", "--id-column", "id", "--shard-rows", "20")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, inputs of two files, and their labels by one worker; not to be changed by a test."""
+    folder = tmp_path_factory.mktemp("scored")
+    save_model(folder)
+    rows = texts(ROWS)
+    rows[5] = rows[130] = " "
+    write_rows(folder / "in/a.csv", rows[:100])
+    write_rows(folder / "in/b.csv", rows[100:])
+    status, out, error = run(folder, "score", "in", "one", *OPTIONS, "--workers", 1)
+    assert status == 0, error
+    assert "240 rows: 238 scored by net, 2 rejected (2 empty text)" in out
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def test_the_rows_are_those_of_the_input_in_order_and_verify_holds(folder: Path) -> None:
+    table = pq.read_table(folder / "one/scored")
+    names = [(file, row) for file, rows in (("a.csv", 100), ("b.csv", 140)) for row in range(1, rows + 1)]
+    expected = [name for name in names if name not in {("a.csv", 6), ("b.csv", 31)}]
+    assert list(zip(table["file"].to_pylist(), table["row"].to_pylist(), strict=True)) == expected
+    assert pq.read_table(folder / "one/rejects")["reason"].to_pylist() == ["empty text"] * 2
+    assert run(folder, "verify", "--scored", "one")[0] == 0
+
+
+def test_labels_are_those_of_predict(folder: Path) -> None:
+    status, _, error = run(folder, "score", "in/b.csv", "default", "--model", "net", "--id-column", "id")
+    assert status == 0, error
+    predict = ("--input", "in/b.csv", "--output", "out.parquet", "--model", "net", "--id-column", "id")
+    assert run(folder, "predict", *predict)[0] == 0
+    predicted = pq.read_table(folder / "out.parquet").to_pylist()
+    scored = pq.read_table(folder / "default/scored").drop_columns(["file", "row"]).to_pylist()
+    assert scored == [row for row in predicted if row["label"] is not None]
+
+
+def test_two_workers_and_shares_write_the_same_bytes(folder: Path) -> None:
+    expected = files_of(folder / "one")
+    assert run(folder, "score", "in", "two", *OPTIONS, "--workers", 2)[0] == 0
+    assert files_of(folder / "two") == expected
+    for share in ("2/2", "1/2"):
+        status, _, error = run(folder, "score", "in", "shares", *OPTIONS, "--shard", share, "--workers", 1)
+        assert status == 0, error
+        assert not (folder / "shares/manifest.json").exists()
+    assert run(folder, "score", "in", "shares", *OPTIONS)[0] == 0
+    assert files_of(folder / "shares") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["command", "worker"])
+def test_a_kill_midway_and_a_second_run_write_the_same_bytes(folder: Path, victim: str) -> None:
+    process = start(folder, "score", "in", "killed", *OPTIONS, "--workers", 1)
+    scored = folder / "killed/scored"
+    limit = time.monotonic() + 120
+    while len(list(scored.glob("part-*"))) < 2:
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+    children = children_of(process.pid)
+    os.kill(process.pid if victim == "command" else max(children), signal.SIGKILL)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode
+    assert victim == "command" or "run the same command again" in error
+    assert 0 < len(list(scored.glob("part-*.parquet"))) < 12, "the kill came too late"
+    while any(os.path.exists(f"/proc/{child}") for child in children):
+        assert time.monotonic() < limit, "a worker outlived the command"
+        time.sleep(0.05)
+    assert run(folder, "score", "in", "killed", *OPTIONS, "--workers", 1)[0] == 0
+    assert files_of(folder / "killed") == files_of(folder / "one")
+
+
+def test_another_model_input_or_setting_is_refused_and_nothing_is_lost(folder: Path) -> None:
+    before = files_of(folder / "one")
+    status, _, error = run(folder, "score", "in", "one", *OPTIONS[:-1], "30")
+    assert status == 1
+    assert error.endswith("one was begun with another settings; name a new folder, or delete it to start again\n")
+    write_rows(folder / "in/c.csv", ["a fee"])
+    assert "with another inputs" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    (folder / "in/c.csv").unlink()
+    shutil.rmtree(folder / "net")
+    shutil.rmtree(folder / "pretrained")
+    save_model(folder, seed=1)
+    assert "with another model" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    assert files_of(folder / "one") == before
+
+
+def test_a_folder_with_other_files_is_refused(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine/notes.txt").write_text("mine")
+    assert "mine has other files than those of a scoring" in run(folder, "score", "in", "mine", *OPTIONS)[2]
+    assert "is read, and is not to be mixed" in run(folder, "score", "in", "in/out", *OPTIONS)[2]
+
+
+def test_verify_names_what_was_changed(folder: Path) -> None:
+    part = sorted((folder / "one/scored").iterdir())[3]
+    part.write_bytes(part.read_bytes() + b"x")
+    (folder / "in/a.csv").write_text("complaint_text\n")
+    status, out, _ = run(folder, "verify", "--scored", "one")
+    assert status == 1
+    assert out == f"one/../in/a.csv, an input, has changed\none/scored/{part.name} has changed\n"
+
+
+def test_verify_counts_rows_whatever_the_digests_say(folder: Path) -> None:
+    from complaints.batch_scoring.manifest import problems, write_manifest
+    from complaints.batch_scoring.plan import PLAN_FILE, Plan
+
+    part = folder / "one/scored/part-000002.parquet"
+    table = pq.read_table(part)
+    pq.write_table(table.slice(1), part)
+    write_manifest(folder / "one", Plan(json.loads((folder / "one" / PLAN_FILE).read_text())))
+    (problem,) = problems(folder / "one")
+    assert problem.endswith("part-000002.parquet and its rejects do not have each row of their shard once")
+
+
+@pytest.mark.skipif(find_spec("ray") is not None, reason="ray is installed")
+def test_without_ray_one_line_says_how_to_install_it(folder: Path) -> None:
+    status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--address", "auto")
+    assert status == 1
+    assert "run `pip install -r requirements-ray.txt -c constraints.txt`" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+def test_ray_writes_the_same_bytes(folder: Path) -> None:
+    status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--ray", "--workers", 1)
+    assert status == 0, error
+    assert files_of(folder / "ray") == files_of(folder / "one")
