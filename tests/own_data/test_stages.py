@@ -37,7 +37,7 @@ def test_the_stages_run_to_a_scoreboard(name: str, tmp_path: Path, monkeypatch: 
     run_stage("baseline", monkeypatch)
     for script in ("pretrain", "embed", "finetune"):
         run_stage(script, monkeypatch, "minilm")
-    for script in ("knn", "decide", "evaluate", "report", "card"):
+    for script in ("knn", "decide", "evaluate", "measure", "recommend", "report", "card"):
         run_stage(script, monkeypatch)
     metrics = json.loads(paths.METRICS.read_text())
     assert metrics["tfidf"]["test"]["accuracy"] > 0.9

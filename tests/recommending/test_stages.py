@@ -17,7 +17,7 @@ def test_measured_rungs_become_a_recommendation(built: Project, project: Project
     assert list(measured) == ["knn", "minilm", "tfidf"]
     assert measured["minilm"]["throughput"]["texts"] == 40
     cases = read_json(project.root / "reports/recommendation/recommendation.json")["cases"]
-    assert [case["name"] for case in cases] == ["router", "startup", "weekly_batch"]
+    assert [case["name"] for case in cases] == ["router", "weekly_batch", "startup"]
     assert "tfidf" in (project.root / "reports/recommendation.md").read_text()
     before = {name: (project.root / "reports" / name).read_bytes() for name in ("recommendation.md", "index.html")}
     project.set_param("    cpu_hour: 0.1", "    cpu_hour: 0.2")
