@@ -51,7 +51,7 @@ def score_with_ray(job: Job, shards: list[Shard], workers: int | None, address: 
     import ray
 
     environment = {"env_vars": ON_WORKERS | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}}
-    local = {} if address else {"num_cpus": workers or cores(), "include_dashboard": False}
+    local: dict[str, Any] = {} if address else {"num_cpus": workers or cores(), "include_dashboard": False}
     try:
         ray.init(address or "local", runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False, **local)
     except (ConnectionError, ValueError, RuntimeError) as error:
