@@ -10,6 +10,7 @@ PACKAGE = SRC / "complaints"
 FLOORS = [
     {"__main__"},
     {"cli"},
+    {"packaging"},
     {"cards"},
     {"costs", "reproducing", "serving"},
     {
