@@ -195,7 +195,7 @@ def check_files(folder: Path, digests: dict[str, str]) -> None:
                 raise ValueError(f"{path} is not the file that the package was made with; take a complete copy of it")
 
 
-class ComplaintModel(PythonModel):  # type: ignore[misc]
+class ComplaintModel(PythonModel):
     """Labels of texts by one model, or several whose log-probabilities a decision rule combines."""
 
     def load_context(self, context: Any) -> None:
@@ -239,15 +239,16 @@ class ComplaintModel(PythonModel):  # type: ignore[misc]
         known = [index for index, text in enumerate(texts) if text.strip()]
         rows: list[dict[str, Any]] = [self.row(None, None, wanted) for _ in texts]
         if known:
-            for index, *values in zip(known, *self.decide([texts[index] for index in known]), strict=True):
-                rows[index] = self.row(*values, wanted)
+            found = self.decide([texts[index] for index in known])
+            for index, log_probabilities, scores in zip(known, *found, strict=True):
+                rows[index] = self.row(log_probabilities, scores, wanted)
         return pd.DataFrame(rows, columns=list(self.row(None, None, wanted)), index=model_input.index)
 
     def row(self, log_probabilities: Any, scores: Any, wanted: dict[str, Any]) -> dict[str, Any]:
         """Return the answer for one text; None instead of values for a blank one."""
         digests = {"model_digest": self.settings["model_digest"], "data_digest": self.settings["data_digest"]}
         if scores is None:
-            empty = {"label": None, "probability": None, "top_labels": [], "top_probabilities": [], "probabilities": []}
+            empty: dict[str, Any] = {"label": None, "probability": None, "top_labels": [], "top_probabilities": [], "probabilities": []}
             return {**empty, "abstain": True, **digests}
         probabilities = np.exp(log_probabilities)
         best = np.argsort(-scores, kind="stable")[: max(int(wanted["top"]), 1)]

@@ -37,7 +37,7 @@ def _signature(least: float | None) -> Any:
     from mlflow.types.schema import Array
 
     text, number, flag = DataType.string, DataType.double, DataType.boolean
-    outputs = [ColSpec(text, "label"), ColSpec(number, "probability"), ColSpec(Array(text), "top_labels")]
+    outputs: list[Any] = [ColSpec(text, "label"), ColSpec(number, "probability"), ColSpec(Array(text), "top_labels")]
     outputs += [ColSpec(Array(number), "top_probabilities"), ColSpec(Array(number), "probabilities")]
     outputs += [ColSpec(flag, "abstain"), ColSpec(text, "model_digest"), ColSpec(text, "data_digest")]
     params = [ParamSpec("top", DataType.long, 5), ParamSpec("abstain_below", number, least or 0.0)]
