@@ -18,6 +18,7 @@ from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
 from complaints.forgetting import arguments as forget_arguments
 from complaints.own_data import arguments as init_arguments
+from complaints.packaging import arguments as package_arguments
 from complaints.predicting import arguments as predict_arguments
 from complaints.reproducing import arguments as reproduce_arguments
 from complaints.row_history import arguments as row_arguments
@@ -242,6 +243,7 @@ def _parser() -> argparse.ArgumentParser:
         row_arguments.add,
         _add_verify,
         card_arguments.add,
+        package_arguments.add,
         _add_forget,
         _add_track,
         _add_profile,

@@ -1,0 +1,62 @@
+"""Packages of the tiny project answer as its predictions do, without the project."""
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from support.project import Project
+
+from complaints.deciding.rule import apply, read_rule
+
+PREDICT = """
+import importlib.util, sys, mlflow, pandas
+assert importlib.util.find_spec("complaints") is None
+model = mlflow.pyfunc.load_model(sys.argv[1])
+found = model.predict(pandas.read_json(sys.argv[2], dtype={"text": str}))
+found.to_json(sys.argv[3], orient="records", double_precision=15)
+"""
+
+
+def _python_without_project(folder: Path) -> Path:
+    """Make a virtual environment that has the installed packages, and not the project."""
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    installed = [path for path in sys.path if path.endswith("site-packages")]
+    # A line of a .pth file is a folder to look in; .pth files there, such as that of an editable project, do not count.
+    (site / "installed.pth").write_text("\n".join(installed))
+    return folder / "bin/python"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tfidf", "minilm"])
+def test_a_package_answers_as_the_predictions_in_an_environment_without_the_project(
+    name: str, project: Project, tmp_path: Path
+) -> None:
+    root, target, again = project.root, tmp_path / "package", tmp_path / "again"
+    for folder in (target, again):
+        project.complaints("package", f"{name}-adjusted", "--output", str(folder))
+    files = sorted(path.relative_to(target) for path in target.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert all((target / file).read_bytes() == (again / file).read_bytes() for file in files)
+    assert not [file for file in files if file.suffix in {".pkl", ".pickle", ".pt", ".bin"}]
+
+    test = pq.read_table(root / "data/splits/test.parquet", columns=["row_id", "text"])
+    texts, answers = tmp_path / "texts.json", tmp_path / "answers.json"
+    texts.write_text(json.dumps([{"text": text} for text in test["text"].to_pylist()]))
+    python = _python_without_project(tmp_path / "venv")
+    command = [python, "-c", PREDICT, target, texts, answers]
+    subprocess.run(command, check=True, cwd=tmp_path, env={"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"})
+
+    predictions = pq.read_table(root / f"predictions/{name}.parquet").to_pylist()
+    logits = {row["row_id"]: row["logits"] for row in predictions if row["split"] == "test"}
+    kept = np.array([logits[row_id] for row_id in test["row_id"].to_pylist()], np.float32)
+    wanted = apply(read_rule(root / "models/rules", name), {name: kept})
+    found = json.loads(answers.read_text())
+    np.testing.assert_allclose([row["probabilities"] for row in found], np.exp(wanted.log_probabilities), atol=1e-5)
+    labels = json.loads((root / "data/interim/labels.json").read_text())
+    assert [row["label"] for row in found] == [labels[label] for label in wanted.predicted]
