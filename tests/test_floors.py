@@ -16,6 +16,7 @@ FLOORS = [
         "comparing",
         "entries",
         "forgetting",
+        "inspecting",
         "own_data",
         "predicting",
         "profiles",
