@@ -1,14 +1,19 @@
 """Figures of a look inside: the map before and after fine-tuning, and the curves of the probes."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
-from complaints.reporting.figures import GREY, INK, SERIES_COLORS, canvas, panel, shorten
+from complaints.reporting.figures import DPI, GREY, INK, SERIES_COLORS, STYLE, WIDTH, panel, shorten
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 """Colours of the most frequent classes, told apart by the colour-blind too (Okabe and Ito 2008)."""
@@ -16,6 +21,17 @@ COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 LEGEND_LINE = 62
 NETWORK_COLORS = {"pretrained": SERIES_COLORS["train"], "fine-tuned": SERIES_COLORS["test"]}
 POOLING_LINES = ("-", "--", ":")
+
+
+@contextmanager
+def _canvas(path: Path, height: float) -> Iterator[Figure]:
+    """Yield a figure as `reporting.figures.canvas` does, and save it in all colours: its palette would mix classes."""
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        agg = FigureCanvasAgg(figure)
+        yield figure
+        agg.draw()
+        Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB").save(path, format="png")
 
 
 def draw_map(
@@ -38,7 +54,7 @@ def draw_map(
         entries.append((GREY, f"other ({others})"))
     lines = [(color, textwrap.fill(shorten(text), LEGEND_LINE)) for color, text in entries]
     legend_height = 0.17 * (sum(text.count("\n") + 1 for _, text in lines) + 2)
-    with canvas(path, 2.7 + legend_height, layout="constrained") as figure:
+    with _canvas(path, 2.7 + legend_height) as figure:
         for axes, (network, positions) in zip(figure.subplots(1, len(points)), points.items(), strict=True):
             axes.set_title(network)
             _scatter(axes, positions, [color_of.get(int(label), GREY) for label in labels], right)
