@@ -17,6 +17,7 @@ FLOORS = [
         "comparing",
         "entries",
         "forgetting",
+        "inspecting",
         "own_data",
         "predicting",
         "profiles",

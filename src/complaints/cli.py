@@ -17,6 +17,7 @@ from complaints.core.errors import UserError
 from complaints.core.inputs import check_regular
 from complaints.costs import arguments as cost_arguments
 from complaints.forgetting import arguments as forget_arguments
+from complaints.inspecting import arguments as inspect_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.packaging import arguments as package_arguments
 from complaints.predicting import arguments as predict_arguments
@@ -239,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
         serve_arguments.add,
         compare_arguments.add,
         cost_arguments.add,
+        inspect_arguments.add,
         trace_arguments.add,
         row_arguments.add,
         _add_verify,

@@ -1,0 +1,89 @@
+"""Figures of a look inside: the map before and after fine-tuning, and the curves of the probes."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from complaints.reporting.figures import DPI, GREY, INK, SERIES_COLORS, STYLE, WIDTH, panel, shorten
+
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
+"""Colours of the most frequent classes, told apart by the colour-blind too (Okabe and Ito 2008)."""
+
+LEGEND_LINE = 62
+NETWORK_COLORS = {"pretrained": SERIES_COLORS["train"], "fine-tuned": SERIES_COLORS["test"]}
+POOLING_LINES = ("-", "--", ":")
+
+
+@contextmanager
+def _canvas(path: Path, height: float) -> Iterator[Figure]:
+    """Yield a figure as `reporting.figures.canvas` does, and save it in all colours: its palette would mix classes."""
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        agg = FigureCanvasAgg(figure)
+        yield figure
+        agg.draw()
+        Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB").save(path, format="png")
+
+
+def draw_map(
+    path: Path, points: Mapping[str, np.ndarray], labels: np.ndarray, right: np.ndarray, names: Sequence[str]
+) -> None:
+    """Draw the same rows in the space of each network, side by side; crosses are errors.
+
+    Args:
+        path: The file to write.
+        points: Network -> positions, float [rows, 2].
+        labels: Class ids, int [rows].
+        right: Whether the fine-tuned model labels the row as the data does, bool [rows].
+        names: Class names by id.
+    """
+    counts = np.bincount(labels, minlength=len(names))
+    shown = [int(label) for label in np.argsort(-counts, kind="stable")[: len(COLORS)] if counts[label]]
+    color_of = dict(zip(shown, COLORS, strict=False))
+    entries = [(color_of[label], f"{names[label]} ({counts[label]})") for label in shown]
+    if others := int(counts.sum() - counts[shown].sum()):
+        entries.append((GREY, f"other ({others})"))
+    lines = [(color, textwrap.fill(shorten(text), LEGEND_LINE)) for color, text in entries]
+    legend_height = 0.17 * (sum(text.count("\n") + 1 for _, text in lines) + 2)
+    with _canvas(path, 2.7 + legend_height) as figure:
+        for axes, (network, positions) in zip(figure.subplots(1, len(points)), points.items(), strict=True):
+            axes.set_title(network)
+            _scatter(axes, positions, [color_of.get(int(label), GREY) for label in labels], right)
+        handles = [Line2D([], [], color=color, marker="o", linestyle="", markersize=4) for color, _ in lines]
+        handles += [Line2D([], [], color=INK, marker=marker, linestyle="", markersize=4) for marker in "ox"]
+        texts = [text for _, text in lines] + ["labelled as in the data", "error of the fine-tuned model"]
+        figure.legend(handles, texts, loc="outside lower left", frameon=False, fontsize=7)
+
+
+def _scatter(axes: Axes, positions: np.ndarray, colors: Sequence[str], right: np.ndarray) -> None:
+    axes.set(xticks=[], yticks=[])
+    drawn = np.array(colors)
+    # Other classes first: they lie under those with a colour of their own.
+    for grey in (True, False):
+        for marker, is_right, size in (("o", True, 9), ("x", False, 13)):
+            rows = ((drawn == GREY) == grey) & (right == is_right)
+            axes.scatter(*positions[rows].T, c=drawn[rows].tolist(), marker=marker, s=size, linewidths=0.9, alpha=0.85)
+
+
+def draw_probes(path: Path, accuracies: Mapping[str, Mapping[str, Sequence[float]]], majority: float) -> None:
+    """Draw the accuracy of the probes by layer; `accuracies` is network -> pooling -> accuracy of each layer."""
+    with panel(path, 3.2) as axes:
+        for network, by_pooling in accuracies.items():
+            for (pooling, values), line in zip(by_pooling.items(), POOLING_LINES, strict=False):
+                name = f"{network}, {pooling}"
+                axes.plot(values, line, color=NETWORK_COLORS[network], marker="o", markersize=3, label=name)
+        axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="majority class")
+        layers = range(len(next(iter(next(iter(accuracies.values())).values()))))
+        step = 1 + len(layers) // 13
+        axes.set(xlabel="layer (0: token embeddings)", ylabel="accuracy on validation", xticks=list(layers)[::step])
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, fontsize=7)
