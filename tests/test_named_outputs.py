@@ -14,6 +14,7 @@ FILES = {
 
 FOLDERS = {
     "card": ["card", "minilm", "--output"],
+    "package": ["package", "tfidf", "--output"],
     "reproduce": ["reproduce", "main", "--keep"],
 }
 

@@ -49,7 +49,7 @@ def test_a_package_answers_as_the_predictions_in_an_environment_without_the_proj
     texts, answers = tmp_path / "texts.json", tmp_path / "answers.json"
     texts.write_text(json.dumps([{"text": text} for text in test["text"].to_pylist()]))
     python = _python_without_project(tmp_path / "venv")
-    command = [python, "-c", PREDICT, target, texts, answers]
+    command = [str(python), "-c", PREDICT, str(target), str(texts), str(answers)]
     subprocess.run(command, check=True, cwd=tmp_path, env={"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"})
 
     predictions = pq.read_table(root / f"predictions/{name}.parquet").to_pylist()

@@ -71,7 +71,8 @@ def _scatter(axes: Axes, positions: np.ndarray, colors: Sequence[str], right: np
     for grey in (True, False):
         for marker, is_right, size in (("o", True, 9), ("x", False, 13)):
             rows = ((drawn == GREY) == grey) & (right == is_right)
-            axes.scatter(*positions[rows].T, c=drawn[rows].tolist(), marker=marker, s=size, linewidths=0.9, alpha=0.85)
+            across, up = positions[rows].T
+            axes.scatter(across, up, c=drawn[rows].tolist(), marker=marker, s=size, linewidths=0.9, alpha=0.85)
 
 
 def draw_probes(path: Path, accuracies: Mapping[str, Mapping[str, Sequence[float]]], majority: float) -> None:

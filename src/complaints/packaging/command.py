@@ -26,17 +26,16 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: naming the argument or the file that is missing or wrong.
     """
+    _check_target(arguments.output)
     choice = choose(arguments.model)
     least = threshold(arguments.abstain_below, choice)
-    _check_target(arguments.output)
 
     from complaints.packaging.save import save
     from complaints.predicting.predictors import load
 
     difference, has_lineage = save(arguments.model.name, choice, load(choice, "fp32"), least, arguments.output)
-    print(
-        f"{printable(str(arguments.output))}: {arguments.model.name}; probabilities as the project's to {difference:.0e}"
-    )
+    target = printable(str(arguments.output))
+    print(f"{target}: {arguments.model.name}; probabilities as the project's to {difference:.0e}")
     if not has_lineage:
         print("note: there is no lineage of these files in reports/cards, so the package has none")
     return 0

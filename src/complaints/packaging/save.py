@@ -47,7 +47,7 @@ def _signature(least: float | None) -> Any:
 def _without_chance(folder: Path) -> None:
     """Take out of MLmodel what differs between two packages of one model: the time, a random id, paths.
 
-    The id becomes the beginning of the sha256 of all other files. MLflow fills in a missing time when it reads the file.
+    The id becomes the beginning of the sha256 of all other files. MLflow fills in a missing time when it reads one.
     """
     file = folder / MLMODEL
     tree = yaml.safe_load(file.read_text(encoding="utf-8"))
