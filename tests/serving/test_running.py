@@ -1,9 +1,11 @@
 """A running server under load: reload, drain and log, without a lost or wrong answer."""
 
+import asyncio
 import http.client
 import json
 import shutil
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -14,6 +16,9 @@ import pytest
 from support.commands import run
 from support.served import RunningServer, running
 from support.served_model import save_model
+
+from complaints.serving.server import listen
+from complaints.serving.settings import Settings
 
 TEXT = "my secret card number"
 
@@ -72,6 +77,47 @@ def test_no_request_is_lost_by_a_reload_and_a_drain_and_the_log_has_all_of_them(
     assert all(row["latency_ms"] > 0 and row["words"] == 4 and row["unknown_words"] is None for row in rows)
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and TEXT.encode() in file.read_bytes()]
     assert not [line for line in server.said if TEXT in line or "Traceback" in line]
+
+
+@pytest.mark.parametrize(
+    "file", ["classifier.json", "config.json", "head.safetensors", "model.safetensors", "tokenizer.json"]
+)
+def test_a_damaged_model_is_not_taken_and_the_one_that_is_there_answers(file: str, tmp_path: Path) -> None:
+    folder = save_model(tmp_path)
+    with running(tmp_path, "--model", "net", token="token") as server:
+        digest = server.get("/model").json["digest"]
+        (folder / file).unlink()  # as DVC and `complaints` replace files: the old one is mapped into memory
+        (folder / file).write_bytes(b"[]")
+        answer = server.post("/reload", {})
+        assert answer.status >= 400
+        assert "\n" not in answer.json["error"]
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for_line(f"still serving {digest[:12]}")
+        answer = server.post("/predict", {"text": TEXT})
+        assert (answer.status, answer.json["model"]["digest"]) == (200, digest)
+        assert server.stop() == 0
+    assert not [line for line in server.said if "Traceback" in line]
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
+    """Accepted connections have TCP_NODELAY."""
+
+    async def accepted() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        bound = listen(Settings(port=0))
+        async with await asyncio.start_server(note, sock=bound):
+            _, client = await asyncio.open_connection(*bound.getsockname())
+            try:
+                return await asyncio.wait_for(found, 30)
+            finally:
+                client.close()
+
+    assert asyncio.run(accepted()) == 1
 
 
 def test_reload_is_refused_without_a_token(unsure_server: RunningServer) -> None:

@@ -81,14 +81,16 @@ class Service:
         """Load the model's files again; the queued texts wait for nothing, and an error keeps the model that is there.
 
         Raises:
-            UserError: if the model cannot be loaded.
+            UserError: if the model cannot be loaded, whatever is wrong with its files.
         """
         async with self.loading:
             try:
                 served = await asyncio.to_thread(load_served, self.settings)
-            except UserError:
+            except Exception as error:
                 self.metrics.reloads.labels("failed").inc()
-                raise
+                if isinstance(error, UserError):
+                    raise
+                raise UserError(f"{self.served.name} cannot be loaded: {failure(error)}") from error
             self.batcher.replace(served)
             self.metrics.reloads.labels("done").inc()
             self._named()
