@@ -38,7 +38,7 @@ from complaints.recommending.params import Constraints
         (
             "    cpu_hour: 0.1",
             "    cpu_hour: -1",
-            "recommend.prices.cpu_hour is -1; it must be greater than or equal to",
+            "recommend.prices.cpu_hour is -1; it must be greater than 0",
         ),
     ],
 )

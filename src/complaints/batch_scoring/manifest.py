@@ -74,7 +74,7 @@ def problems(output: Path) -> list[str]:
         UserError: if the folder has no manifest.
     """
     if not (output / MANIFEST_FILE).is_file():
-        raise UserError(f"{output} has no {MANIFEST_FILE}; finish it with the same `complaints score` command")
+        raise UserError(f"{output} has no {MANIFEST_FILE}; finish it with the same `complaints score INPUT OUTPUT`")
     manifest = read_json(output / MANIFEST_FILE)
     found = []
     if not (output / PLAN_FILE).is_file() or file_digest(output / PLAN_FILE) != manifest["plan_sha256"]:

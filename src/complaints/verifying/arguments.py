@@ -38,6 +38,6 @@ def add(commands: Any) -> argparse.ArgumentParser:
         "--scored",
         type=console.user_path,
         metavar="FOLDER",
-        help="verify the output of `complaints score` instead of the project",
+        help="verify the output of `complaints score INPUT OUTPUT` instead of the project",
     )
     return verify
