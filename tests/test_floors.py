@@ -30,7 +30,7 @@ FLOORS = [
     {"console", "output_files"},
     {"params_document"},
     {"params"},
-    {"finetuning", "neighbours"},
+    {"attribution", "finetuning", "neighbours"},
     {"compression", "features", "pretraining", "zero_shot"},
     {"modeling", "recommending"},
     {"engine", "error_analysis", "report", "tracking"},

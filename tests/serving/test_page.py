@@ -63,6 +63,26 @@ def test_a_typed_complaint_has_label_bars_and_a_person(page: Browser, unsure_ser
     assert page.run("document.querySelectorAll('#result img').length") == 0
 
 
+def test_words_are_marked_by_their_shares(page: Browser, unsure_server: RunningServer) -> None:
+    """Characters beyond the first plane of Unicode are two in a browser and one in the answer."""
+    text = "\U0001f4b8 the bank <b>lost</b> my card, a late fee \U0001f595"
+    page.click("#text")
+    page.type(text)
+    page.click("#submit")
+    page.wait(SHOWN)
+    assert page.run("document.querySelector('#words').textContent") == text
+    (part,) = unsure_server.post("/explain", {"text": text}).json["attributions"]
+    most = max(abs(token["score"]) for token in part["tokens"])
+    strong = [token for token in part["tokens"] if abs(token["score"]) >= 0.05 * most]
+    marks = page.run("[...document.querySelectorAll('#words mark')].map(e => [e.textContent, e.className])")
+    assert marks == [
+        [text[token["start"] : token["end"]], "for" if token["score"] > 0 else "against"] for token in strong
+    ]
+    best = max(part["tokens"], key=lambda token: token["score"])
+    assert f": \u201c{text[best['start'] : best['end']]}\u201d" in text_of(page, "#strongest")
+    assert "integrated gradients" in text_of(page, "#strongest")
+
+
 def test_the_keyboard_is_enough(page: Browser) -> None:
     page.run("document.activeElement.blur()")
     page.press("Tab", 9)

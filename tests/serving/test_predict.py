@@ -7,11 +7,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support import small_tfidf
 from support.served import RunningServer
 from support.tiny_task import LABELS
 
-from complaints.predicting.choice import ModelArgument, choose
-from complaints.predicting.predictors import load
+from complaints.baseline import store, tfidf
+from complaints.core.files import write_json
+from complaints.deciding.rule import DecisionRule
+from complaints.predicting.choice import ModelArgument, ModelChoice, Part, choose
+from complaints.predicting.predictors import Decider, load
+from complaints.serving.explaining import explain
+from complaints.serving.served import Served
 
 TEXTS = ["the bank lost my card", "a late fee", "loan " * 40, "wrong report", "debt", "call the bank"]
 
@@ -75,10 +81,50 @@ def test_model_has_the_digests_of_its_files(server: RunningServer, small_model: 
     assert server.get("/model/card").status == 404
 
 
+def test_explain_gives_shares_of_words_in_the_logit_of_the_label(server: RunningServer, small_model: Path) -> None:
+    text = "\U0001f4b8 the bank lost my card"
+    (network,) = load(choose(ModelArgument("net", small_model)), "auto").parts.values()
+    blank = "[MASK] [MASK] [MASK] [MASK] [MASK] [MASK]"
+    logits = network.logits([text, blank])
+    for class_id, label in enumerate(LABELS):
+        answer = server.post("/explain", {"text": text, "label": label}).json
+        (part,) = answer["attributions"]
+        assert (answer["label"], part["model"], part["weight"]) == (label, "net", 1.0)
+        assert part["explained"] == pytest.approx(logits[0, class_id] - logits[1, class_id], abs=1e-4)
+        assert part["completeness_error"] <= 0.01
+        shares = sum(token["score"] for token in part["tokens"])
+        assert shares == pytest.approx(part["explained"], rel=0.01, abs=1e-5)
+        assert [text[token["start"] : token["end"]] for token in part["tokens"]] == text.split()
+    assert server.post("/explain", {"text": text}).json["label"] == LABELS[int(logits[0].argmax())]
+
+
+def test_an_ensemble_has_one_attribution_per_model_that_can_have_one(small_model: Path, tmp_path: Path) -> None:
+    texts, label_ids = small_tfidf.corpus()
+    store.save(tfidf.fit_tfidf(texts, label_ids % len(LABELS), len(LABELS), small_tfidf.PARAMS), tmp_path)
+    write_json(tmp_path / "labels.json", LABELS)
+    weights = {"tfidf": 0.3, "net": 0.5, "knn": 0.2}
+    rule = DecisionRule(weights=weights, temperature=1.0, tau=0.0, train_rows=[5, 3, 2])
+    folders: dict[str, Part] = {"tfidf": Part(tmp_path, "tfidf"), "net": Part(small_model, "checkpoint")}
+    decider = load(ModelChoice(folders, rule), "auto")
+    # Neighbours have no attribution: nothing of them is asked but their kind and their logits.
+    parts = {**decider.parts, "knn": decider.parts["net"]}
+    choice = ModelChoice({**folders, "knn": Part(tmp_path, "knn")}, rule)
+    served = Served("ensemble", choice, Decider(parts, rule), None, {}, None, None, "there is none")
+    answer = explain(served, "the bank charged a late fee", LABELS[0])
+    assert [(part.model, part.weight, part.method.split()[0]) for part in answer["attributions"]] == [
+        ("net", 0.5, "integrated"),
+        ("tfidf", 0.3, "coefficient"),
+    ]
+    assert answer["absent"]["attributions"] == "knn: nearest neighbours vote, which has no gradient"
+    alone = Served("knn", ModelChoice({"knn": choice.parts["knn"]}), Decider({"knn": parts["knn"]}), None, {}, None)
+    assert explain(alone, "a late fee", None)["attributions"] is None
+
+
 def test_explain_says_what_is_absent(server: RunningServer) -> None:
     answer = server.post("/explain", {"text": "the bank lost my card", "label": LABELS[1]}).json
     assert answer["label"] == LABELS[1]
     assert answer["neighbours"] is None
+    assert "attributions" not in answer["absent"]
     assert "models/knn" in answer["absent"]["neighbours"]
     refused = server.post("/explain", {"text": "fee", "label": "Nonsense"})
     assert (refused.status, refused.is_one_line) == (422, True)

@@ -27,7 +27,7 @@ class Predictor:
         """
         loaded = classifier.load(folder)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
-        self.labels, self.max_length, self._truncation = loaded.labels, loaded.max_length, loaded.truncation
+        self.labels, self.max_length, self.truncation = loaded.labels, loaded.max_length, loaded.truncation
         self.accelerator, self.precision = open_for_texts(precision, loaded.precision)
         self.model.to(self.accelerator.device)
         # In bf16 on a processor, the attention of training and its validation; else nothing.
@@ -44,5 +44,5 @@ class Predictor:
         if not texts:
             return np.empty((0, len(self.labels)), np.float32)
 
-        rows = encode_texts(self.tokenizer, texts, self.max_length, self._truncation)
+        rows = encode_texts(self.tokenizer, texts, self.max_length, self.truncation)
         return infer_rows(self.accelerator, self.model, rows, self.tokenizer.pad_token_id, self.max_length, done)

@@ -110,7 +110,7 @@ class ExplainBody(BaseModel):
 
 
 class Token(BaseModel):
-    """A stretch of the text and its share in the label's score."""
+    """A word of the text and its share in the label's score."""
 
     start: int = Field(description="Index of its first character.")
     end: int
@@ -123,8 +123,11 @@ class Attributed(BaseModel):
     model: str
     weight: float = Field(description="The model's weight in the decision rule.")
     method: str
-    completeness_error: float = Field(description="Difference between the sum of scores and the logit they explain.")
-    tokens: list[Token]
+    explained: float = Field(description="The label's logit minus that of the baseline, a text without any known word.")
+    completeness_error: float = Field(
+        description="Difference between the sum of scores and `explained`, relative to `explained`."
+    )
+    tokens: list[Token] = Field(description="Words in the order of the text, without those that the model ignores.")
 
 
 class Neighbour(BaseModel):
@@ -137,7 +140,7 @@ class Neighbour(BaseModel):
 
 
 class ExplainAnswer(BaseModel):
-    """Why the text has the label: each part is null where `absent` has its reason."""
+    """Why the text has the label; what is null, or lacks a model of an ensemble, has its reason in `absent`."""
 
     prediction: Prediction
     label: str

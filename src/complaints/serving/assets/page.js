@@ -84,13 +84,15 @@ function showWords(text, part, label) {
     .sort((a, b) => sign * (b.score - a.score)).slice(0, 5)
     .map(({ start, end }) => `\u201c${characters.slice(start, end).join("").trim()}\u201d`).join(", ");
   find("strongest").textContent = [["For", named(1)], ["Against", named(-1)]]
-    .filter(([, words]) => words).map(([side, words]) => `${side} \u201c${label}\u201d: ${words}.`).join(" ") + ` Method: ${part.method}.`;
+    .filter(([, words]) => words).map(([side, words]) => `${side} \u201c${label}\u201d: ${words}.`).join(" ") + ` Method: ${part.method}.`
+    + (part.completeness_error > 0.01 ? ` The shares miss the score by ${percent(part.completeness_error)}: take them with care.` : "");
 }
 
 function showWhy(text, answer) {
   const parts = answer.attributions, near = answer.neighbours;
   find("why").hidden = !parts;
-  find("why-state").textContent = parts ? "" : `Not available: ${answer.absent.attributions}.`;
+  const missing = answer.absent.attributions;
+  find("why-state").textContent = parts && !missing ? "" : `Not available${parts ? " of all models" : ""}: ${missing}.`;
   if (parts) {
     find("part").replaceChildren(...parts.map((part, index) =>
       new Option(`${part.model} (weight ${part.weight.toFixed(2)})`, index)));
