@@ -171,8 +171,19 @@ def test_requests_without_the_token_are_refused(server: RunningServer) -> None:
         for path in ("/predict", "/label", "/reload", "/explain"):
             answer = server.post(path, {"text": "fee"}, Authorization=header)
             assert (answer.status, answer.is_one_line) == (401, True)
-        assert server.get("/metrics", Authorization=header).status == 401
+        for path in ("/metrics", "/model", "/model/card"):
+            assert server.get(path, Authorization=header).status == 401
+        for path in ("/docs", "/docs/start.js", "/docs/swagger-ui.css", "/openapi.json"):
+            assert server.get(path, Authorization=header).status == 200
         assert server.get("/ready", Authorization=header).status == 200
+
+
+def test_the_description_of_the_api_names_the_token(server: RunningServer, unsure_server: RunningServer) -> None:
+    """So that /docs can send it; a server without one asks for none."""
+    described = server.get("/openapi.json").json
+    assert described["components"]["securitySchemes"] == {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
+    assert described["paths"]["/predict"]["post"]["security"] == [{"HTTPBearer": []}]
+    assert "securitySchemes" not in unsure_server.get("/openapi.json").json["components"]
 
 
 def test_another_host_is_refused(server: RunningServer) -> None:

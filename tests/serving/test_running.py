@@ -3,6 +3,8 @@
 import asyncio
 import http.client
 import json
+import os
+import re
 import shutil
 import signal
 import socket
@@ -14,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from support.commands import run
-from support.served import RunningServer, running
+from support.served import Answer, RunningServer, running
 from support.served_model import save_model
 
 from complaints.serving.server import listen
@@ -97,6 +99,38 @@ def test_a_damaged_model_is_not_taken_and_the_one_that_is_there_answers(file: st
         assert (answer.status, answer.json["model"]["digest"]) == (200, digest)
         assert server.stop() == 0
     assert not [line for line in server.said if "Traceback" in line]
+
+
+@pytest.mark.slow
+def test_a_file_that_outlasts_the_drain_is_a_503_and_the_server_ends(small_model: Path) -> None:
+    answers: list[Answer] = []
+    with running(small_model.parent, "--model", "net", "--timeout", "1") as server:
+        body = b"text\n" + b"loan debt card\n" * 300_000
+        client = threading.Thread(
+            target=lambda: answers.append(server.ask("POST", "/label?name=mine.csv&text_column=text", body))
+        )
+        client.start()
+        time.sleep(1)
+        assert server.stop(30) == 0
+        client.join()
+    assert (answers[0].status, list(answers[0].json)) == (503, ["error"])
+    assert not [line for line in server.said if "Traceback" in line]
+
+
+def test_sighup_before_the_server_listens_does_not_end_it(small_model: Path) -> None:
+    """Its state in /proc says when it has taken the signal; loading comes after that."""
+    with running(small_model.parent, "--model", "net", after_start=hang_up) as server:
+        assert server.get("/health").status == 200
+
+
+def hang_up(process: int) -> None:
+    """Send SIGHUP as soon as a process ignores it."""
+    bit = 1 << (signal.SIGHUP - 1)
+    end = time.monotonic() + 60
+    while not int(re.search(r"SigIgn:\s*(\w+)", Path(f"/proc/{process}/status").read_text())[1], 16) & bit:  # type: ignore[index]
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    os.kill(process, signal.SIGHUP)
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:

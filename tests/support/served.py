@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,8 +97,13 @@ class RunningServer:
 
 
 @contextmanager
-def running(cwd: Path, *options: str, token: str | None = None) -> Iterator[RunningServer]:
-    """Start a server on a free port and wait until it listens; it is ended at the end."""
+def running(
+    cwd: Path, *options: str, token: str | None = None, after_start: Callable[[int], None] | None = None
+) -> Iterator[RunningServer]:
+    """Start a server on a free port and wait until it listens; it is ended at the end.
+
+    `after_start` gets the process's id before that.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "COMPLAINTS_TOKEN"}
     environment |= {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     environment |= {} if token is None else {"COMPLAINTS_TOKEN": token}
@@ -116,6 +121,8 @@ def running(cwd: Path, *options: str, token: str | None = None) -> Iterator[Runn
     thread = threading.Thread(target=_collect, args=(process, server.said), daemon=True)
     thread.start()
     try:
+        if after_start is not None:
+            after_start(process.pid)
         line = server.wait_for_line("on http://127.0.0.1:", START_SECONDS)
         server.port = int(line.partition("127.0.0.1:")[2].partition(";")[0])
         yield server

@@ -6,8 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, HTTPException, Query, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -74,6 +75,9 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="Complaints", description=DESCRIPTION, version="1", lifespan=lifespan, docs_url=None, redoc_url=None
     )
+    # The gate checks the token; here it is described, so that /docs asks for it.
+    secured = [] if service.settings.token is None else [Security(HTTPBearer(auto_error=False))]
+    app.router.dependencies.extend(secured)
     _add_errors(app)
     _add_predictions(app, service)
     _add_facts(app, service)

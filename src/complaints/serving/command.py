@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import resource
+import signal
 from importlib.util import find_spec
 
 from complaints.core.errors import UserError, say_error
@@ -73,5 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     from complaints.serving.served import load_served
     from complaints.serving.service import Service
 
-    serve(Service(settings, load_served(settings)), bound)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server takes it; it would end the process
+    try:
+        serve(Service(settings, load_served(settings)), bound)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     return 0

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ STEP_TEXTS = 64
 """Texts of a file that are in the queue at a time."""
 PATIENCE_SECONDS = 0.05
 """Pause before another attempt where the queue is full: requests come first."""
+LOOP_SECONDS = 0.5
+"""Time between two looks at whether the server has ended."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class QueuedDecider(Decider):
         """Return the decisions on texts, [texts, classes], in the columns of `labels`.
 
         Raises:
-            UserError: if the model fails, or was replaced by one with other classes.
+            UserError: if the model fails, was replaced by one with other classes, or the server ended.
         """
         assert self.service is not None
         assert self.loop is not None
@@ -44,7 +47,12 @@ class QueuedDecider(Decider):
         scores = np.empty_like(probabilities)
         for start in range(0, len(texts), STEP_TEXTS):
             step = texts[start : start + STEP_TEXTS]
-            rows = asyncio.run_coroutine_threadsafe(_labelled(self.service, step), self.loop).result()
+            future = asyncio.run_coroutine_threadsafe(_labelled(self.service, step), self.loop)
+            # The loop may end between two steps; nothing would wake this thread, and the process would wait for it.
+            while not wait([future], LOOP_SECONDS).done:
+                if self.loop.is_closed():
+                    raise UserError("the server ended")
+            rows = future.result()
             for place, row in enumerate(rows, start):
                 if row.served.decider.labels != self.labels:
                     raise UserError("the model was replaced by one with other classes; send the file again")

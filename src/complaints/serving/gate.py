@@ -19,8 +19,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
-OPEN_PATHS = {"/", "/page.css", "/page.js", "/health", "/ready"}
-"""Paths that need no token: the page without any data, and the probes of an orchestrator."""
+OPEN_PATHS = {"/", "/page.css", "/page.js", "/health", "/ready", "/docs", "/openapi.json"}
+"""Paths that need no token: the page without any data, the probes of an orchestrator, and the API's description."""
+OPEN_FOLDER = "/docs/"
+"""The files of the description."""
 FILE_PATH = "/label"
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -54,10 +56,12 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start = time.perf_counter()
+        start, started = time.perf_counter(), False
 
         async def answer(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 self.metrics.answered(scope["path"], message["status"], time.perf_counter() - start)
                 message = {**message, "headers": [*message["headers"], *self._headers(scope["path"])]}
             await send(message)
@@ -66,8 +70,16 @@ class Gate:
         if refusal := self._refusal(scope["method"], scope["path"], headers):
             await refusal(scope, receive, answer)
         else:
-            limit = self._limit(scope["path"])
-            await self.app(scope, _limited(receive, limit, self.settings.limits.seconds), answer)
+            limited = _limited(receive, self._limit(scope["path"]), self.settings.limits.seconds)
+            try:
+                await self.app(scope, limited, answer)
+            except asyncio.CancelledError:
+                if started or not self.state.draining:
+                    raise
+                # Of a request that outlasts the drain, such as a large file.
+                await problem(503, "the server ended before the answer was there; send the request again")(
+                    scope, receive, answer
+                )
 
     def _limit(self, path: str) -> int:
         return self.settings.limits.file_bytes if path == FILE_PATH else self.settings.limits.body_bytes
@@ -81,7 +93,8 @@ class Gate:
         """Return the answer to a request that is refused by its head; None for others."""
         if self.settings.is_local and not _is_local(headers.get(b"host", b"")):
             return problem(421, "this server answers requests to localhost; start it with --host to serve others")
-        if path not in OPEN_PATHS and not self._has_token(headers.get(b"authorization", b"")):
+        is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
+        if not is_open and not self._has_token(headers.get(b"authorization", b"")):
             refusal = problem(401, "send the server's token as `Authorization: Bearer TOKEN`")
             refusal.headers["www-authenticate"] = "Bearer"
             return refusal
