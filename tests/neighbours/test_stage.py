@@ -22,9 +22,9 @@ from complaints.core.parquet import read_parquet
 from complaints.features.params import FeatureParams
 from complaints.neighbours import store
 from complaints.predicting.choice import ModelArgument, Part, choose
-from complaints.predicting.explain import Explainer
+from complaints.predicting.explain import Explainer, load_explainer
 from complaints.predicting.knn import KnnPredictor
-from complaints.predicting.predictors import Decider
+from complaints.predicting.predictors import Decider, load
 from complaints.scoring.predictions import read_out_of_fold, read_predictions
 from complaints.verifying.again import _predict_again
 
@@ -183,6 +183,14 @@ def test_explain_adds_a_column_to_a_file(fitted: Path, capsys: pytest.CaptureFix
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert rows[0]["neighbours"] == nearest
     assert rows[1]["neighbours"] is None
+
+
+def test_neighbours_of_their_own_model_are_found_by_the_encoder_that_is_there(fitted: Path) -> None:
+    """The encoder is loaded once, for the labels and for the explanation."""
+    for folder in ("models/knn", "./models/knn"):
+        choice = choose(ModelArgument("knn", Path(folder)))
+        decider = load(choice, "auto")
+        assert load_explainer(choice, decider, "auto").predictor is decider.parts["knn"]
 
 
 def test_explain_without_texts_has_ids_and_labels(fitted: Path, capsys: pytest.CaptureFixture[str]) -> None:

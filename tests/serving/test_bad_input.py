@@ -77,6 +77,52 @@ def test_unusual_text_has_a_label(server: RunningServer, name: str) -> None:
         assert answer.status == 200, answer
 
 
+EXPLAINED = {
+    "100,000 texts": (json.dumps({"texts": ["fee"] * 100_000}).encode(), 413),
+    "10 MB": (json.dumps({"text": "fee " * 2_500_000}).encode(), 413),
+    "several texts": (b'{"texts": ["fee"]}', 422),
+    "a blank text": (b'{"text": " \\u3000\\n"}', 422),
+    "half a surrogate pair": (b'{"text": "fee \\udc80"}', 422),
+    "half a surrogate pair as a label": (b'{"text": "fee", "label": "\\ud800"}', 422),
+    "a label as a number": (b'{"text": "fee", "label": 1}', 422),
+    "NUL as a label": (b'{"text": "fee", "label": "\\u0000"}', 422),
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_explain_refuses_in_one_line(server: RunningServer, name: str) -> None:
+    body, status = EXPLAINED[name]
+    answer = server.post("/explain", body)
+    assert answer.is_one_line, answer
+    assert answer.status == status
+    assert answer.json["error"].isprintable()
+
+
+UNUSUAL = {
+    "NUL": b"text\nfee\0card\n",
+    "half a surrogate pair in UTF-8": b"text\nfee \xed\xa0\x80\n",
+    "right to left": "text\n\u05e9\u05dc\u05d5\u05dd \u202efee\u202c\n".encode(),
+    "bytes that are no text": b"\x00\xff\xfe\x01" * 100,
+    "nothing": b"",
+    "a name without rows": b"text\n",
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_unusual_files_are_labelled_or_refused_in_one_line(server: RunningServer, name: str, suffix: str) -> None:
+    answer = server.ask("POST", f"/label?name=mine.{suffix}&text_column=text", UNUSUAL[name])
+    assert answer.status == 200 or answer.is_one_line, answer
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_shares_of_unusual_text_are_within_it(server: RunningServer, name: str) -> None:
+    text = ACCEPTED[name]
+    (part,) = server.post("/explain", {"text": text}).json["attributions"]
+    assert part["completeness_error"] <= 0.01
+    assert all(0 <= token["start"] < token["end"] <= len(text) for token in part["tokens"])
+
+
 def test_another_content_type_is_refused(server: RunningServer) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = server.ask("POST", "/predict", b'{"text": "fee"}', Content_Type=kind)

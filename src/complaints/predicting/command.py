@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from complaints.core import paths
 from complaints.core.errors import UserError, printable
 from complaints.predicting.abstention import least_confidence
 from complaints.predicting.choice import ModelChoice, choose
-from complaints.scoring.rungs import KNN, model_folder
+
+if TYPE_CHECKING:
+    from complaints.predicting.predictors import Decider
 
 FOR_FILES = ("output", "text_column", "id_column", "keep", "encoding")
 """Options that go with --input only."""
@@ -59,7 +60,7 @@ def _print_text(text: str, choice: ModelChoice, least: float | None, arguments: 
     from complaints.predicting.predictors import load
 
     model = load(choice, arguments.precision)
-    explained = _explainer(arguments)
+    explained = _explainer(choice, model, arguments)
     decisions = model.decide([text])
     found = explained([text])[0] if explained else []
     if arguments.json:
@@ -79,14 +80,15 @@ def _print_text(text: str, choice: ModelChoice, least: float | None, arguments: 
             print("\n".join(map(printable, shown(neighbour).splitlines())))
 
 
-def _explainer(arguments: argparse.Namespace) -> Callable[[list[str]], list[Any]] | None:
+def _explainer(
+    choice: ModelChoice, model: "Decider", arguments: argparse.Namespace
+) -> Callable[[list[str]], list[Any]] | None:
     """Return what gives the nearest training complaints of texts, None without --explain."""
     if not arguments.explain:
         return None
-    from complaints.predicting.explain import Explainer
+    from complaints.predicting.explain import load_explainer
 
-    folder, train = model_folder(paths.MODELS, KNN), paths.SPLITS / "train.parquet"
-    return Explainer(folder, paths.LABELS, train, arguments.precision).neighbours
+    return load_explainer(choice, model, arguments.precision).neighbours
 
 
 def _print_json(value: Any) -> None:
@@ -106,7 +108,8 @@ def _label_file(choice: ModelChoice, least: float | None, arguments: argparse.Na
     from complaints.predicting.predictors import load
     from complaints.predicting.progress import Progress
 
-    model, explained = load(choice, arguments.precision), _explainer(arguments)
+    model = load(choice, arguments.precision)
+    explained = _explainer(choice, model, arguments)
     progress = Progress(quiet=arguments.json)
     try:
         labelled = label_file(model, request, batches, progress.add, explained)

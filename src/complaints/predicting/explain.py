@@ -7,10 +7,14 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.core.parquet import read_parquet
 from complaints.neighbours.store import SETTINGS_FILE
+from complaints.predicting.choice import ModelChoice
 from complaints.predicting.knn import KnnPredictor
+from complaints.predicting.predictors import Decider
+from complaints.scoring.rungs import KNN, model_folder
 
 SHOWN = 3
 """Neighbours of each text."""
@@ -32,7 +36,9 @@ class Neighbour(TypedDict):
 class Explainer:
     """The nearest-neighbour model of the project, as explanation of the labels of any model."""
 
-    def __init__(self, folder: Path, labels: Path, train: Path, precision: str) -> None:
+    def __init__(
+        self, folder: Path, labels: Path, train: Path, precision: str, loaded: KnnPredictor | None = None
+    ) -> None:
         """Load the model, and the texts of the training split if it is here.
 
         Args:
@@ -40,6 +46,7 @@ class Explainer:
             labels: The class names by id.
             train: The training split; the model has the ids of its rows, and no texts.
             precision: The encoder's precision, as for a checkpoint.
+            loaded: The model, where it is there already.
 
         Raises:
             UserError: if the model is off, missing or broken.
@@ -49,7 +56,7 @@ class Explainer:
                 f"--explain shows the neighbours in {folder}, which is not here; set knn.features in params.yaml to an "
                 "entry, and run `dvc repro`"
             )
-        self._predictor = KnnPredictor(folder, labels, precision)
+        self.predictor = loaded or KnnPredictor(folder, labels, precision)
         self._texts = read_parquet(train, ["row_id", "text"]) if train.is_file() else None
 
     def neighbours(self, texts: list[str]) -> list[list[Neighbour]]:
@@ -60,8 +67,8 @@ class Explainer:
         """
         if not texts:
             return []
-        model, labels = self._predictor.model, self._predictor.labels
-        found = self._predictor.nearest(texts, SHOWN)
+        model, labels = self.predictor.model, self.predictor.labels
+        found = self.predictor.nearest(texts, SHOWN)
         excerpts = self._excerpts({model.row_ids[row] for row in found.rows.ravel()})
 
         def neighbour(row: int, cosine: float) -> Neighbour:
@@ -77,6 +84,18 @@ class Explainer:
             return {}
         kept = self._texts.filter(pc.is_in(self._texts["row_id"], pa.array(sorted(row_ids), pa.string())))
         return dict(zip(kept["row_id"].to_pylist(), map(excerpt, kept["text"].to_pylist()), strict=True))
+
+
+def load_explainer(choice: ModelChoice, decider: Decider, precision: str) -> Explainer:
+    """Return the project's nearest-neighbour model, the one that decides if it is among the models that do.
+
+    Raises:
+        UserError: as `Explainer` does.
+    """
+    folder = model_folder(paths.MODELS, KNN)
+    same = [decider.parts[name] for name, part in choice.parts.items() if part.folder == folder]
+    loaded = next((part for part in same if isinstance(part, KnnPredictor)), None)
+    return Explainer(folder, paths.LABELS, paths.SPLITS / "train.parquet", precision, loaded)
 
 
 def excerpt(text: str) -> str:

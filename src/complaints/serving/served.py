@@ -9,7 +9,7 @@ import numpy as np
 from complaints.core import paths
 from complaints.core.errors import UserError
 from complaints.predicting.choice import ModelChoice, choose, in_project
-from complaints.predicting.explain import Explainer
+from complaints.predicting.explain import Explainer, load_explainer
 from complaints.predicting.predictors import Decider, load
 from complaints.scoring.rungs import KNN, model_folder
 from complaints.serving.choosing import default_model, digests_of, model_digest, threshold
@@ -102,16 +102,16 @@ def load_served(settings: Settings) -> Served:
     if digests_of(choice) != before:
         raise UserError("the files of the model changed while they were read; load it again when they are complete")
     name = argument.name if argument else next(iter(choice.parts))
-    explainer, reason = _neighbours(settings.precision)
+    explainer, reason = _neighbours(choice, decider, settings.precision)
     return Served(name, choice, decider, least, *before, explainer, reason)
 
 
-def _neighbours(precision: str) -> tuple[Explainer | None, str]:
+def _neighbours(choice: ModelChoice, decider: Decider, precision: str) -> tuple[Explainer | None, str]:
     """Return the nearest-neighbour model of the project, or why there is none: labels do not need it."""
     folder = model_folder(paths.MODELS, KNN)
     if not in_project() or not folder.is_dir():
         return None, f"there is no {folder}"
     try:
-        return Explainer(folder, paths.LABELS, paths.SPLITS / "train.parquet", precision), ""
+        return load_explainer(choice, decider, precision), ""
     except UserError as error:
         return None, str(error)
