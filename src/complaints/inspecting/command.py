@@ -12,7 +12,7 @@ from transformers import AutoModel
 from complaints import params
 from complaints.backbones.pretrained import is_decoder, resolve_pooling
 from complaints.backbones.tokens import TokenSet
-from complaints.core import paths
+from complaints.core import config, paths
 from complaints.core.errors import UserError, broken_output
 from complaints.core.files import read_json, write_text
 from complaints.engine.device import one_line_device_errors
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: naming the entry or the file that is missing or broken.
     """
-    models = params.load().models
+    models = params.parse(config.read_yaml(config.PARAMS_FILE)).models
     entry = choose_entry(models, arguments.entry)
     page = PAGES / f"{entry}.html"
     look = look_inside(entry, models[entry], arguments.train_rows, arguments.validation_rows)
@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"  rows            {len(look.labels.train)} of train, {len(look.right)} of validation")
     print(f"  majority class  {look.labels.majority:.3f}")
     for network, found in look.separations.items():
-        print(f"  {network:<14}  k-NN {found.knn:.3f}, best probe of a layer {best[network]:.3f}")
+        print(f"  {network:<14}  k-NN {found.knn:.3f}, best of all probes {best[network]:.3f}")
+    print("The best probe is chosen on the rows that score it, so its accuracy is too high.")
     return 0
 
 

@@ -34,7 +34,8 @@ scored on {validation} of validation, for each layer of the encoder before and a
 With these rows one number is uncertain by up to ±{margin:.1%} (95 %, binomial, at 50 %). A probe says \
 that the label can be read from a layer by a linear rule, not that the network uses it. The fine-tuned encoder was \
 trained on the rows that its probes are fitted on; the probes of its upper layers are therefore fitted on states \
-that are too good, and what counts is validation."""
+that are too good, and what counts is validation. The best of these probes is chosen on the rows that score it, so its \
+accuracy is too high."""
 
 
 @dataclass(frozen=True)
