@@ -2,6 +2,7 @@
 const find = id => document.getElementById(id);
 const percent = value => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}\u00a0%`;
 const short = digest => (digest || "").slice(0, 12);
+const MARKED = 0.12;  // of the strongest word's share: gradients give every word a little
 let token = null, last = 0;
 
 class Refused extends Error {}
@@ -70,7 +71,7 @@ function showWords(text, part, label) {
     if (start < at || end <= start) continue;
     pieces.push(characters.slice(at, start).join(""));
     const strength = Math.abs(score) / most, piece = characters.slice(start, end).join("");
-    if (strength < 0.05) pieces.push(piece);
+    if (strength < MARKED) pieces.push(piece);
     else {
       const mark = element("mark", piece, score > 0 ? "for" : "against");
       mark.style.setProperty("--strength", (0.08 + 0.5 * strength).toFixed(2));
@@ -80,7 +81,7 @@ function showWords(text, part, label) {
     at = end;
   }
   find("words").replaceChildren(...pieces, characters.slice(at).join(""));
-  const named = sign => part.tokens.filter(token => sign * token.score > 0.05 * most)
+  const named = sign => part.tokens.filter(token => sign * token.score >= MARKED * most)
     .sort((a, b) => sign * (b.score - a.score)).slice(0, 5)
     .map(({ start, end }) => `\u201c${characters.slice(start, end).join("").trim()}\u201d`).join(", ");
   find("strongest").textContent = [["For", named(1)], ["Against", named(-1)]]
