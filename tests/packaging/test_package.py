@@ -47,7 +47,7 @@ def test_a_package_answers_as_the_predictions_in_an_environment_without_the_proj
 
     test = pq.read_table(root / "data/splits/test.parquet", columns=["row_id", "text"])
     texts, answers = tmp_path / "texts.json", tmp_path / "answers.json"
-    texts.write_text(json.dumps([{"text": text} for text in test["text"].to_pylist()]))
+    texts.write_text(json.dumps([{"text": text} for text in [*test["text"].to_pylist(), " "]]))
     python = _python_without_project(tmp_path / "venv")
     command = [str(python), "-c", PREDICT, str(target), str(texts), str(answers)]
     subprocess.run(command, check=True, cwd=tmp_path, env={"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"})
@@ -56,7 +56,8 @@ def test_a_package_answers_as_the_predictions_in_an_environment_without_the_proj
     logits = {row["row_id"]: row["logits"] for row in predictions if row["split"] == "test"}
     kept = np.array([logits[row_id] for row_id in test["row_id"].to_pylist()], np.float32)
     wanted = apply(read_rule(root / "models/rules", name), {name: kept})
-    found = json.loads(answers.read_text())
+    *found, blank = json.loads(answers.read_text())
+    assert (blank["label"], blank["probability"], blank["probabilities"], blank["abstain"]) == (None, None, [], True)
     np.testing.assert_allclose([row["probabilities"] for row in found], np.exp(wanted.log_probabilities), atol=1e-5)
     labels = json.loads((root / "data/interim/labels.json").read_text())
     assert [row["label"] for row in found] == [labels[label] for label in wanted.predicted]

@@ -196,6 +196,7 @@ def test_a_client_that_leaves_disturbs_nobody(server: RunningServer) -> None:
     for _ in range(20):
         with server.raw() as connection:
             connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert server.post("/predict", {"text": "fee"}).status == 200
 
 
 def test_a_thousand_idle_connections_keep_nobody_waiting(server: RunningServer) -> None:

@@ -290,7 +290,9 @@ def test_a_missing_output_is_found_and_mended(verify_here: Path, path: str) -> N
 @pytest.mark.parametrize("file", ["predictions/net.parquet", "models/net/model.safetensors", "reports/metrics.json"])
 def test_a_flipped_bit_is_mended(verify_here: Path, file: str) -> None:
     flip(file)
+    assert found(verified())
     mended()
+    assert verified(cache=True).findings == ()
 
 
 def test_a_flipped_bit_in_an_output_and_its_object_is_mended_by_the_stage(verify_here: Path) -> None:

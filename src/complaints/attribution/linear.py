@@ -29,17 +29,19 @@ def attribute_tfidf(model: TfidfModel, text: str, class_id: int) -> Attribution:
         class_id: The class; one without a training row has a constant score, so all shares are zero.
     """
     pieces: list[Stretch] = []
+    explained = 0.0
     for analyser, weight in weights(model.params).items():
         terms, regression = model.pipelines[analyser]["tfidf"], model.pipelines[analyser]["classifier"]
         coefficients = _coefficients(regression, class_id)
         values = terms.transform([text])
         shares = dict(zip(values.indices.tolist(), (coefficients[values.indices] * values.data).tolist(), strict=True))
+        explained += weight * sum(shares.values())
         occurrences = _occurrences(terms, text)
         for column, share in shares.items():
             found = occurrences[column]
             for spans in found:
                 pieces += [Stretch(*span, weight * share / len(found) / len(spans)) for span in spans]
-    return Attribution(by_words(text, pieces), sum(piece.score for piece in pieces), METHOD)
+    return Attribution(by_words(text, pieces), explained, METHOD)
 
 
 def _coefficients(regression: LogisticRegression, class_id: int) -> np.ndarray:

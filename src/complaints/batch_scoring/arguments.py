@@ -5,17 +5,11 @@ import re
 from typing import Any
 
 from complaints import console
-from complaints.predicting.arguments import PRECISIONS
+from complaints.predicting.arguments import PRECISIONS, model_argument
 
 SHARD_ROWS = 10_000
 """Default rows of a shard, the most that a batch of `complaints predict` has."""
 MAX_CHARACTERS = 2**20
-
-
-def _model_argument(argument: str) -> Any:
-    from complaints.predicting.choice import ModelArgument
-
-    return ModelArgument(argument, console.user_path(argument))
 
 
 def _count(argument: str) -> int:
@@ -51,7 +45,7 @@ def add(commands: Any) -> None:
     score.add_argument("output", type=console.user_path, help="folder for the parts, the rejects and the manifest")
     score.add_argument(
         "--model",
-        type=_model_argument,
+        type=model_argument,
         help="row of the scoreboard or folder, as for `complaints predict` (default: the first int8 model of "
         "models/compressed, else the default of `complaints predict`)",
     )

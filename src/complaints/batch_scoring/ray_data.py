@@ -1,7 +1,7 @@
 """Executor on Ray Data: shards are the rows of a data set, and a pool of actors maps each to its output files.
 
 Ray moves numbers of shards alone: actors read the inputs and write the outputs themselves, in folders that every node
-has at the same path. An actor that dies is replaced by Ray, and its shard scored again under the same name.
+has at the same path. A shard whose actor dies has no part, so Ray or the next run of the command scores it again.
 """
 
 import logging

@@ -4,12 +4,7 @@ import argparse
 from typing import Any
 
 from complaints import console
-
-
-def _model_argument(argument: str) -> Any:
-    from complaints.predicting.choice import ModelArgument
-
-    return ModelArgument(argument, console.user_path(argument))
+from complaints.predicting.arguments import model_argument
 
 
 def _package(arguments: argparse.Namespace) -> int:
@@ -25,7 +20,7 @@ def add(commands: Any) -> None:
     )
     package.add_argument(
         "model",
-        type=_model_argument,
+        type=model_argument,
         metavar="MODEL",
         help="row of the scoreboard or a checkpoint's folder, as --model of `complaints predict`",
     )

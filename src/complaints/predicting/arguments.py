@@ -9,7 +9,8 @@ PRECISIONS = ("auto", "fastest", "fp32", "bf16", "fp16")
 """Precisions of a checkpoint's computation in predictions."""
 
 
-def _model_argument(argument: str) -> Any:
+def model_argument(argument: str) -> Any:
+    """Return the argument of --model as a `ModelArgument`; a path is one of the user's working directory."""
     from complaints.predicting.choice import ModelArgument
 
     return ModelArgument(argument, console.user_path(argument))
@@ -23,7 +24,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     predict.add_argument("text", nargs="?", help="complaint to label")
     predict.add_argument(
         "--model",
-        type=_model_argument,
+        type=model_argument,
         help="row of the scoreboard, such as minilm, minilm-adjusted, tfidf or ensemble, or a checkpoint's folder "
         "(default: the first entry of `models:` in params.yaml)",
     )

@@ -5,13 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from complaints import console
-from complaints.predicting.arguments import PRECISIONS
-
-
-def _model_argument(argument: str) -> Any:
-    from complaints.predicting.choice import ModelArgument
-
-    return ModelArgument(argument, console.user_path(argument))
+from complaints.predicting.arguments import PRECISIONS, model_argument
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -58,7 +52,7 @@ def add(commands: Any) -> None:
     )
     serve.add_argument(
         "--model",
-        type=_model_argument,
+        type=model_argument,
         help="row of the scoreboard or folder, as for `complaints predict` (default: the first entry of `models:` in "
         "params.yaml with its decision rule)",
     )
