@@ -9,6 +9,7 @@ from support.paths import ROOT
 from support.project import Project
 
 PAGES: list[str] = [
+    "README.md",
     "docs/cards.md",
     "docs/course.md",
     "docs/forget.md",
