@@ -4,11 +4,13 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from complaints.core.config import PARAMS_FILE, read_yaml
 from complaints.core.errors import UserError
 from complaints.core.paths import SCRATCH
 from complaints.reproducing.processes import lines_of
@@ -16,6 +18,8 @@ from complaints.reproducing.processes import lines_of
 ENVIRONMENTS = SCRATCH / "environments"
 """One virtual environment for each content of the pins, kept for the next reproduction."""
 PINS = ("requirements.txt", "constraints.txt")
+LADDER = "requirements-ladder.txt"
+"""Pins of models in packages and of compression, installed without dependencies if the parameters need them."""
 READY = ".ready"
 Say = Callable[[str], None]
 
@@ -43,13 +47,13 @@ class Environment:
         }
 
 
-def pins_of(root: Path) -> dict[str, tuple[str, str]]:
-    """Return package -> (pin, file) of requirements.txt and constraints.txt; the first file that pins one counts."""
+def pins_of(root: Path, names: Iterable[str] = PINS) -> dict[str, tuple[str, str]]:
+    """Return package -> (pin, file) of files with pins; the first file that pins one counts."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
     pins: dict[str, tuple[str, str]] = {}
-    for name in PINS:
+    for name in names:
         file = root / name
         for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
             try:
@@ -60,6 +64,34 @@ def pins_of(root: Path) -> dict[str, tuple[str, str]]:
     return pins
 
 
+def _settings(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every key with its value, from all levels of a YAML tree."""
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        yield str(key), value
+        yield from _settings(value)
+
+
+def needs_ladder(root: Path) -> bool:
+    """Return whether the parameters in `root` ask for a format of compressed models, or for a package of LADDER.
+
+    A model that several packages contain is named by what their names begin with.
+
+    Raises:
+        UserError: if the parameters are no valid YAML.
+    """
+    packages = pins_of(root, [LADDER])
+    if not packages:
+        return False
+    for key, value in _settings(read_yaml(root / PARAMS_FILE)):
+        if key == "formats" and value:
+            return True
+        if key == "backbone" and isinstance(value, str) and value.startswith("package:"):
+            name = value.removeprefix("package:")
+            if any(package == name or package.startswith(f"{name}-part-") for package in packages):
+                return True
+    return False
+
+
 def present(root: Path) -> Environment:
     """Return the present Python as the environment, with the pins in `root` that it does not have.
 
@@ -68,11 +100,11 @@ def present(root: Path) -> Environment:
     from packaging.specifiers import SpecifierSet
 
     differing = []
-    for package, (pin, file) in pins_of(root).items():
+    for package, (pin, file) in pins_of(root, [*PINS, LADDER] if needs_ladder(root) else PINS).items():
         try:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
-            if file == PINS[0]:
+            if file != PINS[1]:
                 differing.append(f"{package} is absent, {file} has {pin or 'it'}")
             continue
         if not SpecifierSet(pin).contains(version, prereleases=True):
@@ -89,7 +121,8 @@ def pinned(root: Path, log: Path, say: Say) -> Environment:
     Raises:
         UserError: if there are no pins, or pip cannot install them.
     """
-    files = [root / name for name in PINS if (root / name).is_file()]
+    names = [*PINS, LADDER] if needs_ladder(root) else PINS
+    files = [root / name for name in names if (root / name).is_file()]
     if not (root / PINS[0]).is_file():
         raise UserError(f"the commit has no {PINS[0]}, so it pins no packages; use --this-environment")
     content = b"\0".join([sys.version.encode(), *(file.read_bytes() for file in files)])
@@ -100,20 +133,23 @@ def pinned(root: Path, log: Path, say: Say) -> Environment:
         say(f"environment: the one of these pins in {folder}")
         return environment
     say(f"environment: installing {', '.join(file.name for file in files)} into {folder}")
-    arguments = ["-r", PINS[0], *(["-c", PINS[1]] if len(files) > 1 else [])]
-    install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+    constraints = ["-c", PINS[1]] if (root / PINS[1]).is_file() else []
+    install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *constraints]
+    installations = [[*install, "-r", PINS[0]], *([[*install, "--no-deps", "-r", LADDER]] if LADDER in names else [])]
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     try:
         if not python.exists():
             list(lines_of([sys.executable, "-m", "venv", str(folder)], root, clean, log))
-        try:
-            list(lines_of([*install, "--no-index"], root, clean, log))
-        except subprocess.CalledProcessError:
-            say("environment: not all wheels are on this machine, pip asks its index")
-            list(lines_of(install, root, clean, log))
+        for command in installations:
+            try:
+                list(lines_of([*command, "--no-index"], root, clean, log))
+            except subprocess.CalledProcessError:
+                say("environment: not all wheels are on this machine, pip asks its index")
+                list(lines_of(command, root, clean, log))
     except subprocess.CalledProcessError:
         raise UserError(
-            f"pip cannot install the commit's {PINS[0]} ({_last_line(log)}); {log} has its output. Without the "
+            f"pip cannot install the commit's {' and '.join(file.name for file in files if file.name != PINS[1])} "
+            f"({_last_line(log)}); {log} has its output. Without the "
             "network, set PIP_FIND_LINKS to a folder of wheels, or use --this-environment"
         ) from None
     (folder / READY).touch()
