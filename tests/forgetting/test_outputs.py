@@ -76,6 +76,17 @@ def test_a_complaint_in_test_affects_no_checkpoint() -> None:
     assert judged([*lock, finetune({"data/splits/train.parquet": CLEAN})]) == ({}, {})
 
 
+def test_features_of_a_complaint_in_test_are_affected_and_no_weights_that_read_them() -> None:
+    embed = stage("embed@net", {"data/tokens/test.parquet": HELD}, {"data/features/net": f"{md5('features')}.dir"})
+    lock = [
+        split(CLEAN, OTHER),
+        stage("tokenize", {"data/splits/test.parquet": HELD}, {"data/tokens/test.parquet": HELD}),
+        embed,
+        finetune({"data/features/net": f"{md5('features')}.dir", "data/splits/train.parquet": CLEAN}),
+    ]
+    assert judged(lock) == ({f"{md5('features')}.dir": Affected(path="data/features/net", role="test")}, {})
+
+
 def test_a_checkpoint_that_began_from_an_affected_one_is_affected() -> None:
     lock = [
         finetune({"models/first": f"{md5('first')}.dir", "data/splits/train.parquet": CLEAN}),

@@ -16,7 +16,8 @@ WEIGHTS = (".safetensors", ".skops", ".onnx", ".bin", ".pt", ".npy")
 """Endings of files with weights or features; an output without any, such as decision rules, is no checkpoint."""
 DERIVED = (paths.MODELS, paths.FEATURES)
 """Folders of outputs with weights, or with features of each complaint: both were made from the complaints."""
-ROLES: dict[str, Role] = {"train.parquet": "train", "validation.parquet": "validation"}
+ROLES: dict[str, Role] = {"train.parquet": "train", "validation.parquet": "validation", "test.parquet": "test"}
+"""Name of a table of a split -> the role of its complaints, the most direct one first."""
 RUN_CACHE = "run cache"
 SHOWN_NAMES = 3
 
@@ -155,8 +156,11 @@ class _Reader:
     searched: Collection[str]
     affected: dict[str, Affected] = field(default_factory=dict)
 
-    def role(self, stage: Stage, files: Mapping[str, str]) -> Role | Literal["none", "unknown"]:
-        """Return the most direct role in a stage; `none` if its data were searched and hold no complaint."""
+    def role(self, stage: Stage, out: Entry, files: Mapping[str, str]) -> Role | Literal["none", "unknown"]:
+        """Return the most direct role in an output; `none` if the stage's data were searched and hold no complaint.
+
+        Complaints of the test split leave features behind, but no weights.
+        """
         roles: set[Role] = {self.affected[dep.md5].role for dep in stage.deps if dep.md5 in self.affected}
         data = {
             (md5, role)
@@ -165,8 +169,10 @@ class _Reader:
             if (role := ROLES.get(PurePosixPath(path).name)) is not None
         }
         roles |= {role for md5, role in data if md5 in self.held}
+        if not is_inside(out.path, paths.FEATURES.as_posix()):
+            roles -= {"test"}
         if roles:
-            return "train" if "train" in roles else "validation"
+            return next(role for role in ROLES.values() if role in roles)
         return "none" if data and {md5 for md5, _ in data} <= set(self.searched) else "unknown"
 
 
@@ -175,13 +181,13 @@ class Judged:
     """Checkpoints of all versions, judged by the data behind them."""
 
     affected: dict[str, Affected]
-    """md5 of those trained or selected on withdrawn complaints."""
+    """md5 of those trained or selected on withdrawn complaints, and of features made from them."""
     unknown: dict[str, str]
     """md5 -> path of those whose data are not here, or were not searched."""
 
 
 def judge_checkpoints(outputs: Outputs, held: Collection[str], searched: Collection[str]) -> Judged:
-    """Return the checkpoints that were trained or selected on withdrawn complaints.
+    """Return the checkpoints that were trained or selected on withdrawn complaints, and the features made from them.
 
     One that began from such a checkpoint is affected too. One that a stage also made from data without them is not:
     equal bytes cannot depend on them.
@@ -200,14 +206,14 @@ def judge_checkpoints(outputs: Outputs, held: Collection[str], searched: Collect
         clean, unknown = set(), {}
         for version, files in zip(outputs.versions, outputs.files, strict=True):
             for stage in version.lock.values():
-                checkpoints = [out for out in stage.outs if _is_checkpoint(out, files)]
-                role = reader.role(stage, files) if checkpoints else "unknown"
-                if role == "none":
-                    clean |= {out.md5 for out in checkpoints}
-                elif role == "unknown":
-                    unknown |= {out.md5: out.path for out in checkpoints}
-                else:
-                    reader.affected |= {out.md5: Affected(path=out.path, role=role) for out in checkpoints}
+                for out in (out for out in stage.outs if _is_checkpoint(out, files)):
+                    role = reader.role(stage, out, files)
+                    if role == "none":
+                        clean.add(out.md5)
+                    elif role == "unknown":
+                        unknown[out.md5] = out.path
+                    else:
+                        reader.affected[out.md5] = Affected(path=out.path, role=role)
     affected = {md5: item for md5, item in sorted(reader.affected.items()) if md5 not in clean}
     return Judged(affected, {md5: path for md5, path in unknown.items() if md5 not in clean | affected.keys()})
 

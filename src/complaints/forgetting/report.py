@@ -54,7 +54,7 @@ def holding(survey: Survey) -> list[Section]:
     ]
     return [
         Section("Objects in DVC's cache", cache),
-        Section("Checkpoints made from them", checkpoints),
+        Section("Checkpoints and features made from them", checkpoints),
         Section("Remotes", remote),
         Section("Files in the workspace; `dvc repro` replaces outputs, remove others by hand", files("workspace")),
         Section("MLflow's store; `mlflow gc` removes deleted runs, remove files by hand", files("mlflow")),

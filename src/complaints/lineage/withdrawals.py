@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from complaints.withdrawals.ledger import LEDGER, NONE, Withdrawals, read_ledger
+from complaints.withdrawals.ledger import LEDGER, NONE, Role, Withdrawals, read_ledger
 
 
 def withdrawn(root: Path) -> Withdrawals:
@@ -25,5 +25,9 @@ def stale(withdrawals: Withdrawals, md5: str) -> str | None:
     affected = withdrawals.affected.get(md5)
     if affected is None:
         return None
-    verb = "trained on" if affected.role == "train" else "selected on validation rows with"
-    return f"stale: {verb} withdrawn complaints ({LEDGER})"
+    verbs: dict[Role, str] = {
+        "train": "trained on",
+        "validation": "selected on validation rows with",
+        "test": "made from test rows with",
+    }
+    return f"stale: {verbs[affected.role]} withdrawn complaints ({LEDGER})"

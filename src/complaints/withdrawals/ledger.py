@@ -26,8 +26,9 @@ from complaints.text.pii import mask
 LEDGER = Path("data/withdrawn.json")
 SALT_BYTES = 16
 
-Role = Literal["train", "validation"]
-"""The part of the data with the withdrawn complaint: weights are fitted to train, epochs are chosen on validation."""
+Role = Literal["train", "validation", "test"]
+"""The split with the withdrawn complaint: weights are fitted to train, epochs are chosen on validation, and features are
+computed of all splits."""
 
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Digests = Annotated[tuple[_Digest, ...], Strict(False)]
@@ -36,7 +37,7 @@ _Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
 
 
 class Affected(Section):
-    """A checkpoint that was made from withdrawn complaints."""
+    """A checkpoint that was made from withdrawn complaints, or features that were."""
 
     path: str
     """Its output in dvc.lock."""
