@@ -2,7 +2,7 @@
 
     python benchmarks/row_history.py --versions 20 --rows 60000
 
-It makes a repository in a temporary folder, in which DVC has recorded so many versions of generated complaints. Each
+It makes a repository in a temporary folder, in which DVC has recorded many versions of generated complaints. Each
 version replaces some of the complaints of the last one, relabels some and moves some to another split. The commands run
 as processes of their own: first without the index, then with it.
 """
@@ -101,7 +101,7 @@ def _git(root: Path, *arguments: str) -> None:
 
 
 def make(root: Path, versions: int, rows: int, share: float) -> None:
-    """Make a repository with so many tagged versions, v0 to the last."""
+    """Make a repository with tagged versions, v0 to the last."""
     from dvc.repo import Repo
 
     _git(root, "init", "--quiet")

@@ -61,7 +61,7 @@ def check_folder(target: Path, option: str) -> None:
         option: The option that names it, for messages.
 
     Raises:
-        UserError: if the target is no folder, holds the project or a file that its pipeline reads, is in one of the
+        UserError: if the target is not a folder, holds the project or a file that its pipeline reads, is in one of the
             project's folders, or cannot be made.
     """
     real = _link_target(target, option)

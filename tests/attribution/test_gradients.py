@@ -64,7 +64,7 @@ def test_the_quadrature_is_exact_for_polynomials() -> None:
 
 @pytest.mark.parametrize("power", [1, 2, 5])
 def test_shares_are_those_of_a_known_integral(tokenizer: Any, power: int) -> None:
-    """Of F(x) = w . sum of x^n, the share of a token is w . (x^n - x'^n): exact in two steps and more."""
+    """The share of a token in F(x) = w . sum of x^n is w . (x^n - x'^n): exact in two steps and more."""
     network = LinearClassifier(Layer(lambda states: states**power), "mean", 3)
     found = attribute(network, tokenizer)
     ids = tokenizer(TEXT)["input_ids"]

@@ -78,7 +78,7 @@ def test_the_default_ensemble_leaves_compressed_models_out(workspace: Path) -> N
 
 
 def test_a_compressed_model_takes_the_rule_of_its_parent(workspace: Path) -> None:
-    """That of the parent is fitted on its out-of-fold logits too; one of its own would have other numbers."""
+    """The parent's rule is fitted on its out-of-fold logits too; a rule of its own would have other numbers."""
     train = read_parquet(paths.SPLITS / "train.parquet")
     logits = np.random.default_rng(0).normal(size=(120, 5)) + 0.5 * np.eye(5)[train["label_id"].to_numpy()]
     write_out_of_fold(paths.OUT_OF_FOLD / "net.parquet", train["row_id"].to_pylist(), logits)

@@ -1,6 +1,6 @@
 """Small DVC repository with every kind of file and record that verification reads, and stages of half a second.
 
-Its files have the paths and schemas of the real ones; its models are no models.
+Its files have the paths and schemas of the real ones; its models have no weights.
 """
 
 import os

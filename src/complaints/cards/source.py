@@ -9,7 +9,7 @@ from complaints.cards.markdown import escaped
 
 @dataclass(frozen=True)
 class DataSource:
-    """What the cards say about a source."""
+    """Facts of a source that the cards state."""
 
     sentence: str
     language: str | None

@@ -148,7 +148,7 @@ def measure(judgement: Judgement, rows: LabelledRows, planted: Mapping[str, str]
         judgement: The list.
         rows: The rows that were judged.
         planted: The class that the text was written for, by row id of the wrongly labelled rows.
-        names: Class names; a planted class that the label map merges with the given one is no error.
+        names: Class names; a planted class that the label map merges with the given one does not count.
     """
     wrong = {
         row_id: planted[row_id]

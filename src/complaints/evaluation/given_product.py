@@ -1,6 +1,6 @@
 """Classification given the product: a task of its own, for an intake that knows the product of a complaint.
 
-Classes that never occur with the product of a row in training are no candidates for it. The scores must not be
+Classes that never occur with the product of a row in training are excluded. The scores must not be
 compared with those of the task without the product.
 """
 

@@ -107,7 +107,7 @@ class Remote:
         return result
 
     def remove(self, md5s: Collection[str]) -> None:
-        """Remove objects, and what DVC remembers of the remote; an absent object is no error.
+        """Remove objects, and what DVC remembers of the remote; absent objects are passed over.
 
         Raises:
             RemoteError: if it cannot be reached, or one of the objects is still there.

@@ -98,7 +98,7 @@ def check_certificate(path: Path) -> None:
     """Check that a certificate can be written without the loss of another file.
 
     Raises:
-        UserError: as `check_target` does, and if a file that is no certificate is there.
+        UserError: as `check_target` does, and if another file than a certificate is there.
     """
     check_target(path, "--certificate", (".md",))
     if path.exists() and not path.read_bytes().startswith(TITLE.encode()):

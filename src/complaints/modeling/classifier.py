@@ -160,7 +160,7 @@ def is_head(name: str) -> bool:
 
 @dataclass(frozen=True)
 class InferenceSettings:
-    """How a checkpoint reads texts and pools their states."""
+    """Reading of texts and pooling of their states, as a checkpoint records them."""
 
     pooling: str
     max_length: int

@@ -65,7 +65,7 @@ def votes(params: KnnParams) -> list[Vote]:
 def fit(rows: Rows, params: KnnParams) -> Fit:
     """Choose the vote with the best likelihood out of fold, the first among equals.
 
-    Rows of a cluster of near duplicates share a fold, so a row is judged by texts that are no near duplicates of it,
+    Rows of a cluster of near duplicates share a fold, so a row is judged by texts that are not near duplicates of it,
     as held-out rows are.
 
     Args:

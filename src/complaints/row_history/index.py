@@ -82,7 +82,7 @@ class Index:
 
         Raises:
             DamagedError: if it was made by other code.
-            sqlite3.DatabaseError: if it is no database, or damaged.
+            sqlite3.DatabaseError: if it is not a database, or damaged.
         """
         self._connection = connection
         if self._is_empty():

@@ -42,7 +42,7 @@ def md5_of(checkpoint: str, root: Path, version: Version, is_past: bool) -> str:
     Args:
         checkpoint: A path relative to `root`, a folder anywhere, or an md5.
         root: The folder of dvc.yaml.
-        version: The version of dvc.lock in which to look up a path that is no folder.
+        version: The version of dvc.lock in which to look up a path without a folder.
         is_past: Look up the path in any case, instead of hashing the folder that is there.
 
     Raises:

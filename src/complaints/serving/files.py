@@ -74,7 +74,7 @@ async def _labelled(service: Service, texts: list[str]) -> list[Row]:
 
 @dataclass(frozen=True)
 class FileOptions:
-    """How a file is read, and the format of its answer."""
+    """Reader of a file, and the format of its answer."""
 
     name: str
     text_column: str = TEXT_COLUMN

@@ -27,7 +27,7 @@ NAME_DIGITS = 8
 
 @dataclass(frozen=True)
 class Options:
-    """How a sweep runs, without effect on its results."""
+    """Settings of a sweep's run, without effect on its results."""
 
     retry: bool
     """Whether experiments that failed are run again."""

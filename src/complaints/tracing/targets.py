@@ -127,7 +127,7 @@ class Search:
         return Found(self._first, self._first.lock, path, md5, differs=differs and f"the workspace differs: {differs}")
 
     def _check_no_input(self, path: str) -> None:
-        """Check that a path is no input of the pipeline.
+        """Check that a path is not an input of the pipeline.
 
         Raises:
             UserError: if stages read it, or it is the record of the pipeline itself.

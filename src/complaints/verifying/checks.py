@@ -24,7 +24,7 @@ from complaints.verifying.subject import Subject, members
 
 @dataclass(frozen=True)
 class Verified:
-    """What was verified, and the findings."""
+    """Counts of verified objects, and the findings."""
 
     findings: tuple[Finding, ...]
     checked: tuple[str, ...]

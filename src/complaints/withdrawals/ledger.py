@@ -27,7 +27,7 @@ LEDGER = Path("data/withdrawn.json")
 SALT_BYTES = 16
 
 Role = Literal["train", "validation", "test"]
-"""The split with the withdrawn complaint: weights are fitted to train, epochs are chosen on validation, and features are
+"""The split with the withdrawn complaint: weights are fitted to train, epochs are chosen on validation, features are
 computed of all splits."""
 
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

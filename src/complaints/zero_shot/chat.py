@@ -110,7 +110,7 @@ def label_of(content: str | None, labels: Sequence[str]) -> int | None:
 
 
 def _named(content: str) -> str:
-    """Return the value of KEY in JSON, also in a block of code; content that is no such JSON as it is."""
+    """Return the value of KEY in JSON, also in a block of code; other content as it is."""
     stripped = content.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
     try:
         tree = json.loads(stripped)
