@@ -96,6 +96,10 @@ def test_another_model_input_or_setting_is_refused_and_nothing_is_lost(folder: P
     status, _, error = run(folder, "score", "in", "one", *OPTIONS[:-1], "30")
     assert status == 1
     assert error.endswith("one was begun with another settings; name a new folder, or delete it to start again\n")
+    plan = folder / "one/plan.json"
+    plan.write_text(plan.read_text().replace('"code": "', '"code": "0'))
+    assert "with another code" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    plan.write_bytes(before["plan.json"])
     write_rows(folder / "in/c.csv", ["a fee"])
     assert "with another inputs" in run(folder, "score", "in", "one", *OPTIONS)[2]
     (folder / "in/c.csv").unlink()
