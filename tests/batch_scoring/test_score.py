@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from support.processes_of import children_of
+from support.processes_of import children_of, descendants_of, title_of
 from support.scored import files_of, run, start, texts, write_rows
 from support.served_model import save_model
 
@@ -152,3 +152,28 @@ def test_ray_writes_the_same_bytes(folder: Path) -> None:
     status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--ray", "--workers", 1)
     assert status == 0, error
     assert files_of(folder / "ray") == files_of(folder / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+@pytest.mark.parametrize(("victim", "mark"), [("actor", "ray::MapWorker"), ("raylet", "/raylet ")])
+def test_a_kill_in_ray_and_a_second_run_write_the_same_bytes(folder: Path, victim: str, mark: str) -> None:
+    """Ray starts an actor again by itself; without its node the command ends, and the next run goes on."""
+    few = (*OPTIONS[:-1], "4", "--workers", 1)
+    assert run(folder, "score", "in", "whole", *few)[0] == 0
+    process = start(folder, "score", "in", "killed", *few, "--ray")
+    scored = folder / "killed/scored"
+    limit = time.monotonic() + 240
+    while len(list(scored.glob("part-*"))) < 2:
+        assert time.monotonic() < limit
+        assert process.poll() is None
+        time.sleep(0.005)
+    titles = {child: title_of(child) for child in descendants_of(process.pid)}
+    chosen = [child for child, title in titles.items() if mark in title]
+    assert chosen, titles
+    os.kill(chosen[0], signal.SIGKILL)
+    assert 0 < len(list(scored.glob("part-*.parquet"))) < 60, "the kill came too late"
+    _, error = process.communicate(timeout=240)
+    assert victim == "raylet" or process.returncode == 0, error
+    assert run(folder, "score", "in", "killed", *few)[0] == 0
+    assert files_of(folder / "killed") == files_of(folder / "whole")
