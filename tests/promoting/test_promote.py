@@ -189,8 +189,8 @@ def test_answers_have_the_class_ids_of_the_project_whatever_the_order_of_its_lab
     own = load(choose(ModelArgument("models/good", Path("models/good"))), "fp32").decide(texts)
     with open_registry(versions, "not read") as opened:
         version = opened.version("net", GOOD)
-        found = answers_of(opened, version, texts, LABELS)
-        turned = answers_of(opened, version, texts, ["A new class", *LABELS[::-1]])
+        found = answers_of(version, texts, LABELS)
+        turned = answers_of(version, texts, ["A new class", *LABELS[::-1]])
     np.testing.assert_allclose(np.exp(found.log_probabilities), np.exp(own.log_probabilities), atol=1e-12)
     assert (found.predicted == own.predicted).all()
     np.testing.assert_array_equal(turned.log_probabilities[:, 1:], found.log_probabilities[:, ::-1])

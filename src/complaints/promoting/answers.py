@@ -8,14 +8,14 @@ import numpy as np
 
 from complaints.core.errors import UserError
 from complaints.deciding.rule import Decisions
-from complaints.tracking.registry import MODEL_DIGEST, Registry, Version
+from complaints.tracking.registry import MODEL_DIGEST, Version
 
 EVERY_LABEL = 1_000_000
 """The parameter `top` of a package that asks for all labels."""
 
 
-def answers_of(registry: Registry, version: Version, texts: Sequence[str], labels: Sequence[str]) -> Decisions:
-    """Return the answers of a version for texts, with the class ids of `labels`.
+def answers_of(version: Version, texts: Sequence[str], labels: Sequence[str]) -> Decisions:
+    """Return the answers of a version of the open registry for texts, with the class ids of `labels`.
 
     They are read from the columns of an answer, which are the interface of every package. A class that the version does
     not know has probability 0.
@@ -26,8 +26,6 @@ def answers_of(registry: Registry, version: Version, texts: Sequence[str], label
     import mlflow
     import pandas as pd
 
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(registry.store.uri)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # bars of progress
             model = mlflow.pyfunc.load_model(version.address)
@@ -36,8 +34,6 @@ def answers_of(registry: Registry, version: Version, texts: Sequence[str], label
     except Exception as error:  # of MLflow, of the package's code and of any library in it
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{version} cannot label rows here ({reason}); use the environment that packaged it") from error
-    finally:
-        mlflow.set_tracking_uri(before)
     if digests != {version.tags[MODEL_DIGEST]}:
         raise UserError(f"{version} is not the model that its tag {MODEL_DIGEST} names; register the model again")
     position = {label: index for index, label in enumerate(labels)}

@@ -12,7 +12,7 @@ from complaints.core.files import file_digest
 from complaints.deciding.rule import Decisions
 from complaints.evaluation.truth import Truth, read_truth
 from complaints.promoting.answers import answers_of
-from complaints.tracking.registry import MODEL_DIGEST, ROW, Registry, Version, registry, split_tag
+from complaints.tracking.registry import MODEL_DIGEST, ROW, Version, registry, split_tag
 from complaints.uncertainty.paired import Difference, compare
 
 
@@ -49,7 +49,7 @@ def _check_metric(limit: Limit, truth: Truth, subset: str) -> None:
     check_metrics([limit], list(compare(rows, [some], [some], resamples=2)), "--metric")
 
 
-def _difference(opened: Registry, a: Version, b: Version, limit: Limit, subset: str) -> tuple[Truth, Difference]:
+def _difference(a: Version, b: Version, limit: Limit, subset: str) -> tuple[Truth, Difference]:
     """Return the held-out rows of the project, and the difference of version b from version a on them.
 
     Raises:
@@ -60,8 +60,8 @@ def _difference(opened: Registry, a: Version, b: Version, limit: Limit, subset: 
     truth = read_truth(paths.SPLITS, paths.LABELS, paths.HIERARCHY, paths.MANIFEST)
     _check_metric(limit, truth, subset)
     rows, texts = truth.rows(subset), truth.texts[subset]
-    sides = [[system_of(answers_of(opened, version, texts, truth.labels), rows)] for version in (a, b)]
-    return truth, compare(rows, *sides)[limit.metric]
+    left, right = (system_of(answers_of(version, texts, truth.labels), rows) for version in (a, b))
+    return truth, compare(rows, [left], [right])[limit.metric]
 
 
 def _measured(difference: Difference) -> str:
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         if holder.number == version.number:
             print(f"{alias} is {_named(version)} already")
             return 0
-        truth, difference = _difference(opened, holder, version, limit, subset)
+        truth, difference = _difference(holder, version, limit, subset)
         clusters = len(np.unique(truth.clusters[subset]))
         print(f"a: {_named(holder)}, {alias}. b: {_named(version)}.")
         print(f"On {subset}: {len(truth.row_ids[subset]):,} rows in {clusters:,} clusters of near duplicates.")

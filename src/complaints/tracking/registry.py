@@ -109,6 +109,23 @@ def _in_one_line(store: Store, undone: str) -> Iterator[None]:
 
 
 @contextmanager
+def _as_default(store: Store) -> Iterator[None]:
+    """Let MLflow resolve the addresses of models in a store: it asks the default one, whatever a client was made with.
+
+    MLflow writes the default into an environment variable, which is as it was afterwards.
+    """
+    import mlflow
+
+    try:
+        mlflow.set_tracking_uri(store.uri)
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        if store.address:
+            os.environ["MLFLOW_TRACKING_URI"] = store.address
+
+
+@contextmanager
 def registry(root: Path, undone: str) -> Iterator[Registry]:
     """Open the registry of a project's store.
 
@@ -122,7 +139,9 @@ def registry(root: Path, undone: str) -> Iterator[Registry]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT_SECONDS)
     store = store_of(root)
     with _in_one_line(store, undone):
-        yield Registry(store, open_client(store, "")[0])
+        client, _ = open_client(store, "")
+        with _as_default(store):
+            yield Registry(store, client)
 
 
 def register(
