@@ -98,9 +98,11 @@ def write_contents(name: str, choice: ModelChoice, least: float | None, labels: 
     md5s, rule_sha256 = digests_of(choice)
     parts = {}
     for part_name, part in choice.parts.items():
-        parts[part_name] = part_settings(part) | {"md5": md5s[part_name]}
+        # A folder outside of the project has a path as its name, which must not lead out of the package.
+        inside = Path(part_name).resolve().name or "model"
+        parts[inside] = part_settings(part) | {"md5": md5s[part_name]}
         hidden = shutil.ignore_patterns(".*", "*~", "*.swp", "*.swo")
-        shutil.copytree(part.folder, folder / part_name, ignore=hidden)
+        shutil.copytree(part.folder, folder / inside, ignore=hidden)
     rule = None
     if choice.rule is not None and choice.rule_path is not None:
         used = {part: weight for part, weight in choice.rule.weights.items() if weight}
