@@ -54,8 +54,8 @@ def test_a_package_answers_as_the_stored_predictions_without_the_project(
         (tmp_path / name).write_text((ROOT / name).read_text())
     model, predictions = make()
     # The folder is named by its path, from the root and from below it.
-    monkeypatch.chdir(tmp_path / "data")
     for name, named in (("absolute", tmp_path / model), ("relative", Path("..") / model)):
+        monkeypatch.chdir(tmp_path / "data")
         ran, _ = run(capsys, "package", str(named), "--output", str(tmp_path / name))
         assert ran.status == 0, ran.err
     relative = sorted(file.relative_to(tmp_path / "relative") for file in (tmp_path / "relative").rglob("*"))
