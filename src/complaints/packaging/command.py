@@ -45,10 +45,8 @@ def _register(arguments: argparse.Namespace, choice: ModelChoice, package: Path,
             opened.move(version, alias, "named when it was registered: the alias named no version")
             print(f"{alias} is {version}")
         elif holder.number != version.number:
-            raise UserError(
-                f"{alias} stays {holder}; `complaints promote {version.name} {version.number} --alias {alias}` moves "
-                "it if this version is not worse"
-            )
+            promote = f"complaints promote {version.name} {version.number} --alias {alias}"
+            raise UserError(f"{alias} stays {holder}; `{promote}` moves it if this version is not worse")
 
 
 def run(arguments: argparse.Namespace, experiment: str = "") -> int:

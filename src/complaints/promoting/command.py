@@ -26,7 +26,7 @@ def _check_rows(version: Version, subset: str) -> None:
     if not {MODEL_DIGEST, split_tag(subset)} <= version.tags.keys():
         raise UserError(
             f"{version} has no tags {MODEL_DIGEST} and {split_tag(subset)}, so its {subset} rows are not known; "
-            "register the model with `complaints package`"
+            f"register the model with `complaints package MODEL --register {version.name}`"
         )
     if not file.is_file():
         raise UserError(f"{file} is missing; run `dvc repro` to make it, or `dvc pull` if it was pushed")
