@@ -53,8 +53,8 @@ def add(commands: Any) -> None:
         "promote",
         help="let an alias of a registered model name another version, if that is not worse than the present one",
         description="Both versions label the same held-out rows of this project, and are compared as `complaints "
-        "compare A B` does. The alias moves if the 95%% interval of the difference excludes a loss beyond the margin; else "
-        "it stays, and the exit status is 1.",
+        "compare A B` does. The alias moves if the 95 % interval of the difference excludes a loss beyond the margin; "
+        "else it stays, and the exit status is 1.",
     )
     promote.add_argument("name", type=registry_name, metavar="NAME", help="registered model")
     promote.add_argument("version", type=_number, metavar="VERSION", help="number of the version to promote")
