@@ -33,18 +33,18 @@ from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
 
 LOAD = """
-import importlib.util, sys, mlflow, pandas
+import importlib.util, json, sys, mlflow, pandas
 assert importlib.util.find_spec("complaints") is None
 model = mlflow.pyfunc.load_model(sys.argv[1])
-found = model.predict(pandas.DataFrame({"text": pandas.read_json(sys.argv[2], orient="split", dtype=False)["text"]}))
+found = model.predict(pandas.DataFrame(**json.load(open(sys.argv[2]))["dataframe_split"]))
 found.to_json(sys.argv[3], orient="records", double_precision=15)
 """
 SPARK = """
-import sys, mlflow, pandas
+import json, sys, mlflow, pandas
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import struct
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-rows = pandas.read_json(sys.argv[2], orient="split", dtype=False)[["text"]].reset_index()
+rows = pandas.DataFrame(**json.load(open(sys.argv[2]))["dataframe_split"]).reset_index()
 columns = "label string, probabilities array<double>"
 answer = mlflow.pyfunc.spark_udf(spark, sys.argv[1], result_type=columns, env_manager="local")
 frame = spark.createDataFrame(rows).repartition(3).withColumn("answer", answer(struct("text")))
@@ -71,21 +71,22 @@ def ways(python: Path, package: Path, texts: Path, answers: Path, spark: bool) -
     Args:
         python: That of the environment.
         package: The packaged model.
-        texts: File of the texts, as `dataframe_split` has them.
+        texts: File of the texts, a request of MLflow's scoring protocol with `dataframe_split`.
         answers: File to write.
         spark: Whether Spark is one of the ways.
     """
 
     def by(*command: str) -> Answers:
-        subprocess.run([python, *command], check=True, cwd=answers.parent, stderr=subprocess.DEVNULL)
+        done = subprocess.run([python, *command], cwd=answers.parent, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[:5]} failed:\n{done.stderr[-3000:]}")
         found = json.loads(answers.read_text())
         return list(found["predictions"] if isinstance(found, dict) else found)
 
     def by_server() -> Answers:
         with mlflow_serve(package, answers.parent / "serve.log", str(python)) as server:
-            body = json.dumps({"dataframe_split": json.loads(texts.read_text())}).encode()
             url = f"http://127.0.0.1:{server.port}/invocations"
-            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+            request = urllib.request.Request(url, texts.read_bytes(), {"Content-Type": "application/json"})
             with urllib.request.urlopen(request, timeout=600) as reply:
                 return list(json.load(reply)["predictions"])
 
@@ -107,7 +108,8 @@ def check(row: str, python: Path, package: Path, folder: Path, spark: bool) -> b
         wanted = answers_of(workspace, row, truth, "test")
     texts, answers, agree = folder / "texts.json", folder / "answers.json", True
     lines = [[text] for text in truth.texts["test"]]
-    texts.write_text(json.dumps({"columns": ["text"], "index": list(range(len(lines))), "data": lines}))
+    frame = {"columns": ["text"], "index": list(range(len(lines))), "data": lines}
+    texts.write_text(json.dumps({"dataframe_split": frame}))
     labels = [truth.labels[label] for label in wanted.predicted]
     for way, label in ways(python, package, texts, answers, spark).items():
         start = time.monotonic()
