@@ -6,8 +6,8 @@ Closed-loop clients on keep-alive connections send one text a request, with the 
 1, 8 and 32 of them, on this machine, which computes for clients and servers alike. The servers take turns of a few
 seconds, so that other load affects them alike. Prints answers a second, median and 99th percentile of the latency,
 processor time of an answer (which other load changes little), and errors; then what a reload and a drain under load
-lose, and the memory over many requests. Without folders the checkpoint is MiniLM with a random head, and MLflow's model
-a plain pyfunc over its files with transformers and torch. --write writes the tables to benchmarks/serve_load.md.
+lose, and the memory over many requests. Without folders the checkpoint is MiniLM with a random head. MLflow serves what
+`complaints package` makes of the checkpoint. --write writes the tables to benchmarks/serve_load.md.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from harness import load
 from harness.load import Load
-from harness.served_models import Server, complaints_serve, mlflow_serve, save_checkpoint, save_pyfunc
+from harness.served_models import Server, complaints_serve, mlflow_serve, package, save_checkpoint
 from harness.synthetic_tokens import draw_tokens
 
 from complaints.backbones.resolve import resolve
@@ -47,7 +47,8 @@ def canonical_texts(count: int) -> list[str]:
 def bodies_of(texts: list[str], for_mlflow: bool) -> list[bytes]:
     """Return one JSON body for each text."""
     if for_mlflow:
-        return [json.dumps({"dataframe_split": {"columns": ["text"], "data": [[text]]}}).encode() for text in texts]
+        frames = [{"dataframe_split": {"columns": ["text"], "data": [[text]]}} for text in texts]
+        return [json.dumps(frame | {"params": {"top": 1}}).encode() for frame in frames]
     return [json.dumps({"text": text, "top": 1}).encode() for text in texts]
 
 
@@ -137,7 +138,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         checkpoint = arguments.checkpoint or save_checkpoint(folder / "net", CLASSES, MAX_LENGTH)
-        model = arguments.mlflow_model or save_pyfunc(checkpoint, folder / "pyfunc", MAX_LENGTH)
+        model = arguments.mlflow_model or package(checkpoint, folder / "package")
         servers = {
             "mlflow models serve": stack.enter_context(mlflow_serve(model.resolve(), folder / "mlflow.log")),
             "complaints serve": stack.enter_context(complaints_serve(checkpoint, folder / "fp32.log")),

@@ -15,6 +15,7 @@ PAGES: list[str] = [
     "docs/forget.md",
     "docs/lineage.md",
     "docs/mlflow.md",
+    "docs/package.md",
     "docs/remotes.md",
     "docs/reproduce.md",
     "docs/rows.md",

@@ -12,7 +12,7 @@ FLOORS = [
     {"cli"},
     {"batch_scoring", "packaging"},
     {"cards"},
-    {"costs", "reproducing", "serving"},
+    {"costs", "promoting", "reproducing", "serving"},
     {
         "comparing",
         "entries",

@@ -1,4 +1,4 @@
-"""One checkpoint for two servers: this project's, and that of MLflow over a plain pyfunc of the same files."""
+"""One checkpoint for two servers: this project's, and that of MLflow over its package."""
 
 import os
 import signal
@@ -12,45 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 import psutil
 import torch
 
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.modeling import classifier
+from complaints.packaging.save import save
+from complaints.predicting.choice import ModelArgument, choose
+from complaints.predicting.predictors import load
 
 START_SECONDS = 180.0
-PYFUNC = """
-import os
-import mlflow, pandas, torch
-from mlflow.pyfunc import PythonModel
-from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer
-
-
-class Classifier(PythonModel):
-    def load_context(self, context):
-        folder = context.artifacts["model"]
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.encoder = AutoModel.from_pretrained(folder).eval()
-        self.head = load_file(os.path.join(folder, "head.safetensors"))
-
-    def predict(self, context, model_input, params=None):
-        texts = model_input["text"].tolist()
-        batch = self.tokenizer(texts, truncation=True, max_length=MAX_LENGTH, padding=True, return_tensors="pt")
-        with torch.inference_mode():
-            states = self.encoder(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1)
-            pooled = (states * mask).sum(1) / mask.sum(1)
-            p = torch.softmax(pooled @ self.head["weight"].T + self.head["bias"], 1)
-        best = p.max(1)
-        names = [self.encoder.config.id2label[i] for i in best.indices.tolist()]
-        return pandas.DataFrame({"label": names, "probability": best.values.tolist()})
-
-
-mlflow.models.set_model(Classifier())
-"""
 
 
 @dataclass(frozen=True)
@@ -85,18 +57,10 @@ def save_checkpoint(folder: Path, classes: int, max_length: int) -> Path:
     return folder
 
 
-def save_pyfunc(checkpoint: Path, folder: Path, max_length: int) -> Path:
-    """Save the checkpoint as an MLflow model from code, with the signature text -> label, probability."""
-    code = folder.with_suffix(".py")
-    code.write_text(PYFUNC.replace("MAX_LENGTH", str(max_length)))
-    schema = mlflow.types.Schema([mlflow.types.ColSpec("string", "text")])
-    mlflow.pyfunc.save_model(
-        folder,
-        python_model=str(code),
-        artifacts={"model": str(checkpoint)},
-        signature=mlflow.models.ModelSignature(inputs=schema),
-        pip_requirements=["mlflow", "torch", "transformers"],
-    )
+def package(checkpoint: Path, folder: Path) -> Path:
+    """Write a checkpoint as `complaints package` does."""
+    choice = choose(ModelArgument(str(checkpoint), checkpoint))
+    save(str(checkpoint), choice, load(choice, "fp32"), None, folder)
     return folder
 
 
@@ -139,9 +103,9 @@ def complaints_serve(checkpoint: Path, log: Path, *options: str) -> Iterator[Ser
 
 
 @contextmanager
-def mlflow_serve(model: Path, log: Path) -> Iterator[Server]:
-    """Run `mlflow models serve` on a packaged model."""
+def mlflow_serve(model: Path, log: Path, python: str = sys.executable) -> Iterator[Server]:
+    """Run `mlflow models serve` on a packaged model, in the environment of a Python."""
     port = _free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
+    command = [python, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
     with _started([*command, "-p", str(port)], port, model.parent, "/ping", log) as server:
         yield server

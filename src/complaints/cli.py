@@ -21,6 +21,7 @@ from complaints.inspecting import arguments as inspect_arguments
 from complaints.own_data import arguments as init_arguments
 from complaints.packaging import arguments as package_arguments
 from complaints.predicting import arguments as predict_arguments
+from complaints.promoting import arguments as promote_arguments
 from complaints.reproducing import arguments as reproduce_arguments
 from complaints.row_history import arguments as row_arguments
 from complaints.serving import arguments as serve_arguments
@@ -51,6 +52,17 @@ def _verify(arguments: argparse.Namespace) -> int:
     from complaints.verifying import command
 
     return command.run(arguments)
+
+
+def _package(arguments: argparse.Namespace) -> int:
+    from complaints.core import config
+    from complaints.packaging import command
+    from complaints.tracking.params import TrackingParams
+
+    if arguments.register is None:
+        return command.run(arguments)
+    console.enter_root(required=True)
+    return command.run(arguments, config.load("tracking", TrackingParams).experiment)
 
 
 def _forget(arguments: argparse.Namespace) -> int:
@@ -173,6 +185,10 @@ def _add_verify(commands: Commands) -> None:
     verify_arguments.add(commands).set_defaults(run=_verify)
 
 
+def _add_package(commands: Commands) -> None:
+    package_arguments.add(commands).set_defaults(run=_package, anywhere=True)
+
+
 def _add_forget(commands: Commands) -> None:
     forget_arguments.add(commands).set_defaults(run=_forget)
 
@@ -245,7 +261,8 @@ def _parser() -> argparse.ArgumentParser:
         row_arguments.add,
         _add_verify,
         card_arguments.add,
-        package_arguments.add,
+        _add_package,
+        promote_arguments.add,
         _add_forget,
         _add_track,
         _add_profile,

@@ -2,34 +2,15 @@
 
 import json
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support.fresh_python import PREDICT, python_without_project
 from support.project import Project
 
 from complaints.deciding.rule import apply, read_rule
-
-PREDICT = """
-import importlib.util, sys, mlflow, pandas
-assert importlib.util.find_spec("complaints") is None
-model = mlflow.pyfunc.load_model(sys.argv[1])
-found = model.predict(pandas.read_json(sys.argv[2], dtype={"text": str}))
-found.to_json(sys.argv[3], orient="records", double_precision=15)
-"""
-
-
-def _python_without_project(folder: Path) -> Path:
-    """Make a virtual environment that has the installed packages, and not the project."""
-    venv.create(folder, symlinks=True)
-    (site,) = folder.glob("lib/python*/site-packages")
-    installed = [path for path in sys.path if path.endswith("site-packages")]
-    # A line of a .pth file is a folder to look in; .pth files there, such as that of an editable project, do not count.
-    (site / "installed.pth").write_text("\n".join(installed))
-    return folder / "bin/python"
 
 
 @pytest.mark.slow
@@ -48,7 +29,7 @@ def test_a_package_answers_as_the_predictions_in_an_environment_without_the_proj
     test = pq.read_table(root / "data/splits/test.parquet", columns=["row_id", "text"])
     texts, answers = tmp_path / "texts.json", tmp_path / "answers.json"
     texts.write_text(json.dumps([{"text": text} for text in [*test["text"].to_pylist(), " "]]))
-    python = _python_without_project(tmp_path / "venv")
+    python = python_without_project(tmp_path / "venv")
     command = [str(python), "-c", PREDICT, str(target), str(texts), str(answers)]
     subprocess.run(command, check=True, cwd=tmp_path, env={"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"})
 

@@ -51,17 +51,15 @@ def parse_limit(argument: str) -> Limit:
     return Limit(metric, value)
 
 
-def check_metrics(limits: Sequence[Limit], metrics: Sequence[str]) -> None:
-    """Check that the metrics of limits exist.
+def check_metrics(limits: Sequence[Limit], metrics: Sequence[str], option: str = "--fail-if-worse") -> None:
+    """Check that the metrics of limits, which an option names, exist.
 
     Raises:
         UserError: if one does not.
     """
     for limit in limits:
         if limit.metric not in metrics:
-            raise UserError(
-                f"--fail-if-worse: there is no metric {limit.metric!r}; the metrics are {', '.join(metrics)}"
-            )
+            raise UserError(f"{option}: there is no metric {limit.metric!r}; the metrics are {', '.join(metrics)}")
 
 
 def in_words(difference: Difference) -> str:

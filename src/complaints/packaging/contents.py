@@ -59,14 +59,12 @@ def part_settings(part: Part) -> dict[str, Any]:
     return {"kind": part.kind, **ids, **extra}
 
 
-def _data_digest(choice: ModelChoice) -> str:
-    """Return the sha256 of the training split that the records of all models name, "" if none or several are named."""
-    found = set()
-    for part in choice.parts.values():
-        file = part.folder / RECORDS.get(part.kind, RECORD)
-        record = read_json(file) if file.is_file() else {}
-        found.add(str(record.get("splits_sha256", {}).get("train", "")))
-    return found.pop() if len(found) == 1 else ""
+def split_digests(choice: ModelChoice) -> dict[str, str]:
+    """Return split -> the sha256 of its file, where the records of all models name the same."""
+    records = [part.folder / RECORDS.get(part.kind, RECORD) for part in choice.parts.values()]
+    named = [read_json(file).get("splits_sha256", {}) if file.is_file() else {} for file in records]
+    first, *others = named
+    return {split: sha256 for split, sha256 in first.items() if all(other.get(split) == sha256 for other in others)}
 
 
 def _copy_card(name: str, folder: Path) -> bool:
@@ -100,9 +98,11 @@ def write_contents(name: str, choice: ModelChoice, least: float | None, labels: 
     md5s, rule_sha256 = digests_of(choice)
     parts = {}
     for part_name, part in choice.parts.items():
-        parts[part_name] = part_settings(part) | {"md5": md5s[part_name]}
+        # A folder outside of the project has a path as its name, which must not lead out of the package.
+        inside = Path(part_name).resolve().name or "model"
+        parts[inside] = part_settings(part) | {"md5": md5s[part_name]}
         hidden = shutil.ignore_patterns(".*", "*~", "*.swp", "*.swo")
-        shutil.copytree(part.folder, folder / part_name, ignore=hidden)
+        shutil.copytree(part.folder, folder / inside, ignore=hidden)
     rule = None
     if choice.rule is not None and choice.rule_path is not None:
         used = {part: weight for part, weight in choice.rule.weights.items() if weight}
@@ -118,7 +118,7 @@ def write_contents(name: str, choice: ModelChoice, least: float | None, labels: 
         "rule": rule,
         "params": {"top": TOP, "abstain_below": 0.0 if least is None else least},
         "model_digest": model_digest(md5s, rule_sha256),
-        "data_digest": _data_digest(choice),
+        "data_digest": split_digests(choice).get("train", ""),
         "files": {file: file_digest(path) for file, path in files.items()},
     }
     write_json(folder / SETTINGS_FILE, settings)

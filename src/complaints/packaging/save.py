@@ -77,7 +77,8 @@ def check_answers(folder: Path, decider: Decider, texts: list[str]) -> float:
     """
     import mlflow
 
-    found = mlflow.pyfunc.load_model(str(folder)).predict(pd.DataFrame({"text": texts}))
+    with contextlib.redirect_stderr(io.StringIO()):  # bars of progress
+        found = mlflow.pyfunc.load_model(str(folder)).predict(pd.DataFrame({"text": texts}))
     decisions = decider.decide(texts)
     difference = float(np.abs(np.stack(found["probabilities"]) - np.exp(decisions.log_probabilities)).max())
     labels = [decider.labels[label] for label in decisions.predicted]

@@ -15,6 +15,7 @@ from complaints.core.errors import UserError
 from complaints.tracking.store import NotOpenedError, Store, StoreError
 
 TRACK = "run `complaints track`"
+LOGS_MISSING = f"{TRACK}, which logs what is missing"
 REASON_CHARACTERS = 300
 
 SERVER = {
@@ -66,9 +67,12 @@ DATABASE = {
 SCHEMA = r"found version (\w+),|revision identified by '(\w+)'"
 
 
-def problem(store: Store, error: Exception, undone: str = "not logged to MLflow") -> str:
-    """Return one line about an exception: what was not done, why, and the way out."""
-    return f"{undone} at {store.shown}: {_advice(store, error)}"
+def problem(store: Store, error: Exception, undone: str = "not logged to MLflow", again: str = TRACK) -> str:
+    """Return one line about an exception: what was not done, why, and the way out, which ends with `again`."""
+    advice = _advice(store, error)
+    if again != TRACK:
+        advice = advice.replace(LOGS_MISSING, again).replace(TRACK, again)
+    return f"{undone} at {store.shown}: {advice}"
 
 
 def _advice(store: Store, error: Exception) -> str:
@@ -89,7 +93,7 @@ def _advice(store: Store, error: Exception) -> str:
             )
     if isinstance(error, NotOpenedError) and store.database is not None:
         return f"MLflow cannot open it ({reason}); {_move(store)}"
-    return f"{reason}; once this is solved, {TRACK}, which logs what is missing"
+    return f"{reason}; once this is solved, {LOGS_MISSING}"
 
 
 def free_name(name: str, taken: Callable[[str], object]) -> str:
