@@ -13,14 +13,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from complaints.reporting.figures import DPI, GREY, INK, SERIES_COLORS, STYLE, WIDTH, panel, shorten
+from complaints.reporting.figures import DPI, GREY, INK, STYLE, WIDTH, panel, shorten
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 """Colours of the most frequent classes, told apart by the colour-blind too (Okabe and Ito 2008)."""
 
 LEGEND_LINE = 62
-NETWORK_COLORS = {"pretrained": SERIES_COLORS["train"], "fine-tuned": SERIES_COLORS["test"]}
-POOLING_LINES = ("-", "--", ":")
+PROBE_LINES = {
+    "pretrained": (":", ("#7f7f7f", "#e69f00", "#cc79a7")),
+    "fine-tuned": ("-", ("#0072b2", "#d55e00", "#009e73")),
+}
+"""Network -> style of its lines, and their colours by pooling."""
+MARKERS = ("o", "s", "^")
 
 
 @contextmanager
@@ -79,9 +83,9 @@ def draw_probes(path: Path, accuracies: Mapping[str, Mapping[str, Sequence[float
     """Draw the accuracy of the probes by layer; `accuracies` is network -> pooling -> accuracy of each layer."""
     with panel(path, 3.2) as axes:
         for network, by_pooling in accuracies.items():
-            for (pooling, values), line in zip(by_pooling.items(), POOLING_LINES, strict=False):
-                name = f"{network}, {pooling}"
-                axes.plot(values, line, color=NETWORK_COLORS[network], marker="o", markersize=3, label=name)
+            line, colors = PROBE_LINES[network]
+            for (pooling, values), color, marker in zip(by_pooling.items(), colors, MARKERS, strict=False):
+                axes.plot(values, line, color=color, marker=marker, markersize=3.5, label=f"{network}, {pooling}")
         axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="majority class")
         layers = range(len(next(iter(next(iter(accuracies.values())).values()))))
         step = 1 + len(layers) // 13

@@ -2,21 +2,24 @@
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from complaints.attribution.linear import METHOD
+from complaints.inspecting.deletion import RANDOM_DRAWS
 from complaints.inspecting.figures import draw_map, draw_probes
-from complaints.inspecting.probes import NEIGHBOURS, Labels, Separation
+from complaints.inspecting.layers import Layers
+from complaints.inspecting.probes import NEIGHBOURS
+from complaints.inspecting.reasons import Reasons
 from complaints.reporting.html_page import Cell, Section, Share, render
+from complaints.uncertainty.paired import Difference
 
 MAP_TEXT = """\
-Each point is a held-out complaint of validation, drawn twice: in the space of the encoder before fine-tuning, and \
-after it. The axes are the first two principal components of the embeddings, of each network its own, so positions \
-and distances cannot be compared from one half to the other. Crosses are complaints that the fine-tuned model \
-labels otherwise than the data, in both halves: before fine-tuning there is no classifier.
+Each point is one of {rows} held-out complaints of validation, drawn twice: in the space of the encoder before \
+fine-tuning, and after it. The axes are the first two principal components of the embeddings, of each network its own, \
+so positions and distances cannot be compared from one half to the other. Crosses are complaints that the fine-tuned \
+model labels otherwise than the data ({wrong:.1%}), in both halves: before fine-tuning there is no classifier.
 
 Such a map can show that fine-tuning gathers the complaints of a class. It cannot show that two classes overlap: \
 what lies on each other here may be apart in the dimensions that are not drawn. The table has the numbers of the \
@@ -38,51 +41,88 @@ that are too good, and what counts is validation. The best of these probes is ch
 accuracy is too high."""
 
 
+DELETION_TEXT = """\
+The shares of the words of a complaint in the score of the class that the model predicts ({method}), for {texts} \
+complaints of validation. They have to add up to the score minus that of {baseline}: the largest error is {error:.2%} \
+of it, and {complete:.1%} of the complaints are within 1 %.
+
+A share that means something is that of a word without which the class becomes less probable. So the words with the \
+largest shares are deleted, and as many random ones ({draws} draws; words only, without punctuation), and the fall of \
+the probability is compared on the same complaints (comprehensiveness: DeYoung et al. 2020). The interval of the \
+difference is one of 95 %, by clusters of near duplicates. A text without words is no complaint that the model has \
+seen in training: a part of the fall may come from that, and the random words show how much."""
+
+
 @dataclass(frozen=True)
 class Look:
-    """What was measured of one entry; mappings have the networks `pretrained` and `fine-tuned` as keys."""
+    """What was measured of one model."""
 
-    entry: str
+    model: str
     backbone: str
-    pooling: str
-    """The pooling of the entry's head, which the map shows."""
     names: Sequence[str]
     """Class names by id."""
-    labels: Labels
-    right: np.ndarray
-    """Whether the model labels a validation row as the data does, bool [rows]."""
-    separations: Mapping[str, Separation]
-    accuracies: Mapping[str, Mapping[str, Sequence[float]]]
-    """Network -> pooling -> accuracy of the probe of each layer."""
+    layers: Layers | None
+    """None for TF-IDF, which has none."""
+    reasons: Reasons
 
 
 def render_look(look: Look) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
     with tempfile.TemporaryDirectory() as folder:
-        map_file, probe_file = Path(folder, "map.png"), Path(folder, "probes.png")
-        points = {network: found.points for network, found in look.separations.items()}
-        draw_map(map_file, points, look.labels.validation, look.right, look.names)
-        draw_probes(probe_file, look.accuracies, look.labels.majority)
+        sections = [] if look.layers is None else _layer_sections(look.layers, Path(folder))
         return render(
-            f"A look inside {look.entry}",
-            f"The encoder of {look.entry} ({look.backbone}) before and after fine-tuning, on validation: "
-            f"{len(look.right)} complaints, of which it labels {look.right.mean():.1%} as the data does. "
-            "Written by `complaints inspect`; test was not looked at.",
-            [_map_section(look, map_file), _probe_section(look, probe_file)],
+            f"A look inside {look.model}",
+            f"{look.model} ({look.backbone}) on validation. Written by `complaints inspect`; test was not looked at.",
+            [*sections, _deletion_section(look.reasons)],
         )
 
 
-def _map_section(look: Look, png: Path) -> Section:
+def _layer_sections(look: Layers, folder: Path) -> list[Section]:
+    """Return the map and the probes, with figures in a folder that lives until the page is rendered."""
+    map_file, probe_file = folder / "map.png", folder / "probes.png"
+    points = {network: found.points for network, found in look.separations.items()}
+    draw_map(map_file, points, look.labels.validation, look.right, look.names)
+    draw_probes(probe_file, look.accuracies, look.labels.majority)
+    return [_map_section(look, map_file), _probe_section(look, probe_file)]
+
+
+def _deletion_section(reasons: Reasons) -> Section:
+    found = reasons.faithfulness
+    method = reasons.attributions[0].method
+    text = DELETION_TEXT.format(
+        method=method.partition(",")[0],
+        texts=f"{len(reasons.texts):,}",
+        baseline="a text without known terms" if method == METHOD else "a text of mask tokens",
+        error=found.errors.max(),
+        complete=found.complete,
+        draws=RANDOM_DRAWS,
+    )
+    rows: list[list[Cell]] = [
+        [f"{one.share:.0%}", found.tested, one.top, one.random, one.difference.value, interval(one.difference)]
+        for one in found.deletions
+    ]
+    header = ["words deleted", "complaints", "fall, top words", "fall, random words", "difference", "95 % interval"]
+    return Section("Deletion test of the attributions", text, header, rows)
+
+
+def interval(difference: Difference) -> str:
+    """Return the interval of a difference."""
+    return f"{difference.low:.3f} to {difference.high:.3f}"
+
+
+def _map_section(look: Layers, png: Path) -> Section:
     rows: list[list[Cell]] = [
         [network, Share(found.knn), found.silhouette, Share(found.explained)]
         for network, found in look.separations.items()
     ]
     heading = f"Map of the embeddings ({look.pooling} pooling), pretrained and fine-tuned, errors as crosses"
-    text = MAP_TEXT.format(neighbours=min(NEIGHBOURS, len(look.labels.train)))
+    text = MAP_TEXT.format(
+        rows=f"{len(look.right):,}", wrong=1 - look.right.mean(), neighbours=min(NEIGHBOURS, len(look.labels.train))
+    )
     return Section(heading, text, ["network", "k-NN", "silhouette", "drawn"], rows, png)
 
 
-def _probe_section(look: Look, png: Path) -> Section:
+def _probe_section(look: Layers, png: Path) -> Section:
     columns = [(network, pooling) for network, by in look.accuracies.items() for pooling in by]
     layers = range(len(look.accuracies[columns[0][0]][columns[0][1]]))
     rows: list[list[Cell]] = [
