@@ -9,6 +9,7 @@ from typing import Any
 from complaints import params
 from complaints.baseline import store
 from complaints.core import config, paths
+from complaints.core.csv_files import write_csv
 from complaints.core.errors import UserError, broken_output
 from complaints.core.files import read_json, write_json, write_text
 from complaints.engine.device import one_line_device_errors
@@ -16,7 +17,7 @@ from complaints.engine.setup import set_up
 from complaints.inspecting.arguments import NETWORK_TEXTS, TFIDF_TEXTS
 from complaints.inspecting.explained import ExplainedNetwork, ExplainedTfidf
 from complaints.inspecting.layers import Layers, Sizes, measure_layers
-from complaints.inspecting.page import Look, render_look
+from complaints.inspecting.page import Look, render_look, words_file
 from complaints.inspecting.reasons import Reasons, find_reasons
 from complaints.inspecting.samples import read_held_out
 from complaints.modeling import classifier
@@ -24,6 +25,7 @@ from complaints.params import ModelEntry
 
 PAGES = paths.REPORTS / "inspect"
 """One page per model, and the numbers on it; neither git nor DVC keeps them."""
+DIGITS = 6
 TFIDF = "tfidf"
 """Name of the model that is no entry."""
 
@@ -39,12 +41,25 @@ def run(arguments: argparse.Namespace) -> int:
     look = look_inside(name, models.get(name), arguments)
     page, numbers = PAGES / f"{name}.html", PAGES / f"{name}.json"
     write_json(numbers, {"model": name, "split": "validation", **look.reasons.faithfulness.numbers()})
+    _write_words(PAGES / words_file(name), look)
     write_text(page, render_look(look))
-    print(f"wrote {page} and {numbers.name}")
+    print(f"wrote {page}, {numbers.name} and {words_file(name)}")
     if look.layers is not None:
         _print_layers(look.layers)
     _print_reasons(look.reasons)
     return 0
+
+
+def _write_words(path: Path, look: Look) -> None:
+    write_csv(
+        path,
+        ["class", "class_complaints", "word", "share", "complaints"],
+        (
+            [look.names[one.class_id], one.complaints, word.word, round(word.share, DIGITS), word.complaints]
+            for one in look.reasons.class_words
+            for word in one.words
+        ),
+    )
 
 
 def _print_layers(layers: Layers) -> None:

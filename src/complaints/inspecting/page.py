@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from complaints.attribution.linear import METHOD
+from complaints.inspecting.class_words import LEAST_CLUSTERS
 from complaints.inspecting.deletion import RANDOM_DRAWS
 from complaints.inspecting.figures import draw_map, draw_probes
 from complaints.inspecting.layers import Layers
@@ -52,6 +53,13 @@ the probability is compared on the same complaints (comprehensiveness: DeYoung e
 difference is one of 95 %, by clusters of near duplicates. A text without words is no complaint that the model has \
 seen in training: a part of the fall may come from that, and the random words show how much."""
 
+CLASS_WORDS_TEXT = """\
+For each class that the model gives one of these complaints, the words with the largest mean share in its score, over \
+the complaints that have the word and get the class. In brackets: the number of these complaints; near duplicates \
+count as one, and words of fewer than {least} complaints are left out. With few complaints the first word is the first \
+by chance as well. A word of this list raises the class in this model; that it does so in other contexts is not said, \
+nor that it is a good reason. {file} has the list too."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -66,6 +74,11 @@ class Look:
     reasons: Reasons
 
 
+def words_file(model: str) -> str:
+    """Return the name of the file with the words of classes, beside the page."""
+    return f"{model}_words.csv"
+
+
 def render_look(look: Look) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +86,8 @@ def render_look(look: Look) -> str:
         return render(
             f"A look inside {look.model}",
             f"{look.model} ({look.backbone}) on validation. Written by `complaints inspect`; test was not looked at.",
-            [*sections, _deletion_section(look.reasons)],
+            [*sections, _deletion_section(look.reasons), _class_words_section(look)],
+            linked_files=[words_file(look.model)],
         )
 
 
@@ -103,6 +117,19 @@ def _deletion_section(reasons: Reasons) -> Section:
     ]
     header = ["words deleted", "complaints", "fall, top words", "fall, random words", "difference", "95 % interval"]
     return Section("Deletion test of the attributions", text, header, rows)
+
+
+def _class_words_section(look: Look) -> Section:
+    rows: list[list[Cell]] = [
+        [
+            look.names[one.class_id],
+            one.complaints,
+            ", ".join(f"{word.word} {word.share:.2f} ({word.complaints})" for word in one.words) or None,
+        ]
+        for one in look.reasons.class_words
+    ]
+    text = CLASS_WORDS_TEXT.format(least=LEAST_CLUSTERS, file=words_file(look.model))
+    return Section("Words that raise each class", text, ["class", "complaints", "words"], rows)
 
 
 def interval(difference: Difference) -> str:
