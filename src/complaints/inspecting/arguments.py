@@ -36,4 +36,11 @@ def add(commands: Any) -> None:
         type=_rows,
         help=f"complaints of validation to explain at most (default: {NETWORK_TEXTS}; tfidf: {TFIDF_TEXTS})",
     )
+    inspect.add_argument(
+        "--row",
+        action="append",
+        default=[],
+        metavar="ROW_ID",
+        help="complaint of validation to show word by word; may be repeated (default: the most confident errors)",
+    )
     inspect.set_defaults(run=_inspect)

@@ -15,9 +15,12 @@ from complaints.core.files import read_json, write_json, write_text
 from complaints.engine.device import one_line_device_errors
 from complaints.engine.setup import set_up
 from complaints.inspecting.arguments import NETWORK_TEXTS, TFIDF_TEXTS
+from complaints.inspecting.chosen import Chosen, choose_rows, explain_rows
+from complaints.inspecting.deletion import deletable
 from complaints.inspecting.explained import ExplainedNetwork, ExplainedTfidf
 from complaints.inspecting.layers import Layers, Sizes, measure_layers
-from complaints.inspecting.page import Look, render_look, words_file
+from complaints.inspecting.look import Look, render_look, words_file
+from complaints.inspecting.masked import Blank, load_masked_words
 from complaints.inspecting.reasons import Reasons, find_reasons
 from complaints.inspecting.samples import read_held_out
 from complaints.modeling import classifier
@@ -125,8 +128,9 @@ def look_inside(name: str, entry: ModelEntry | None, arguments: argparse.Namespa
         held_out, model = read_held_out(name), store.load(paths.TFIDF)
         if model.classes != len(names):
             raise broken_output(paths.TFIDF, f"has another number of classes than {paths.LABELS}")
-        texts = arguments.texts or TFIDF_TEXTS
-        return Look(name, "TF-IDF", names, None, find_reasons(ExplainedTfidf(model), held_out, texts))
+        rows, explained = choose_rows(held_out, arguments.row), ExplainedTfidf(model)
+        reasons = find_reasons(explained, held_out, arguments.texts or TFIDF_TEXTS)
+        return Look(name, "TF-IDF", names, reasons, explain_rows(explained, rows))
     # Before any other computation of torch, as portable numerics need it.
     setup = set_up(entry, paths.TOKENS / name, Path(entry.weights))
     checkpoint = classifier.load(paths.MODELS / name)
@@ -134,9 +138,24 @@ def look_inside(name: str, entry: ModelEntry | None, arguments: argparse.Namespa
         raise broken_output(paths.MODELS / name, f"has other classes than {paths.LABELS}")
     checkpoint.model.to(setup.accelerator.device)
     held_out = read_held_out(name)
+    rows = choose_rows(held_out, arguments.row)
     sizes = Sizes(arguments.train_rows, arguments.validation_rows)
     layers = measure_layers(name, entry, setup, checkpoint, held_out, sizes)
-    explained = ExplainedNetwork(setup, checkpoint)
-    return Look(
-        name, entry.backbone, names, layers, find_reasons(explained, held_out, arguments.texts or NETWORK_TEXTS)
-    )
+    network = ExplainedNetwork(setup, checkpoint)
+    reasons = find_reasons(network, held_out, arguments.texts or NETWORK_TEXTS)
+    chosen = explain_rows(network, rows)
+    return Look(name, entry.backbone, names, reasons, chosen, layers, fill_blanks(network, chosen[0]))
+
+
+def fill_blanks(network: ExplainedNetwork, one: Chosen) -> list[Blank] | str:
+    """Return the masked-token probe of the backbone on a complaint, or the reason why there is none.
+
+    Its blanks are the words that most raise the predicted class.
+    """
+    setup, checkpoint = network.setup, network.checkpoint
+    probe = load_masked_words(setup.backbone, setup.tokenizer, setup.accelerator.device)
+    if isinstance(probe, str):
+        return probe
+    words = deletable(one.text, one.attributions[one.predicted])
+    raising = sorted((word for word in words if word.score > 0), key=lambda word: -word.score)
+    return probe.blanks(one.text, raising, checkpoint.max_length, checkpoint.truncation)

@@ -28,10 +28,10 @@ MARKERS = ("o", "s", "^")
 
 
 @contextmanager
-def _canvas(path: Path, height: float) -> Iterator[Figure]:
+def _canvas(path: Path, height: float, dpi: int = DPI) -> Iterator[Figure]:
     """Yield a figure as `reporting.figures.canvas` does, and save it in all colours: its palette would mix classes."""
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), dpi=dpi, layout="constrained")
         agg = FigureCanvasAgg(figure)
         yield figure
         agg.draw()
@@ -92,3 +92,29 @@ def draw_probes(path: Path, accuracies: Mapping[str, Mapping[str, Sequence[float
         axes.set(xlabel="layer (0: token embeddings)", ylabel="accuracy on validation", xticks=list(layers)[::step])
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False, fontsize=7)
+
+
+def draw_heads(path: Path, weights: np.ndarray) -> None:
+    """Draw the attention of each head as a square, layers from top to bottom; `weights` are as `read_attention`'s."""
+    layers, heads, tokens, _ = weights.shape
+    gap = max(1, tokens // 12)
+    size = tokens + gap
+    picture = np.full((layers * size + gap, heads * size + gap), np.nan)
+    for layer in range(layers):
+        for head in range(heads):
+            top, left = gap + layer * size, gap + head * size
+            picture[top : top + tokens, left : left + tokens] = np.sqrt(weights[layer, head])
+    colors = matplotlib.colormaps["Greys"].with_extremes(bad="#c9d8ea")
+    with _canvas(path, 0.35 + (WIDTH - 0.45) * picture.shape[0] / picture.shape[1], 2 * DPI) as figure:
+        axes = figure.subplots()
+        axes.imshow(picture, cmap=colors, vmin=0, vmax=1, interpolation="none")
+        middle = gap + tokens / 2
+        step = 1 + heads // 17
+        across, down = range(0, heads, step), range(layers)
+        axes.set_xticks([middle + head * size for head in across], [str(head + 1) for head in across])
+        axes.set_yticks([middle + layer * size for layer in down], [str(layer + 1) for layer in down])
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        axes.set(xlabel="head", ylabel="layer")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
