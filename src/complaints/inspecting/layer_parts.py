@@ -59,11 +59,9 @@ def _map_part(layers: Layers, png: Path) -> Part:
 
 
 def _probe_part(layers: Layers, png: Path) -> Part:
-    columns = [(network, pooling) for network, by in layers.accuracies.items() for pooling in by]
-    numbers = range(len(layers.accuracies[columns[0][0]][columns[0][1]]))
+    curves = {f"{network}, {pooling}": c for network, by in layers.accuracies.items() for pooling, c in by.items()}
     rows: list[list[Cell]] = [
-        [layer, *(Share(layers.accuracies[network][pooling][layer]) for network, pooling in columns)]
-        for layer in numbers
+        [layer, *map(Share, values)] for layer, values in enumerate(zip(*curves.values(), strict=True))
     ]
     validation = len(layers.labels.validation)
     text = PROBE_TEXT.format(
