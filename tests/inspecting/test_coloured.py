@@ -28,6 +28,11 @@ def test_marks_say_the_sign_and_the_size() -> None:
     }
 
 
+def test_shares_without_a_sign_have_none() -> None:
+    (mark,) = coloured("late", stretches("late", 0.25), ("flow",))
+    assert (mark.kind, mark.number) == ("flow3", "0.25")
+
+
 def test_words_that_the_model_does_not_read_are_an_ellipsis() -> None:
     text = "late report fee card. "
     late, _, fee = stretches(text, 1.0, 1.0, 1.0)

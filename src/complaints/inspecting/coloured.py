@@ -22,7 +22,7 @@ class Mark:
     kind: str = ""
     """CSS class: sign and level, such as `for3` or `against1`; "" for a stretch without a mark."""
     number: str = ""
-    """The share of a marked word, with its sign."""
+    """The share of a marked word, with its sign if shares have one."""
 
 
 def without_personal_data(text: str) -> str:
@@ -32,13 +32,13 @@ def without_personal_data(text: str) -> str:
     return re.sub(r"\S*[\d@]\S*", lambda match: "X" * len(match[0]), text)
 
 
-def coloured(text: str, words: Sequence[Stretch], kinds: tuple[str, str] = ("for", "against")) -> list[Mark]:
+def coloured(text: str, words: Sequence[Stretch], kinds: tuple[str, ...] = ("for", "against")) -> list[Mark]:
     """Return the part of a text that a model read, in stretches; an ellipsis stands for words that it did not read.
 
     Args:
         text: The text.
         words: Its words with their shares, in the order of the text.
-        kinds: Names of positive and negative shares.
+        kinds: Names of positive and of negative shares; one name alone for shares without a sign.
     """
     shown = without_personal_data(text)
     largest = max((abs(word.score) for word in words), default=0.0)
@@ -59,8 +59,8 @@ def _between(gap: str) -> str:
     return ELLIPSIS if re.search(r"\w", gap) else gap
 
 
-def _mark(text: str, share: float, largest: float, kinds: tuple[str, str]) -> Mark:
+def _mark(text: str, share: float, largest: float, kinds: tuple[str, ...]) -> Mark:
     level = sum(abs(share) >= part * largest for part in LEVELS) if largest else 0
     if not level or not text.strip():
         return Mark(text)
-    return Mark(text, f"{kinds[share < 0]}{level}", f"{share:+.2f}")
+    return Mark(text, f"{kinds[share < 0]}{level}", f"{share:{'+' if len(kinds) > 1 else ''}.2f}")

@@ -42,10 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     models = params.parse(config.read_yaml(config.PARAMS_FILE)).models
     name = choose_model(models, arguments.model)
     look = look_inside(name, models.get(name), arguments)
-    page, numbers = PAGES / f"{name}.html", PAGES / f"{name}.json"
+    page, numbers, html = PAGES / f"{name}.html", PAGES / f"{name}.json", render_look(look)
     write_json(numbers, {"model": name, "split": "validation", **look.reasons.faithfulness.numbers()})
     _write_words(PAGES / words_file(name), look)
-    write_text(page, render_look(look))
+    write_text(page, html)
     print(f"wrote {page}, {numbers.name} and {words_file(name)}")
     if look.layers is not None:
         _print_layers(look.layers)

@@ -84,7 +84,7 @@ def _complaint(one: Chosen, names: Sequence[str]) -> Complaint:
     if one.attended is not None:
         special = 1 - sum(word.score for word in one.attended.rollout)
         title = f"Attention rollout, no explanation; {special:.0%} come from special tokens"
-        panels.append(Panel(title, coloured(one.text, one.attended.rollout, ("flow", "flow"))))
+        panels.append(Panel(title, coloured(one.text, one.attended.rollout, ("flow",))))
     return Complaint(f"Complaint {one.row_id}", facts, panels)
 
 

@@ -28,6 +28,8 @@ count as one, and words of fewer than {least} complaints are left out. With few 
 by chance as well. A word of this list raises the class in this model; that it does so in other contexts is not said, \
 nor that it is a good reason. {file} has the list too."""
 
+NO_WORDS = f"(none in {LEAST_CLUSTERS} complaints)"
+
 
 def reason_parts(reasons: Reasons, names: Sequence[str], file: str) -> list[Part]:
     """Return the deletion test and the words of classes.
@@ -64,7 +66,7 @@ def _class_words_part(reasons: Reasons, names: Sequence[str], file: str) -> Part
         [
             names[one.class_id],
             one.complaints,
-            ", ".join(f"{word.word} {word.share:.2f} ({word.complaints})" for word in one.words) or None,
+            ", ".join(f"{word.word} {word.share:.2f} ({word.complaints})" for word in one.words) or NO_WORDS,
         ]
         for one in reasons.class_words
     ]
