@@ -37,6 +37,7 @@ def test_words_that_the_model_does_not_read_are_an_ellipsis() -> None:
     text = "late report fee card. "
     late, _, fee = stretches(text, 1.0, 1.0, 1.0)
     assert "".join(mark.text for mark in coloured(text, [late, fee])) == f"late{ELLIPSIS}fee{ELLIPSIS}"
+    assert "".join(mark.text for mark in coloured(text, [late, fee], cut=False)) == text
     assert [mark.kind for mark in coloured("no share", stretches("no share", 0.0, 0.0))] == ["", "", ""]
     assert "".join(mark.text for mark in coloured("gone", [])) == ELLIPSIS
 

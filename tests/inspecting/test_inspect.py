@@ -85,5 +85,13 @@ def test_pages_are_self_contained_the_same_twice_and_make_nothing_stale(project:
         numbers = json.loads(first[folder / f"{name}.json"])
         assert numbers["completeness"]["share_within"] == 1
         assert all(one["difference"] > 0 for one in numbers["deletion"])
+        assert '<mark class="for3"' in html
+    html = first[folder / "minilm.html"].decode()
+    assert html.count('src="data:image/png;base64,') == 3
+    assert html.count("Attention rollout, no explanation") == 3
+    assert "This backbone fills no blanks: its files have no masked-language-model head" in html
+    refused = project.complaints("inspect", "--row", "nope", check=False)
+    assert refused.returncode == 1
+    assert refused.stdout.splitlines()[-1].startswith("error: --row nope: validation has no such complaint")
     assert project.run("git", "status", "--short").stdout == ""
     assert "up to date" in project.run("dvc", "status").stdout

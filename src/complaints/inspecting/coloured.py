@@ -32,13 +32,16 @@ def without_personal_data(text: str) -> str:
     return re.sub(r"\S*[\d@]\S*", lambda match: "X" * len(match[0]), text)
 
 
-def coloured(text: str, words: Sequence[Stretch], kinds: tuple[str, ...] = ("for", "against")) -> list[Mark]:
-    """Return the part of a text that a model read, in stretches; an ellipsis stands for words that it did not read.
+def coloured(
+    text: str, words: Sequence[Stretch], kinds: tuple[str, ...] = ("for", "against"), cut: bool = True
+) -> list[Mark]:
+    """Return a text in stretches.
 
     Args:
         text: The text.
         words: Its words with their shares, in the order of the text.
         kinds: Names of positive and of negative shares; one name alone for shares without a sign.
+        cut: Whether words without a share were cut off before the model read the text: an ellipsis stands for them.
     """
     shown = without_personal_data(text)
     largest = max((abs(word.score) for word in words), default=0.0)
@@ -47,16 +50,16 @@ def coloured(text: str, words: Sequence[Stretch], kinds: tuple[str, ...] = ("for
     for word in words:
         if word.end > MOST_CHARACTERS:
             break
-        marks.append(Mark(_between(shown[end : word.start])))
+        marks.append(Mark(_between(shown[end : word.start], cut)))
         marks.append(_mark(shown[word.start : word.end], word.score, largest, kinds))
         end = word.end
     rest = shown[end:]
-    marks.append(Mark(_between(rest) if len(rest) <= MOST_CHARACTERS else ELLIPSIS))
+    marks.append(Mark(ELLIPSIS if len(shown) > MOST_CHARACTERS else _between(rest, cut)))
     return [mark for mark in marks if mark.text]
 
 
-def _between(gap: str) -> str:
-    return ELLIPSIS if re.search(r"\w", gap) else gap
+def _between(gap: str, cut: bool) -> str:
+    return ELLIPSIS if cut and re.search(r"\w", gap) else gap
 
 
 def _mark(text: str, share: float, largest: float, kinds: tuple[str, ...]) -> Mark:

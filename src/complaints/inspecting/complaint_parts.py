@@ -17,7 +17,8 @@ MOST_TOKENS = 64
 WORDS_TEXT = """\
 Words with a solid blue underline raise the score of the class, those with a dashed orange one lower it; the thicker \
 and darker, the larger the share, relative to the largest of the complaint. The numbers are shares in the score before \
-the softmax; below a tenth of the largest share a word has no mark. Words that the model does not read are an ellipsis.
+the softmax; below a tenth of the largest share a word has no mark. Words that an encoder \
+does not read are an ellipsis; those that TF-IDF does not know have no mark.
 
 The shares say what this model reacts to, against this baseline. They do not say what a person would accept as a \
 reason, nor what the label would be without a word: the deletion test has that, on average."""
@@ -74,8 +75,9 @@ def complaint_parts(
 
 
 def _complaint(one: Chosen, names: Sequence[str]) -> Complaint:
+    cut = one.attended is not None
     panels = [
-        Panel(f"{names[class_id]}: {attribution.method}", coloured(one.text, attribution.words))
+        Panel(f"{names[class_id]}: {attribution.method}", coloured(one.text, attribution.words, cut=cut))
         for class_id, attribution in one.attributions.items()
     ]
     facts = f"Predicted: {names[one.predicted]} (probability {one.probabilities[one.predicted]:.2f})."
