@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mlm")
     save_tokenizer(folder)
     torch.manual_seed(0)
-    model = BertForMaskedLM(BertConfig(vocab_size=len(WORDS), max_position_embeddings=64, **SIZES))
+    config: dict[str, Any] = {"vocab_size": len(WORDS), "max_position_embeddings": 64, **SIZES}
+    model = BertForMaskedLM(BertConfig(**config))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     ids = torch.tensor(
         [[2, *map(id_of, (before, "[MASK]", after)), 3] for before in ("the", "wrong") for after in PAIRS.values()]
