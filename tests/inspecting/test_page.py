@@ -49,7 +49,8 @@ def test_the_page_of_tfidf_has_no_layers_and_escapes_texts(look: Look) -> None:
     assert re.search(r'<mark class="for3" title="\+\d\.\d\d">\w+<sup>\+\d\.\d\d</sup></mark>', html)
     assert "no explanation" not in html
     assert re.search(r"late \d\.\d\d \(3\)", html)
-    assert "(none in 3 complaints)" in html
+    assert "are not listed (1)" in html
+    assert html.count("<tr><td>class") == 3
 
 
 def attended(tokens: int) -> Attended:

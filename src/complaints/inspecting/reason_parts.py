@@ -18,17 +18,15 @@ of it, and {complete:.1%} of the complaints are within 1 %.
 A share that means something is that of a word without which the class becomes less probable. So the words with the \
 largest shares are deleted, and as many random ones ({draws} draws; words only, without punctuation), and the fall of \
 the probability is compared on the same complaints (comprehensiveness: DeYoung et al. 2020). The interval of the \
-difference is one of 95 %, by clusters of near duplicates. A text without words is no complaint that the model has \
-seen in training: a part of the fall may come from that, and the random words show how much."""
+difference is one of 95 %, by clusters of near duplicates. A text with holes is unlike those of training: a part \
+of the fall may come from that, and the random words show how much."""
 
 CLASS_WORDS_TEXT = """\
 For each class that the model gives one of these complaints, the words with the largest mean share in its score, over \
 the complaints that have the word and get the class. In brackets: the number of these complaints; near duplicates \
 count as one, and words of fewer than {least} complaints are left out. With few complaints the first word is the first \
 by chance as well. A word of this list raises the class in this model; that it does so in other contexts is not said, \
-nor that it is a good reason. {file} has the list too."""
-
-NO_WORDS = f"(none in {LEAST_CLUSTERS} complaints)"
+nor that it is a good reason. Classes that have no such word here are not listed ({others}). {file} has the list too."""
 
 
 def reason_parts(reasons: Reasons, names: Sequence[str], file: str) -> list[Part]:
@@ -66,11 +64,14 @@ def _class_words_part(reasons: Reasons, names: Sequence[str], file: str) -> Part
         [
             names[one.class_id],
             one.complaints,
-            ", ".join(f"{word.word} {word.share:.2f} ({word.complaints})" for word in one.words) or NO_WORDS,
+            ", ".join(f"{word.word} {word.share:.2f} ({word.complaints})" for word in one.words),
         ]
         for one in reasons.class_words
+        if one.words
     ]
-    text = CLASS_WORDS_TEXT.format(least=LEAST_CLUSTERS, file=file)
+    text = CLASS_WORDS_TEXT.format(
+        least=LEAST_CLUSTERS, file=file, others=sum(not one.words for one in reasons.class_words)
+    )
     return Part("Words that raise each class", text, ["class", "complaints", "words"], rows)
 
 
