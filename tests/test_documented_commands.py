@@ -13,6 +13,7 @@ PAGES: list[str] = [
     "docs/cards.md",
     "docs/course.md",
     "docs/forget.md",
+    "docs/inspect.md",
     "docs/lineage.md",
     "docs/mlflow.md",
     "docs/package.md",

@@ -1,5 +1,6 @@
 """Command `complaints inspect`: samples, probes, separation, and the page of a trained project."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from support.project import Project
 from complaints.backbones.tokens import read_tokens
 from complaints.core import paths
 from complaints.core.errors import UserError
-from complaints.inspecting.command import choose_entry
+from complaints.inspecting.command import choose_model
 from complaints.inspecting.probes import Labels, probe_accuracies, separation
 from complaints.inspecting.states import LayerStates, read_sample
 
@@ -52,8 +53,9 @@ def test_a_sample_is_bounded_and_the_same_each_time(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("tfidf", "tfidf is no entry of `models:` and has no layers"),
-        ("minlm", r"there is no entry 'minlm' \(did you mean minilm\?\)"),
+        ("tfidf", "models/tfidf is missing; run `dvc repro baseline`"),
+        ("minlm", r"there is no model 'minlm' \(did you mean minilm\?\)"),
+        ("knn", "knn has no layers and no attributions; name minilm, tfidf"),
         ("minilm", "models/minilm is missing; run `dvc repro finetune@minilm`"),
         (None, "models has no fine-tuned model; run `dvc repro`"),
     ],
@@ -62,20 +64,34 @@ def test_what_cannot_be_inspected_is_one_line(
     name: str | None, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if name == "knn":
+        Path("models/knn").mkdir(parents=True)
     with pytest.raises(UserError, match=problem):
-        choose_entry({"minilm": None}, name)
+        choose_model({"minilm": None}, name)
 
 
 @pytest.mark.slow
-def test_the_page_is_self_contained_the_same_twice_and_makes_nothing_stale(project: Project) -> None:
-    page = project.root / "reports/inspect/minilm.html"
+def test_pages_are_self_contained_the_same_twice_and_make_nothing_stale(project: Project) -> None:
+    folder = project.root / "reports/inspect"
     project.complaints("inspect", "minilm")
-    first = page.read_bytes()
+    project.complaints("inspect", "tfidf")
+    first = {file: file.read_bytes() for file in folder.iterdir()}
     project.complaints("inspect")
-    assert page.read_bytes() == first
-    html = first.decode()
-    assert "<script" not in html
-    assert html.count('src="data:image/png;base64,') == 2
-    assert not re.findall(r'(?:src|href)="(?!data:|#)', html)
+    assert {file: file.read_bytes() for file in folder.iterdir()} == first
+    for name in ("minilm", "tfidf"):
+        html = first[folder / f"{name}.html"].decode()
+        assert "<script" not in html
+        assert not re.findall(r'(?:src|href)="(?!data:|#)', html)
+        numbers = json.loads(first[folder / f"{name}.json"])
+        assert numbers["completeness"]["share_within"] == 1
+        assert all(one["difference"] > 0 for one in numbers["deletion"])
+        assert '<mark class="for3"' in html
+    html = first[folder / "minilm.html"].decode()
+    assert html.count('src="data:image/png;base64,') == 3
+    assert html.count("Attention rollout, no explanation") == 3
+    assert "This backbone fills no blanks: its files have no masked-language-model head" in html
+    refused = project.complaints("inspect", "--row", "nope", check=False)
+    assert refused.returncode == 1
+    assert refused.stdout.splitlines()[-1].startswith("error: --row nope: validation has no such complaint")
     assert project.run("git", "status", "--short").stdout == ""
     assert "up to date" in project.run("dvc", "status").stdout

@@ -1,1 +1,1 @@
-"""Command `complaints inspect`: a look into a fine-tuned encoder, layer by layer, beside its pretrained weights."""
+"""Command `complaints inspect`: a look into a model, at its layers and at the reasons of its labels."""

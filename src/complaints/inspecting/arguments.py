@@ -3,6 +3,9 @@
 import argparse
 from typing import Any
 
+NETWORK_TEXTS, TFIDF_TEXTS = 200, 1000
+"""Texts that are explained by default: integrated gradients take as long as dozens of predictions."""
+
 
 def _inspect(arguments: argparse.Namespace) -> int:
     from complaints.inspecting import command
@@ -18,14 +21,26 @@ def _rows(argument: str) -> int:
 
 def add(commands: Any) -> None:
     """Add the command to the subcommands of the command line."""
-    inspect = commands.add_parser("inspect", help="write a page on the inside of a fine-tuned model")
+    inspect = commands.add_parser("inspect", help="write a page on the inside of a model and on its reasons")
     inspect.add_argument(
-        "entry", nargs="?", metavar="ENTRY", help="entry of `models:` (default: the first that was trained)"
+        "model", nargs="?", metavar="MODEL", help="entry of `models:`, or tfidf (default: the first entry trained)"
     )
     inspect.add_argument(
         "--train-rows", type=_rows, default=2000, help="training rows at most, for probes (default: %(default)s)"
     )
     inspect.add_argument(
         "--validation-rows", type=_rows, default=1000, help="validation rows at most (default: %(default)s)"
+    )
+    inspect.add_argument(
+        "--texts",
+        type=_rows,
+        help=f"complaints of validation to explain at most (default: {NETWORK_TEXTS}; tfidf: {TFIDF_TEXTS})",
+    )
+    inspect.add_argument(
+        "--row",
+        action="append",
+        default=[],
+        metavar="ROW_ID",
+        help="complaint of validation to show word by word; may be repeated (default: the most confident errors)",
     )
     inspect.set_defaults(run=_inspect)

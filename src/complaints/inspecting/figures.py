@@ -13,21 +13,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from complaints.reporting.figures import DPI, GREY, INK, SERIES_COLORS, STYLE, WIDTH, panel, shorten
+from complaints.reporting.figures import DPI, GREY, INK, STYLE, WIDTH, panel, shorten
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 """Colours of the most frequent classes, told apart by the colour-blind too (Okabe and Ito 2008)."""
 
 LEGEND_LINE = 62
-NETWORK_COLORS = {"pretrained": SERIES_COLORS["train"], "fine-tuned": SERIES_COLORS["test"]}
-POOLING_LINES = ("-", "--", ":")
+PROBE_LINES = {
+    "pretrained": (":", ("#7f7f7f", "#e69f00", "#cc79a7")),
+    "fine-tuned": ("-", ("#0072b2", "#d55e00", "#009e73")),
+}
+"""Network -> style of its lines, and their colours by pooling."""
+MARKERS = ("o", "s", "^")
 
 
 @contextmanager
-def _canvas(path: Path, height: float) -> Iterator[Figure]:
+def _canvas(path: Path, height: float, dpi: int = DPI) -> Iterator[Figure]:
     """Yield a figure as `reporting.figures.canvas` does, and save it in all colours: its palette would mix classes."""
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), dpi=dpi, layout="constrained")
         agg = FigureCanvasAgg(figure)
         yield figure
         agg.draw()
@@ -79,12 +83,38 @@ def draw_probes(path: Path, accuracies: Mapping[str, Mapping[str, Sequence[float
     """Draw the accuracy of the probes by layer; `accuracies` is network -> pooling -> accuracy of each layer."""
     with panel(path, 3.2) as axes:
         for network, by_pooling in accuracies.items():
-            for (pooling, values), line in zip(by_pooling.items(), POOLING_LINES, strict=False):
-                name = f"{network}, {pooling}"
-                axes.plot(values, line, color=NETWORK_COLORS[network], marker="o", markersize=3, label=name)
+            line, colors = PROBE_LINES[network]
+            for (pooling, values), color, marker in zip(by_pooling.items(), colors, MARKERS, strict=False):
+                axes.plot(values, line, color=color, marker=marker, markersize=3.5, label=f"{network}, {pooling}")
         axes.axhline(majority, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="majority class")
         layers = range(len(next(iter(next(iter(accuracies.values())).values()))))
         step = 1 + len(layers) // 13
         axes.set(xlabel="layer (0: token embeddings)", ylabel="accuracy on validation", xticks=list(layers)[::step])
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False, fontsize=7)
+
+
+def draw_heads(path: Path, weights: np.ndarray) -> None:
+    """Draw the attention of each head as a square, layers from top to bottom; `weights` are as `read_attention`'s."""
+    layers, heads, tokens, _ = weights.shape
+    gap = max(1, tokens // 12)
+    size = tokens + gap
+    picture = np.full((layers * size + gap, heads * size + gap), np.nan)
+    for layer in range(layers):
+        for head in range(heads):
+            top, left = gap + layer * size, gap + head * size
+            picture[top : top + tokens, left : left + tokens] = np.sqrt(weights[layer, head])
+    colors = matplotlib.colormaps["Greys"].with_extremes(bad="#c9d8ea")
+    with _canvas(path, 0.35 + (WIDTH - 0.45) * picture.shape[0] / picture.shape[1], 2 * DPI) as figure:
+        axes = figure.subplots()
+        axes.imshow(picture, cmap=colors, vmin=0, vmax=1, interpolation="none")
+        middle = gap + tokens / 2
+        step = 1 + heads // 17
+        across, down = range(0, heads, step), range(layers)
+        axes.set_xticks([middle + head * size for head in across], [str(head + 1) for head in across])
+        axes.set_yticks([middle + layer * size for layer in down], [str(layer + 1) for layer in down])
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        axes.set(xlabel="head", ylabel="layer")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)

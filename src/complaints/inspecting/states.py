@@ -11,30 +11,14 @@ import torch
 from complaints.backbones.tokens import TokenSet, read_clusters, read_tokens
 from complaints.engine.inference import infer
 from complaints.engine.setup import Setup
+from complaints.inspecting.samples import sample_rows
 from complaints.modeling.classifier import pool
-from complaints.subsets.draws import draw
-
-SAMPLE_KEY = "inspect"
-"""Key of the draw: the sample depends on the names of the clusters and on this alone."""
 
 
 def read_sample(path: Path, most: int) -> TokenSet:
-    """Return at most `most` rows of a split, by whole clusters of near duplicates in the order of a draw.
-
-    A cluster that is larger than the remaining room is left out; rows keep the order of the file.
-    """
-    tokens, clusters = read_tokens(path), read_clusters(path)
-    if len(tokens) <= most:
-        return tokens
-    names, index, sizes = np.unique(np.array(clusters), return_inverse=True, return_counts=True)
-    taken, room = np.zeros(len(names), bool), most
-    for cluster in np.argsort(draw(names.tolist(), SAMPLE_KEY), kind="stable"):
-        if sizes[cluster] <= room:
-            taken[cluster] = True
-            room -= sizes[cluster]
-    if not taken.any():  # every cluster is larger than the sample: rows of the first
-        return tokens.take(np.arange(most))
-    return tokens.take(np.flatnonzero(taken[index]))
+    """Return at most `most` rows of a split as `sample_rows` draws them, in the order of the file."""
+    tokens = read_tokens(path)
+    return tokens.take(sample_rows(read_clusters(path), most))
 
 
 @dataclass(frozen=True)
