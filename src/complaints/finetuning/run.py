@@ -130,7 +130,7 @@ def finetune(
             memory or the disk is full.
     """
     setup = set_up(params, inputs.tokens, Path(params.weights))
-    material = read_material(params, inputs)
+    material = read_material(params, inputs, setup.tokenizer)
     rows = training_rows(inputs.tokens / "train.parquet", material.splits["train"].labels, params)
     fitted = fit(setup, params, material, rows, scratch, on_epoch)
     logits = {split: fitted.logits(material.examples[split], split) for split in HELD_OUT}
@@ -140,6 +140,7 @@ def finetune(
         **_data_record(inputs, material.splits, rows),
         "classes": len(material.labels),
         "train_rows": len(rows),
+        **({} if material.unlabeled is None else {"unlabeled": material.unlabeled.record()}),
         "best_epoch": fitted.progress.best_epoch,
         "epochs": fitted.progress.epochs,
         "parameters": fitted.parameters,
