@@ -96,7 +96,8 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int, 
 def encode_texts(tokenizer: Any, texts: list[str], max_length: int, truncation: str = "start") -> TokenSet:
     """Return the tokens of texts, cut to `max_length`; row ids are empty and labels zero."""
     cut = make_cut(tokenizer, max_length, truncation)
-    ids = [cut(row) for row in encode(tokenizer, texts)]
+    # A tokenizer refuses an empty list.
+    ids = [cut(row) for row in encode(tokenizer, texts)] if texts else []
     return TokenSet(
         row_ids=[],
         ids=np.concatenate([np.empty(0, np.int64), *(np.asarray(row, dtype=np.int64) for row in ids)]),
