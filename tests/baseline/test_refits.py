@@ -77,13 +77,6 @@ def test_a_fold_whose_rest_has_one_class_predicts_its_frequencies() -> None:
 
 
 EXTRA = ["an escrow letter again", "the late fee", "a collector", "wrong report", "a mortgage", "bank month late fee"]
-    "an escrow letter again",
-    "the late fee",
-    "a collector",
-    "wrong report",
-    "never a mortgage",
-    "bank month late fee",
-]
 
 
 def test_texts_without_labels_change_no_other_prediction(fits: Fits) -> None:
