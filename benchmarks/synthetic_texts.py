@@ -9,7 +9,9 @@ params.yaml. With another seed than `fetch.sample.seed` the complaints are other
 import argparse
 from pathlib import Path
 
-from complaints.core.csv_files import write_csv
+from pyarrow.csv import write_csv
+
+from complaints.core.files import replacing_file
 from complaints.sources.synthetic.corpus import make_corpus
 
 BANKS = Path(__file__).parent.parent / "data/sources/synthetic"
@@ -23,8 +25,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=14)
     given = parser.parse_args()
     table, _ = make_corpus(BANKS, given.rows, given.seed)
-    rows = zip(table["row_id"].to_pylist(), table["text"].to_pylist(), strict=True)
-    write_csv(given.file, ("complaint_id", "complaint_text"), rows)
+    texts = table.select(["row_id", "text"]).rename_columns(["complaint_id", "complaint_text"])
+    with replacing_file(given.file) as temporary:
+        write_csv(texts, temporary)
 
 
 if __name__ == "__main__":
