@@ -1,9 +1,10 @@
 """Score the held-out complaints with two baselines: the majority class, and TF-IDF with logistic regression.
 
-Reads data/splits/{train,validation,test}.parquet and data/interim/labels.json.
+Reads data/splits/{train,validation,test}.parquet, data/unlabeled/texts.parquet and data/interim/labels.json.
 Writes models/tfidf/ (the fitted pipelines), predictions/{tfidf,majority}.parquet, predictions/out_of_fold/tfidf.parquet
-(logits of the training rows) and predictions/learning_curve/tfidf.parquet (labels of the held-out rows, predicted
-after training on fractions of the rows).
+(logits of the training rows), predictions/unlabeled/tfidf.parquet (those of texts without labels, by models of the same
+folds) and predictions/learning_curve/tfidf.parquet (labels of the held-out rows, predicted after training on fractions
+of the rows).
 """
 
 from complaints.baseline.params import BaselineParams
@@ -15,7 +16,7 @@ from complaints.core.files import file_digest, read_json, replacing_folder
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.costs import training_time
 from complaints.scoring.learning_curve import write_learning_curve
-from complaints.scoring.predictions import write_out_of_fold, write_predictions
+from complaints.scoring.predictions import UNLABELED, write_out_of_fold, write_predictions, write_unlabeled
 from complaints.subsets.row_ids import describe_rows
 from complaints.tracking.params import TrackingParams
 from complaints.tracking.stages import tracked
@@ -30,11 +31,11 @@ def main() -> None:
 def score_baselines() -> None:
     """Fit on train, score validation and test, and train again without each fold and on fractions."""
     params = config.load("baseline", BaselineParams)
-    rows, row_ids = read_rows(paths.SPLITS, len(read_json(paths.LABELS)), params)
+    rows, row_ids = read_rows(paths.SPLITS, paths.UNLABELED_TEXTS, len(read_json(paths.LABELS)), params)
     fits = fit_all(rows)
     data = {
         "labels_sha256": file_digest(paths.LABELS),
-        "rows": describe_rows(row_ids),
+        "rows": describe_rows({split: row_ids[split] for split in SPLITS}),
         "splits_sha256": {split: file_digest(paths.SPLITS / f"{split}.parquet") for split in SPLITS},
     }
     with replacing_folder(paths.TFIDF) as folder:
@@ -44,6 +45,7 @@ def score_baselines() -> None:
     write_predictions(paths.PREDICTIONS / "majority.parquet", row_ids, majority)
     train = row_ids["train"] if params.folds else []
     write_out_of_fold(paths.OUT_OF_FOLD / "tfidf.parquet", train, fits.out_of_fold, params.folds)
+    write_unlabeled(paths.UNLABELED_LOGITS / "tfidf.parquet", row_ids[UNLABELED], fits.unlabeled)
     write_learning_curve(paths.LEARNING_CURVES / "tfidf.parquet", row_ids, fits.curve)
     training_time.save(paths.TFIDF.name, fits.seconds, 0.0, len(rows.label_ids))
 

@@ -47,7 +47,7 @@ def finetune_model(name: str, params: ModelParams, run: ActiveRun | None) -> Non
         tokens=paths.TOKENS / name,
         features=paths.FEATURES / name,
         labels=paths.LABELS,
-        teacher=paths.TEACHERS / name / "train.parquet",
+        teacher=paths.TEACHERS / name,
     )
     outputs = Outputs(
         model=paths.MODELS / name,

@@ -1,8 +1,10 @@
 """Pool the out-of-fold predictions of one entry's teachers into the logits that it learns from.
 
-Reads predictions/out_of_fold/, data/splits/train.parquet and data/interim/labels.json.
+Reads predictions/out_of_fold/, data/splits/train.parquet and data/interim/labels.json; with teacher.unlabeled also
+predictions/unlabeled/ and data/unlabeled/texts.parquet.
 Writes data/teacher/<model>/: train.parquet (logits of the training rows), rule.json (weights of the teachers,
-temperature and tau) and teacher.json (the record). An entry without teachers gets teacher.json only.
+temperature and tau) and teacher.json (the record), and with teacher.unlabeled unlabeled_texts.parquet and
+unlabeled.parquet (their logits). An entry without teachers gets teacher.json only.
 """
 
 import sys
@@ -12,7 +14,7 @@ from complaints.core.files import read_json
 from complaints.deciding.inputs import read_rows
 from complaints.deciding.params import DecideParams
 from complaints.teaching.params import StudentParams
-from complaints.teaching.pooled import write_no_teacher, write_teacher
+from complaints.teaching.pooled import UnlabeledInputs, write_no_teacher, write_teacher
 
 
 def main() -> None:
@@ -24,7 +26,8 @@ def main() -> None:
         return
     settings = config.load("decide", DecideParams)
     rows = read_rows(paths.SPLITS, len(read_json(paths.LABELS)), ["train"])
-    rule = write_teacher(teacher, rows, paths.OUT_OF_FOLD, settings, paths.TEACHERS / name)
+    unlabeled = UnlabeledInputs(paths.UNLABELED_TEXTS, paths.UNLABELED_LOGITS) if teacher.unlabeled else None
+    rule = write_teacher(teacher, rows, paths.OUT_OF_FOLD, settings, paths.TEACHERS / name, unlabeled)
     weights = ", ".join(f"{weight:.2f} {model}" for model, weight in rule.weights.items())
     print(f"{name} learns from {weights}; temperature {rule.temperature:g}, tau {rule.tau:g}", file=sys.stderr)
 

@@ -33,7 +33,7 @@ FLOORS = [
     {"attribution", "finetuning", "neighbours"},
     {"compression", "features", "pretraining", "zero_shot"},
     {"modeling", "recommending"},
-    {"engine", "error_analysis", "report", "tracking"},
+    {"engine", "error_analysis", "report", "tracking", "unlabeled"},
     {"audit", "baseline", "evaluation", "lineage", "sources", "splits"},
     {"teaching"},
     {"deciding", "uncertainty"},

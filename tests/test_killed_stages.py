@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from support.killed_stage import run_killed, run_stage
 from support.tiny_models import save_bert
@@ -11,12 +12,15 @@ from support.tiny_task import backbone_in, embed, model_params, run, tokenize, w
 
 from complaints.core import paths
 from complaints.core.files import file_digest
+from complaints.core.parquet import write_parquet
+from complaints.core.schema import UNLABELED_SCHEMA
 from complaints.finetuning.params import ModelParams
 from complaints.scoring.rungs import COMPRESSED
 
 pytestmark = pytest.mark.slow
 
 OUT_OF_FOLD = paths.OUT_OF_FOLD / "net.parquet"
+OF_TEXTS = paths.UNLABELED_LOGITS / "net.parquet"
 SCRATCH = paths.SCRATCH / "cross_fit" / "net"
 COMPRESSED_FOLDERS = [folder / COMPRESSED / "net" for folder in (paths.MODELS, paths.PREDICTIONS)]
 COMPRESSED_FOLDERS.append(paths.COMPRESSION / "net")
@@ -32,6 +36,8 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelParams:
     params = model_params(backbone, epochs=1, head_start="names", checkpoint_steps=2)
     compress = {"formats": ["onnx", "int8"], "per_channel": True, "min_agreement": 0.5, "sensitivity": False}
     keys = params.model_dump(mode="json") | {"cross_fit": {"folds": 3}, "compress": compress}
+    new = pa.table([["new0", "new1", "new2"], ["a card", "the loan", "a late fee"]], schema=UNLABELED_SCHEMA)
+    write_parquet(paths.UNLABELED_TEXTS, UNLABELED_SCHEMA, [new])
     Path("params.yaml").write_text(json.dumps({"models": {"net": keys}}))
     return params
 
@@ -46,13 +52,13 @@ def test_cross_fit_killed_in_the_middle_ends_with_the_same_bytes(entry: ModelPar
     """Each fold has five steps: the kill is in the second fold."""
     embed("net", entry)
     run_stage("cross_fit.py", "net")
-    expected = file_digest(OUT_OF_FOLD)
+    expected = file_digest(OUT_OF_FOLD), file_digest(OF_TEXTS)
     OUT_OF_FOLD.unlink()
     run_killed("cross_fit.py", "net", "complaints.engine.loop", "_train_step", 8)
     assert [file.name for file in SCRATCH.glob("*/fold-*.npy")] == ["fold-0.npy"]
     assert not OUT_OF_FOLD.exists()
     run_stage("cross_fit.py", "net")
-    assert file_digest(OUT_OF_FOLD) == expected
+    assert (file_digest(OUT_OF_FOLD), file_digest(OF_TEXTS)) == expected
     assert not SCRATCH.exists()
 
 

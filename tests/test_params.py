@@ -169,6 +169,19 @@ def test_all_missing_keys_of_an_entry_are_named(tree: dict[str, Any]) -> None:
         ),
         ({"teacher.models": ["tfidf", "tfidf"]}, "is ['tfidf', 'tfidf']; each teacher can be named once"),
         ({"teacher.models": ["tfidf", "knn"]}, "minilm.teacher.models[1] is 'knn', which is no teacher: it reads the"),
+        ({"teacher.unlabeled": True}, "teacher.unlabeled is true, but nothing teaches texts without labels; name"),
+        (
+            {"teacher.unlabeled": True, "teacher.models": ["tfidf"]},
+            "teacher.unlabeled is true, but unlabeled.path is data/no_unlabeled.csv, which has no texts; name a file",
+        ),
+        (
+            {"teacher.unlabeled": True, "teacher.models": ["tfidf"], "train": "head"},
+            "teacher.unlabeled is true, but finetune.train: head trains on features, which texts without labels do not",
+        ),
+        (
+            {"teacher.unlabeled": True, "teacher.models": ["tfidf"], "sampling": "sqrt"},
+            "finetune.sampling is 'sqrt', which draws rows by their labels, but teacher.unlabeled adds texts without",
+        ),
         ({"teacher.models": ["other"]}, "teacher.models[0] is 'other'; it must be one of tfidf, minilm"),
         ({"teacher.models": ["minilm"]}, "is 'minilm', which needs models.minilm.cross_fit.folds of 2 or more"),
     ],

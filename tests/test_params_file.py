@@ -129,7 +129,7 @@ def test_an_error_names_the_line_of_the_key(
         params.load()
 
 
-@pytest.mark.parametrize("key", ["fetch.path", "merge_labels.corrections", "merge_labels.map"])
+@pytest.mark.parametrize("key", ["fetch.path", "merge_labels.corrections", "merge_labels.map", "unlabeled.path"])
 def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +142,7 @@ def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
     Path(loaded.fetch.path).mkdir(parents=True)
     Path(loaded.merge_labels.corrections).write_text("")
     Path(loaded.merge_labels.map).write_text("")
+    Path(loaded.unlabeled.path).write_text("")
     text = (ROOT / "params.yaml").read_text().replace(old, f"{name}: nothere")
     (tmp_path / "params.yaml").write_text(text)
     line = text.splitlines().index(f"  {name}: nothere") + 1
@@ -155,7 +156,7 @@ def test_a_path_that_does_not_exist_is_named_with_its_key_and_line(
 def test_every_dependency_on_a_parameter_is_checked() -> None:
     """Initial weights must be an output of another entry, which `Params` checks."""
     templates = set(re.findall(r"- \$\{(.+)\}", (ROOT / "dvc.yaml").read_text()))
-    assert templates == {"fetch.path", "merge_labels.corrections", "merge_labels.map", "item.weights"}
+    assert templates == {"fetch.path", "merge_labels.corrections", "merge_labels.map", "unlabeled.path", "item.weights"}
 
 
 def test_the_committed_schema_is_that_of_the_parameters_and_the_file_follows_it() -> None:

@@ -28,6 +28,7 @@ from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.sources.params import FetchParams
 from complaints.splits.params import SplitParams
 from complaints.tracking.params import TrackingParams
+from complaints.unlabeled.params import UnlabeledParams
 from complaints.zero_shot.params import ZeroShotParams
 
 SCHEMA_FILE = "params.schema.json"
@@ -98,6 +99,7 @@ class Params(Section):
     audit: AuditParams
     merge_labels: MergeLabelsParams
     split: SplitParams
+    unlabeled: UnlabeledParams
     baseline: BaselineParams
     models: Annotated[dict[Annotated[str, AfterValidator(_check_name)], ModelEntry], Field(min_length=1)]
     knn: KnnParams
@@ -145,6 +147,12 @@ class Params(Section):
                 if folds[teacher] < 2:
                     switch = "baseline.folds" if teacher == REFERENCE else f"models.{teacher}.cross_fit.folds"
                     raise rule(key, f"is {teacher!r}, which needs {switch} of 2 or more for logits out of fold")
+            if entry.teacher.unlabeled and Path(self.unlabeled.path) == paths.NO_UNLABELED:
+                raise rule(
+                    ("models", name, "teacher", "unlabeled"),
+                    f"is true, but unlabeled.path is {self.unlabeled.path}, which has no texts; name a file there, or "
+                    "set it to false",
+                )
             if entry.cross_fit.folds and entry.weights != (own := (paths.PRETRAINED / name).as_posix()):
                 raise rule(
                     f"models.{name}.weights",
@@ -224,6 +232,7 @@ def check_paths(params: Params) -> None:
         ("fetch", "path"): (params.fetch.path, banks, "the folder of the phrase banks" if banks else "a file"),
         ("merge_labels", "corrections"): (params.merge_labels.corrections, False, "a file"),
         ("merge_labels", "map"): (params.merge_labels.map, False, "a file"),
+        ("unlabeled", "path"): (params.unlabeled.path, False, "a file"),
     }
     for key, (path, is_folder, kind) in named.items():
         if Path(path).exists() and Path(path).is_dir() == is_folder:

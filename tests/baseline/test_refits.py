@@ -1,5 +1,7 @@
 """Fits to folds and fractions: each from its own rows, in any number of threads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.small_tfidf import CLASSES, NEW, PARAMS, corpus
@@ -7,7 +9,7 @@ from support.small_tfidf import CLASSES, NEW, PARAMS, corpus
 from complaints.baseline import tfidf
 from complaints.baseline.params import BaselineParams
 from complaints.baseline.refits import Fits, Rows, fit_all
-from complaints.subsets.folds import assign_folds
+from complaints.subsets.folds import assign_folds, choose_models
 from complaints.subsets.fractions import nested_fraction
 
 TEXTS, LABEL_IDS = corpus()
@@ -72,3 +74,29 @@ def test_a_fold_whose_rest_has_one_class_predicts_its_frequencies() -> None:
     fits = fit_all(Rows(corpus_of_two, label_ids, clusters, {"test": np.array([11])}, 2))
     np.testing.assert_allclose(np.exp(fits.out_of_fold).sum(axis=1), 1, rtol=1e-5)
     assert fits.out_of_fold[10].argmax() == 0
+
+
+EXTRA = ["an escrow letter again", "the late fee", "a collector", "wrong report", "a mortgage", "bank month late fee"]
+
+
+def test_texts_without_labels_change_no_other_prediction(fits: Fits) -> None:
+    rows = rows_of(PARAMS)
+    more = replace(rows, corpus=tfidf.Corpus.read(TEXTS + NEW + EXTRA, PARAMS), unlabeled=EXTRA)
+    found = fit_all(more, threads=1)
+    assert np.array_equal(found.out_of_fold, fits.out_of_fold)
+    assert np.array_equal(found.logits["test"], fits.logits["test"])
+    for one, other in zip(found.curve, fits.curve, strict=True):
+        assert np.array_equal(one.predicted["test"], other.predicted["test"])
+    assert fits.unlabeled.shape == (0, CLASSES)
+
+
+def test_a_text_without_a_label_is_scored_by_the_model_of_one_fold() -> None:
+    rows = replace(rows_of(PARAMS), corpus=tfidf.Corpus.read(TEXTS + NEW + EXTRA, PARAMS), unlabeled=EXTRA)
+    found = fit_all(rows, threads=1).unlabeled
+    chosen = choose_models(EXTRA, PARAMS.folds, PARAMS.seed)
+    assert len(set(chosen.tolist())) > 1
+    fold = assign_folds(CLUSTERS, LABEL_IDS, PARAMS.folds, PARAMS.seed)
+    for text, number, logits in zip(EXTRA, chosen, found, strict=True):
+        rest = np.flatnonzero(fold != number)
+        model = tfidf.fit_tfidf([TEXTS[i] for i in rest], LABEL_IDS[rest], CLASSES, PARAMS)
+        assert np.array_equal(logits, tfidf.tfidf_logits(model, [text])[0])

@@ -13,11 +13,14 @@ from complaints.backbones.resolve import Backbone
 from complaints.backbones.tokens import read_clusters
 from complaints.core import config, paths
 from complaints.core.files import file_digest
+from complaints.core.parquet import write_parquet
+from complaints.core.schema import UNLABELED_SCHEMA
 from complaints.finetuning import cross_fit as module
-from complaints.finetuning.cross_fit import cross_fit
+from complaints.finetuning.cross_fit import Unlabeled, cross_fit
 from complaints.finetuning.fit import Inputs
 from complaints.finetuning.params import CrossFitParams
-from complaints.scoring.predictions import read_folds, read_out_of_fold
+from complaints.scoring.predictions import read_folds, read_out_of_fold, read_unlabeled
+from complaints.subsets.folds import assign_folds, choose_models
 from complaints.subsets.fractions import nested_fraction
 
 OUTPUT = paths.OUT_OF_FOLD / "net.parquet"
@@ -30,11 +33,25 @@ def params_of(backbone: Backbone, folds: int = 3, **changes: Any) -> CrossFitPar
     return config.check(CrossFitParams, entry.model_dump() | {"cross_fit": {"folds": folds}})
 
 
-def work(params: CrossFitParams) -> None:
+def work(params: CrossFitParams, unlabeled: Unlabeled | None = None) -> None:
     """Do the work of the stages `pretrain`, with zero epochs, and `cross_fit`."""
     embed("net", params)
     inputs = Inputs(paths.TOKENS / "net", SCRATCH / "features", paths.LABELS)
-    cross_fit(params, inputs, OUTPUT, SCRATCH, lambda finished, folds: None)
+    cross_fit(params, inputs, OUTPUT, SCRATCH, lambda finished, folds: None, unlabeled)
+
+
+NEW = Unlabeled(paths.UNLABELED_TEXTS, paths.UNLABELED_LOGITS / "net.parquet")
+TEXTS = ["the bank card", "a loan", "late fee report", "wrong loan", "call the card bank", "fee", "a card report"]
+
+
+def write_texts(texts: list[str]) -> None:
+    table = pa.table([[f"new{number}" for number in range(len(texts))], texts], schema=UNLABELED_SCHEMA)
+    write_parquet(NEW.texts, UNLABELED_SCHEMA, [table])
+
+
+def of_texts() -> dict[str, np.ndarray]:
+    ids, logits = read_unlabeled(NEW.logits) or ([], np.empty(0))
+    return dict(zip(ids, logits, strict=True))
 
 
 @pytest.fixture
@@ -134,3 +151,54 @@ def test_a_damaged_fold_is_computed_again(
     next(SCRATCH.glob("*/fold-*.npy")).write_bytes(b"\x93NUMPY")
     work(params)
     assert file_digest(OUTPUT) == expected
+
+
+@pytest.mark.parametrize("changes", [{}, {"train": "head", "head_start": "probe"}])
+def test_texts_without_labels_are_predicted_by_the_model_of_one_fold_and_change_no_row(
+    clustered: list[str], backbone: Backbone, changes: dict[str, Any]
+) -> None:
+    """A text has the logits of the row with the same words in the fold of its model: it has no others."""
+    params = params_of(backbone, **changes)
+    work(params)
+    expected = file_digest(OUTPUT)
+    table = pq.read_table(paths.SPLITS / "train.parquet")
+    write_texts(table["text"].to_pylist())
+    work(params, NEW)
+    assert file_digest(OUTPUT) == expected
+    model = choose_models(table["text"].to_pylist(), 3, params.seed)
+    fold = assign_folds(clustered, table["label_id"].to_numpy(), 3, params.seed)
+    rows = (read_out_of_fold(OUTPUT) or ([], np.empty(0)))[1]
+    texts = np.stack(list(of_texts().values()))
+    same = model == fold
+    assert 0 < same.sum() < len(same)
+    np.testing.assert_allclose(texts[same], rows[same], atol=1e-5)
+    assert not np.isclose(texts[~same], rows[~same], atol=1e-5).all(axis=1).any()
+
+
+def test_texts_keep_their_model_when_others_come(clustered: list[str], backbone: Backbone) -> None:
+    write_texts(TEXTS[:3])
+    work(params_of(backbone), NEW)
+    before = of_texts()
+    write_texts([*TEXTS[:3], *TEXTS[3:]])
+    work(params_of(backbone), NEW)
+    for row_id, logits in before.items():
+        np.testing.assert_allclose(of_texts()[row_id], logits, atol=1e-5)
+
+
+def test_without_texts_their_predictions_have_no_rows(clustered: list[str], backbone: Backbone) -> None:
+    write_texts([])
+    work(params_of(backbone), NEW)
+    assert of_texts() == {}
+
+
+def test_a_stage_killed_among_texts_without_labels_ends_with_the_same_bytes(
+    clustered: list[str], monkeypatch: pytest.MonkeyPatch, backbone: Backbone
+) -> None:
+    write_texts(TEXTS)
+    params = params_of(backbone, checkpoint_steps=2)
+    work(params, NEW)
+    expected = file_digest(OUTPUT), file_digest(NEW.logits)
+    kill_after(8, monkeypatch, lambda: work(params, NEW))
+    assert len(list(SCRATCH.glob("*/fold-*.npy"))) == 1
+    work(params, NEW)
+    assert (file_digest(OUTPUT), file_digest(NEW.logits)) == expected

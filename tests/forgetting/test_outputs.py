@@ -87,6 +87,19 @@ def test_features_of_a_complaint_in_test_are_affected_and_no_weights_that_read_t
     assert judged(lock) == ({f"{md5('features')}.dir": Affected(path="data/features/net", role="test")}, {})
 
 
+def test_a_complaint_among_texts_without_labels_affects_the_students_of_them_and_no_other_checkpoint() -> None:
+    """TF-IDF predicts them, and is not fitted to them."""
+    texts = stage("unlabeled", {}, {"data/unlabeled/texts.parquet": HELD})
+    teach = stage("teach@net", {}, {"data/teacher/net/unlabeled_texts.parquet": HELD})
+    data = {"data/splits": splits(CLEAN, OTHER)}
+    baseline = stage("baseline", data | {"data/unlabeled/texts.parquet": HELD}, {"models/tfidf": f"{md5('tf')}.dir"})
+    student = finetune(data | {"data/teacher/net/unlabeled_texts.parquet": HELD})
+    assert judged([split(CLEAN, OTHER), texts, teach, baseline, student]) == (
+        {NET: Affected(path="models/net", role="train")},
+        {},
+    )
+
+
 def test_a_checkpoint_that_began_from_an_affected_one_is_affected() -> None:
     lock = [
         finetune({"models/first": f"{md5('first')}.dir", "data/splits/train.parquet": CLEAN}),

@@ -112,7 +112,7 @@ def embed(name: str, params: EmbedParams) -> None:
 
 def files_of(name: str) -> tuple[Inputs, Outputs]:
     """Return the input and output files of the stage `finetune`."""
-    inputs = Inputs(paths.TOKENS / name, paths.FEATURES / name, paths.LABELS, paths.TEACHERS / name / "train.parquet")
+    inputs = Inputs(paths.TOKENS / name, paths.FEATURES / name, paths.LABELS, paths.TEACHERS / name)
     outputs = Outputs(paths.MODELS / name, paths.PREDICTIONS / f"{name}.parquet", paths.HISTORIES / name)
     return inputs, outputs
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.evaluation_data import write_inputs
@@ -12,13 +13,16 @@ from support.paths import ROOT
 from complaints.core import config, paths
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, read_json
+from complaints.core.parquet import write_parquet
+from complaints.core.schema import UNLABELED_SCHEMA
 from complaints.deciding.fit import Sample, fit_rule
 from complaints.deciding.inputs import Rows, read_rows
 from complaints.deciding.params import DecideParams
 from complaints.deciding.rule import apply, log_softmax, read_rule
-from complaints.scoring.predictions import read_out_of_fold, write_no_out_of_fold, write_out_of_fold
+from complaints.scoring.predictions import read_out_of_fold, write_no_out_of_fold, write_out_of_fold, write_unlabeled
+from complaints.teaching.folder import read_unlabeled_texts
 from complaints.teaching.params import TeacherParams
-from complaints.teaching.pooled import write_no_teacher, write_teacher
+from complaints.teaching.pooled import UnlabeledInputs, write_no_teacher, write_teacher
 
 FOLDER = paths.TEACHERS / "student"
 
@@ -124,3 +128,45 @@ def test_an_entry_without_teachers_has_a_record_alone(tmp_path: Path, monkeypatc
     write_no_teacher(FOLDER)
     assert [path.name for path in FOLDER.iterdir()] == ["teacher.json"]
     assert read_json(FOLDER / "teacher.json") == {"models": []}
+
+
+def write_texts(count: int = 7) -> np.ndarray:
+    """Write texts without labels and the logits of two models on them; return those of `net`."""
+    ids = [f"new{number}" for number in range(count)]
+    write_parquet(paths.UNLABELED_TEXTS, UNLABELED_SCHEMA, [pa.table([ids, ids], schema=UNLABELED_SCHEMA)])
+    logits = np.random.default_rng(9).normal(size=(2, count, 5)).astype(np.float32)
+    for model, values in zip(("tfidf", "net"), logits, strict=True):
+        write_unlabeled(paths.UNLABELED_LOGITS / f"{model}.parquet", ids, values)
+    return logits
+
+
+UNLABELED = UnlabeledInputs(paths.UNLABELED_TEXTS, paths.UNLABELED_LOGITS)
+
+
+def test_texts_without_labels_are_scored_by_the_rule_of_the_training_rows(rows: Rows) -> None:
+    logits = write_texts()
+    alone = write_teacher(teacher(["tfidf", "net"]), rows, paths.OUT_OF_FOLD, settings(), FOLDER)
+    expected = file_digest(FOLDER / "train.parquet")
+    assert not list(FOLDER.glob("unlabeled*"))
+    student = teacher(["tfidf", "net"], unlabeled=True)
+    rule = write_teacher(student, rows, paths.OUT_OF_FOLD, settings(), FOLDER, UNLABELED)
+    assert rule == alone
+    assert file_digest(FOLDER / "train.parquet") == expected
+    texts, found = read_unlabeled_texts(FOLDER, 5)
+    assert texts.equals(pq.read_table(paths.UNLABELED_TEXTS))
+    both = dict(zip(("tfidf", "net"), logits, strict=True))
+    np.testing.assert_allclose(found, apply(rule, both).scores, rtol=1e-5)
+
+
+def test_a_student_of_no_texts_is_refused_with_the_key_to_set(rows: Rows) -> None:
+    write_texts(0)
+    with pytest.raises(UserError, match=r"^teacher\.unlabeled is true, but data/unlabeled/texts\.parquet has no text"):
+        write_teacher(teacher(["net"], unlabeled=True), rows, paths.OUT_OF_FOLD, settings(), FOLDER, UNLABELED)
+    assert not FOLDER.exists()
+
+
+def test_a_teacher_that_predicted_other_texts_is_refused(rows: Rows) -> None:
+    write_texts()
+    write_unlabeled(paths.UNLABELED_LOGITS / "net.parquet", ["new0"], np.zeros((1, 5), np.float32))
+    with pytest.raises(UserError, match=r"predictions/unlabeled/net\.parquet has 1 unlabeled rows, the split has 7"):
+        write_teacher(teacher(["net"]), rows, paths.OUT_OF_FOLD, settings(), FOLDER, UNLABELED)

@@ -9,9 +9,10 @@ from support.tiny_task import write_splits
 
 from complaints.core.dvc_lock import Entry, Stage
 from complaints.core.parquet import read_parquet, write_parquet
+from complaints.core.schema import UNLABELED_SCHEMA
 from complaints.lineage.hashes import Hashes
 from complaints.neighbours.store import ROWS_SCHEMA
-from complaints.scoring.predictions import write_out_of_fold, write_predictions
+from complaints.scoring.predictions import write_out_of_fold, write_predictions, write_unlabeled
 from complaints.verifying.rows import check_rows
 
 NONE = np.empty((0, 3), np.float32)
@@ -32,7 +33,8 @@ LOCK = {
     "knn": Stage(
         "knn", "", (), {}, outs("models/knn", "predictions/knn.parquet", "predictions/knn/out_of_fold.parquet")
     ),
-    "net": Stage("net", "", (), {}, outs("predictions/net.parquet")),
+    "net": Stage("net", "", (), {}, outs("predictions/net.parquet", "predictions/unlabeled/net.parquet")),
+    "unlabeled": Stage("unlabeled", "", (), {}, outs("data/unlabeled/texts.parquet")),
 }
 
 
@@ -77,3 +79,15 @@ def test_the_rows_that_vote_are_those_of_train_with_their_labels(project: Path) 
     assert problems(project) == [
         "models/knn/rows.parquet has another label_id than data/splits/train.parquet for 1 row, such as 'train0'"
     ]
+
+
+def test_predictions_of_texts_without_labels_are_of_those_texts_or_of_none(project: Path) -> None:
+    """Their ids may be numbers of rows, as those of complaints may."""
+    texts = pa.table([["train0", "1"], ["one", "two"]], schema=UNLABELED_SCHEMA)
+    write_parquet("data/unlabeled/texts.parquet", UNLABELED_SCHEMA, [texts])
+    write_unlabeled("predictions/unlabeled/net.parquet", ["train0", "1"], np.zeros((2, 3), np.float32))
+    assert problems(project) == []
+    write_unlabeled("predictions/unlabeled/net.parquet", ["train0"], np.zeros((1, 3), np.float32))
+    assert problems(project) == ["predictions/unlabeled/net.parquet lacks 1 row, such as '1', of unlabeled"]
+    write_unlabeled("predictions/unlabeled/net.parquet", [], NONE)
+    assert problems(project) == []

@@ -44,6 +44,15 @@ class TokenSet:
         row_ids = [self.row_ids[row] for row in rows]
         return TokenSet(row_ids, self.ids[positions], np.concatenate([[0], ends]), self.labels[rows])
 
+    def followed_by(self, other: "TokenSet") -> "TokenSet":
+        """Return these rows and, after them, those of another set."""
+        return TokenSet(
+            self.row_ids + other.row_ids,
+            np.concatenate([self.ids, other.ids]),
+            np.concatenate([self.offsets, other.offsets[1:] + len(self.ids)]),
+            np.concatenate([self.labels, other.labels]),
+        )
+
 
 def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int, truncation: str) -> dict[str, Any]:
     """Write the tokens of one split file in TOKENS_SCHEMA, batch by batch, and return its digest and counts.
@@ -87,10 +96,11 @@ def tokenize_split(tokenizer: Any, source: Path, target: Path, max_length: int, 
 def encode_texts(tokenizer: Any, texts: list[str], max_length: int, truncation: str = "start") -> TokenSet:
     """Return the tokens of texts, cut to `max_length`; row ids are empty and labels zero."""
     cut = make_cut(tokenizer, max_length, truncation)
-    ids = [cut(row) for row in encode(tokenizer, texts)]
+    # A tokenizer refuses an empty list.
+    ids = [cut(row) for row in encode(tokenizer, texts)] if texts else []
     return TokenSet(
         row_ids=[],
-        ids=np.concatenate([np.asarray(row, dtype=np.int64) for row in ids]),
+        ids=np.concatenate([np.empty(0, np.int64), *(np.asarray(row, dtype=np.int64) for row in ids)]),
         offsets=np.cumsum([0] + [len(row) for row in ids]),
         labels=np.zeros(len(ids), dtype=np.int64),
     )

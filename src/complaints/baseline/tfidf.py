@@ -51,6 +51,10 @@ class Corpus:
         """Count the n-grams of `texts` for each analyser whose weight is above 0."""
         return Corpus({name: count_ngrams(vectorizer(params, name), texts) for name in weights(params)}, params)
 
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(next(iter(self.counts.values())))
+
 
 def weights(params: BaselineParams) -> dict[str, float]:
     """Return the weight of each analyser's log probabilities, those above 0."""

@@ -61,7 +61,9 @@ def effort(part: Part, tokens: Path) -> Effort:
     counts = read_json(tokens / "meta.json")["splits"]["train"]
     last = record["epochs"][-1] if record["epochs"] else {"epoch": 0, "step": 0}
     epochs, rows = int(last["epoch"]), int(record["train_rows"])
-    of_an_epoch = counts["tokens"] * rows / max(counts["rows"], 1)
+    unlabeled = record.get("unlabeled", {"rows": 0, "tokens": 0})
+    of_an_epoch = counts["tokens"] * rows / max(counts["rows"], 1) + unlabeled["tokens"]
+    rows += unlabeled["rows"]
     total, trained = int(record["parameters"]["total"]), int(record["parameters"]["trainable"])
     outside = _outside_embeddings(total, read_json(part.folder / "config.json"))
     if record["params"]["finetune"]["train"] in ("frozen", "head"):

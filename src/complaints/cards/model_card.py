@@ -131,6 +131,7 @@ def _training(part: Part, tokens: Path) -> str:
         ("longest input", f"{record['params']['max_length']} tokens"),
         ("epochs, best", f"{done.epochs}, {record['best_epoch']} (by macro-F1 on validation)"),
         ("steps", f"{done.steps:,}"),
+        ("texts without labels", _unlabeled(record)),
         ("rows, tokens seen", f"{done.rows:,} rows in an epoch, {done.tokens:,} tokens in all"),
         ("parameters, trained", f"{done.parameters:,}, {done.trained:,}"),
         ("operations, estimated", f"{done.operations:.2e} floating-point operations"),
@@ -138,6 +139,12 @@ def _training(part: Part, tokens: Path) -> str:
         ("versions", _versions(record)),
     ]  # fmt: skip
     return paragraphs([facts(shown), f"Estimate: {done.formula}"])
+
+
+def _unlabeled(record: Any) -> str | None:
+    """Return the texts from which the model learnt its teacher's probabilities alone, None for none."""
+    found = record.get("unlabeled")
+    return found and f"{found['rows']:,} in each epoch, sha256 of their sorted ids `{found['row_ids_sha256']}`"
 
 
 def _neighbours(record: Any) -> str:

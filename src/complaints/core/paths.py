@@ -9,6 +9,8 @@ NO_MAP = Path("data/no_map.yaml")
 """The label map without entries, for data whose raw labels are the classes."""
 NO_CORRECTIONS = Path("data/no_corrections.yaml")
 """The list of corrected labels without entries."""
+NO_UNLABELED = Path("data/no_unlabeled.csv")
+"""The empty file, for no texts without labels."""
 
 RAW = Path("data/raw")
 COMPLAINTS = RAW / "complaints.parquet"
@@ -18,6 +20,10 @@ MANIFEST = RAW / "source.json"
 LABELED = Path("data/interim/labeled.parquet")
 LABELS = Path("data/interim/labels.json")
 HIERARCHY = Path("data/interim/hierarchy.json")
+
+UNLABELED = Path("data/unlabeled")
+UNLABELED_TEXTS = UNLABELED / "texts.parquet"
+UNLABELED_COUNTS = UNLABELED / "counts.json"
 
 SPLITS = Path("data/splits")
 TOKENS = Path("data/tokens")
@@ -32,6 +38,8 @@ RULES = MODELS / "rules"
 PREDICTIONS = Path("predictions")
 OUT_OF_FOLD = PREDICTIONS / "out_of_fold"
 """Logits of training rows, by models that were not fitted to them."""
+UNLABELED_LOGITS = PREDICTIONS / "unlabeled"
+"""Logits of texts without labels, each by a model of one of the same folds."""
 LEARNING_CURVES = PREDICTIONS / "learning_curve"
 
 REPORTS = Path("reports")

@@ -52,5 +52,13 @@ TOKENS_SCHEMA = pa.schema(
 )
 """One row per complaint of a split, as token ids without padding; `group` as in SPLIT_SCHEMA."""
 
+UNLABELED_SCHEMA = pa.schema(
+    [
+        pa.field("row_id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+"""One row per text without a label; none is a near duplicate of another or of a complaint of a split."""
+
 SPLITS = ("train", "validation", "test")
 HELD_OUT = ("validation", "test")

@@ -6,10 +6,15 @@ import numpy as np
 import torch
 from torch import nn
 
+NO_LABEL = -1
+"""In place of the class id of a text without a label."""
+
 
 @dataclass(frozen=True)
 class Distillation:
     """The distillation of one training: alpha x T^2 x KL(teacher || student) + (1 - alpha) x the loss of the labels.
+
+    The loss of a text without a label is T^2 x KL(teacher || student) alone, whatever alpha is.
 
     Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2.
     """
@@ -17,15 +22,19 @@ class Distillation:
     alpha: float
     temperature: float
 
-    def blend(self, logits: torch.Tensor, teacher: torch.Tensor, label_losses: torch.Tensor) -> torch.Tensor:
+    def blend(
+        self, logits: torch.Tensor, teacher: torch.Tensor, label_losses: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
         """Return the loss of each row, [rows].
 
         Args:
             logits: Of the student, [rows, classes].
             teacher: Of the teacher, [rows, classes].
-            label_losses: Loss of each row by its label, [rows].
+            label_losses: Loss of each row by its label, finite and without meaning for a row without one, [rows].
+            labels: Class ids or NO_LABEL, int64 [rows].
         """
-        return self.alpha * divergence(logits, teacher, self.temperature) + (1 - self.alpha) * label_losses
+        taught = divergence(logits, teacher, self.temperature)
+        return torch.where(labels == NO_LABEL, taught, self.alpha * taught + (1 - self.alpha) * label_losses)
 
 
 def divergence(logits: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:

@@ -30,11 +30,11 @@ from complaints.finetuning.losses import Objective, make_objective
 from complaints.finetuning.optimizer import divergence_advice, make_optimizer
 from complaints.finetuning.params import ModelParams
 from complaints.finetuning.task import ClassificationTask, Data
+from complaints.finetuning.unlabeled import TaughtTexts, read_taught
 from complaints.modeling import classifier
 from complaints.modeling.attention import prepare_attention
 from complaints.modeling.dropout import draw_masks_in_bulk
-from complaints.scoring.alignment import aligned
-from complaints.scoring.predictions import read_out_of_fold
+from complaints.teaching.folder import LOGITS_FILE, read_teacher
 
 VERSIONED = ("accelerate", "numpy", "peft", "safetensors", "scikit-learn", "tokenizers", "torch", "transformers")
 CODE = ("backbones", "core", "engine", "features", "finetuning", "modeling", "scoring", "subsets", "teaching")
@@ -52,7 +52,7 @@ class Inputs:
     labels: Path
     """JSON list of the class names, in the order of their ids."""
     teacher: Path | None = None
-    """Predictions file with the teacher's logits of the training rows; it is read if the entry has teachers."""
+    """Folder of the teacher's logits; it is read if the entry has teachers."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,17 @@ class Material:
     """Logits of the teacher on all rows of the training split, float32 [rows, classes]; None without one."""
     files: Mapping[str, str]
     """Digests of the files, for the run config."""
+    unlabeled: TaughtTexts | None = None
+    """The texts without labels that join the training rows, None without any."""
 
 
-def read_material(params: ModelParams, inputs: Inputs) -> Material:
+def read_material(params: ModelParams, inputs: Inputs, tokenizer: Any) -> Material:
     """Return the content of the input files.
+
+    Args:
+        params: The model's entry.
+        inputs: The files.
+        tokenizer: The backbone's tokenizer, for texts without labels.
 
     Raises:
         UserError: if a file is missing or broken, or the teacher's logits are of other rows.
@@ -82,14 +89,15 @@ def read_material(params: ModelParams, inputs: Inputs) -> Material:
     features = Features(inputs.features)
     files = [*inputs.tokens.glob("*.parquet"), *(inputs.features / f"{split}.npy" for split in params.feature_splits)]
     digests = {file.name: file_digest(file) for file in sorted(files)}
-    teacher = None
+    teacher = unlabeled = None
     if params.teacher.models and inputs.teacher is not None:
-        ids = {"train": splits["train"].row_ids}
-        found = read_out_of_fold(inputs.teacher) or ([], np.empty((0, len(labels)), np.float32))
-        teacher = aligned(inputs.teacher, {"train": found}, ids, len(labels))["train"]
-        digests["teacher"] = file_digest(inputs.teacher)
+        teacher = read_teacher(inputs.teacher, splits["train"].row_ids, len(labels))
+        digests["teacher"] = file_digest(inputs.teacher / LOGITS_FILE)
+        if params.teacher.unlabeled:
+            unlabeled = read_taught(inputs.teacher, len(labels), tokenizer, params)
+            digests |= unlabeled.files
     examples = _feature_sets(features, splits) if params.trains_head_only else splits
-    return Material(labels, splits, features, examples, teacher, digests)
+    return Material(labels, splits, features, examples, teacher, digests, unlabeled)
 
 
 def _feature_sets(features: Features, splits: Mapping[str, TokenSet]) -> Mapping[str, Examples]:
@@ -114,6 +122,11 @@ class Fitted:
     def logits(self, examples: Examples, title: str) -> np.ndarray:
         """Return the logits of some rows, float32 [rows, classes]."""
         return infer(self.setup.accelerator, self.learner, examples, self.setup.tokenizer.pad_token_id, title)
+
+    def logits_of_texts(self, tokens: TokenSet, title: str) -> np.ndarray:
+        """Return the logits of texts that have no features, by the complete model, float32 [texts, classes]."""
+        self.model.eval()
+        return infer(self.setup.accelerator, self.model, tokens, self.setup.tokenizer.pad_token_id, title)
 
 
 def _settings(params: ModelParams) -> loop.LoopSettings:
@@ -187,6 +200,17 @@ def _prepare_model(
     return model, adapted, {"pooling": pooling, "packed": packed, "labels": labels}
 
 
+def _training_examples(material: Material, rows: np.ndarray) -> tuple[Examples, np.ndarray | None]:
+    """Return some rows of train, then the texts without labels, and the teacher's logits of them, None without one."""
+    everything = len(rows) == len(material.splits["train"])
+    train = material.examples["train"] if everything else material.examples["train"].take(rows)
+    teacher = None if material.teacher is None else material.teacher[rows]
+    unlabeled = material.unlabeled
+    if unlabeled is None or teacher is None or not isinstance(train, TokenSet):
+        return train, teacher
+    return train.followed_by(unlabeled.tokens), np.concatenate([teacher, unlabeled.teacher])
+
+
 def fit(
     setup: Setup,
     params: ModelParams,
@@ -195,7 +219,7 @@ def fit(
     checkpoints: Path,
     on_epoch: Callable[[Progress], None] | None = None,
 ) -> Fitted:
-    """Train a classifier on some rows of the training split.
+    """Train a classifier on some rows of the training split, and on the texts without labels of the material.
 
     A training that was interrupted resumes if everything that decides its result is the same, the rows included.
 
@@ -218,9 +242,7 @@ def fit(
     config |= {"data": dict(material.files), "rows": json_digest(rows.tolist())}
     kept = Checkpoints(checkpoints, json_digest(config), writes=accelerator.is_main_process)
     learner = HeadOnly(model) if params.trains_head_only else model
-    everything = len(rows) == len(material.splits["train"])
-    train = material.examples["train"] if everything else material.examples["train"].take(rows)
-    teacher = None if material.teacher is None else material.teacher[rows]
+    train, teacher = _training_examples(material, rows)
     validation = material.examples["validation"]
     data = Data(train, validation, tokenizer.pad_token_id, len(labels), config["packed"], teacher)
     sources = HeadSources(

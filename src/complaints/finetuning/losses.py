@@ -1,12 +1,12 @@
 """Losses and class weights for long-tailed class frequencies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
-from complaints.finetuning.distillation import Distillation, uniform_divergence
+from complaints.finetuning.distillation import NO_LABEL, Distillation, uniform_divergence
 from complaints.finetuning.params import FinetuneParams, LossParams
 from complaints.finetuning.sampling import class_shares
 from complaints.scoring.class_prior import log_prior
@@ -96,7 +96,11 @@ class Objective:
     distillation: Distillation | None = None
     """The share of a teacher in the loss, None without one."""
     uniform_divergence: float = 0.0
-    """Expected divergence of a uniform prediction from the teacher."""
+    """Expected divergence of a uniform prediction from the teacher, on rows with labels."""
+    unlabeled_share: float = 0.0
+    """Share of the texts without labels among all rows; each has weight 1, the mean weight of the others."""
+    unlabeled_divergence: float = 0.0
+    """Mean divergence of a uniform prediction from the teacher on those texts."""
 
     def rows(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row before weighting, [rows], from logits [rows, classes]."""
@@ -111,17 +115,19 @@ class Objective:
 
         Args:
             logits: [rows, classes].
-            labels: Class ids, int64 [rows].
+            labels: Class ids, or NO_LABEL with a teacher, int64 [rows].
             teacher: Logits of the teacher, [rows, classes]; those of a training without distillation are None.
         """
-        losses = self.rows(logits, labels)
+        known = labels.clamp(min=0)
+        losses, weights = self.rows(logits, known), self.weights[known]
         if self.distillation is not None and teacher is not None:
-            losses = self.distillation.blend(logits, teacher, losses)
-        return (self.weights[labels] * losses).sum()
+            losses = self.distillation.blend(logits, teacher, losses, labels)
+            weights = torch.where(labels == NO_LABEL, 1.0, weights)
+        return (weights * losses).sum()
 
     def batch_weights(self, labels: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
         """Return the sum of the row weights of each batch, float64 [batches], from the class ids of all rows."""
-        weights = self.weights.cpu().numpy().astype(np.float64)[labels]
+        weights = np.where(labels == NO_LABEL, 1.0, self.weights.cpu().numpy().astype(np.float64)[labels])
         return np.array([weights[rows].sum() for rows in batches])
 
     def uniform_loss(self) -> float:
@@ -131,7 +137,9 @@ class Objective:
         expected = float((self.mass * losses).sum())
         if self.distillation is None:
             return expected
-        return self.distillation.alpha * self.uniform_divergence + (1 - self.distillation.alpha) * expected
+        alpha, share = self.distillation.alpha, self.unlabeled_share
+        of_labels = alpha * self.uniform_divergence + (1 - alpha) * expected
+        return (1 - share) * of_labels + share * self.unlabeled_divergence
 
 
 def bias_shift(counts: np.ndarray, mass: np.ndarray, adjustment: np.ndarray) -> np.ndarray:
@@ -167,12 +175,14 @@ def make_objective(
 
     Args:
         params: The parameters of the training.
-        labels: Class id of each training row, int [rows].
+        labels: Class id of each training row, or NO_LABEL with a teacher, int [rows].
         classes: Size of the label vocabulary.
         device: The device of the tensors.
         distillation: The share of a teacher in the loss, None without one.
         teacher: The teacher's logits of the training rows, [rows, classes]; None without one.
     """
+    unlabeled = labels == NO_LABEL
+    labels = labels[~unlabeled]
     counts = np.bincount(labels, minlength=classes)
     loss = params.loss
     weights = class_weights(counts, loss.class_weights, loss.effective_beta)
@@ -185,8 +195,13 @@ def make_objective(
         return torch.from_numpy(values.astype(np.float32)).to(device)
 
     shift = tensor(bias_shift(counts, mass, adjustment))
-    divergence = 0.0
-    if distillation is not None and teacher is not None:
-        of_rows = uniform_divergence(teacher, distillation.temperature)
-        divergence = float((mass / np.maximum(counts, 1))[labels] @ of_rows)
-    return Objective(loss, tensor(weights), tensor(prior), tensor(mass), shift, distillation, divergence)
+    made = Objective(loss, tensor(weights), tensor(prior), tensor(mass), shift, distillation)
+    if distillation is None or teacher is None:
+        return made
+    of_rows = uniform_divergence(teacher, distillation.temperature)
+    return replace(
+        made,
+        uniform_divergence=float((mass / np.maximum(counts, 1))[labels] @ of_rows[~unlabeled]),
+        unlabeled_share=float(unlabeled.mean()),
+        unlabeled_divergence=float(of_rows[unlabeled].mean()) if unlabeled.any() else 0.0,
+    )

@@ -138,6 +138,19 @@ class ModelParams(EmbedParams):
             raise rule(
                 "teacher.models", "names a teacher, but finetune.train: frozen does no steps; take head or another"
             )
+        if self.teacher.unlabeled and self.trains_head_only:
+            raise rule(
+                "teacher.unlabeled",
+                f"is true, but finetune.train: {train} trains on features, which texts without labels do not have; "
+                "take full or lora, or set it to false",
+            )
+        if self.teacher.unlabeled and self.finetune.sampling != "shuffled":
+            raise rule(
+                "finetune.sampling",
+                f"is {self.finetune.sampling!r}, which draws rows by their labels, but teacher.unlabeled adds texts "
+                "without any; set it to shuffled (loss.class_weights balances classes too), or teacher.unlabeled to "
+                "false",
+            )
         if train == "frozen" and self.head.start != "probe":
             raise rule(
                 "finetune.train",

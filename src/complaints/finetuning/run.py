@@ -105,6 +105,16 @@ def _data_record(inputs: Inputs, splits: Mapping[str, TokenSet], rows: np.ndarra
     }
 
 
+def _recorded(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters for training.json: `teacher.unlabeled` only if it is true.
+
+    A model that learns from no texts without labels keeps the bytes of its checkpoint, which earlier versions wrote.
+    """
+    if params["teacher"]["unlabeled"]:
+        return params
+    return params | {"teacher": {key: value for key, value in params["teacher"].items() if key != "unlabeled"}}
+
+
 @one_line_device_errors(
     "raise finetune.accumulation (smaller micro-batches, same step), or lower finetune.batch_tokens or max_length"
 )
@@ -130,7 +140,7 @@ def finetune(
             memory or the disk is full.
     """
     setup = set_up(params, inputs.tokens, Path(params.weights))
-    material = read_material(params, inputs)
+    material = read_material(params, inputs, setup.tokenizer)
     rows = training_rows(inputs.tokens / "train.parquet", material.splits["train"].labels, params)
     fitted = fit(setup, params, material, rows, scratch, on_epoch)
     logits = {split: fitted.logits(material.examples[split], split) for split in HELD_OUT}
@@ -140,10 +150,11 @@ def finetune(
         **_data_record(inputs, material.splits, rows),
         "classes": len(material.labels),
         "train_rows": len(rows),
+        **({} if material.unlabeled is None else {"unlabeled": material.unlabeled.record()}),
         "best_epoch": fitted.progress.best_epoch,
         "epochs": fitted.progress.epochs,
         "parameters": fitted.parameters,
-        "params": fitted.config["params"],
+        "params": _recorded(fitted.config["params"]),
     }
     trained = Trained(fitted.model, setup.tokenizer, fitted.adapter, record, fitted.progress)
     if setup.accelerator.is_main_process:

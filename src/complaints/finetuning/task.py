@@ -17,7 +17,7 @@ from complaints.scoring.metrics import accuracy, class_scores, macro_f1
 
 @dataclass(frozen=True)
 class Data:
-    """The training and validation rows of a model."""
+    """The training and validation rows of a model; training rows without a label have NO_LABEL and a teacher."""
 
     train: Examples
     validation: Examples
@@ -35,14 +35,14 @@ class Targets:
     """The targets of some rows."""
 
     labels: torch.Tensor
-    """Class ids, int64 [rows]."""
+    """Class ids, or NO_LABEL, int64 [rows]."""
     teacher: torch.Tensor | None
     """Logits of the teacher, float32 [rows, classes]; None without one."""
 
 
 @dataclass(frozen=True)
 class ClassificationTask:
-    """The training of a classifier on labelled rows."""
+    """The training of a classifier on rows with a label, a teacher's logits, or both."""
 
     accelerator: Accelerator
     model: nn.Module

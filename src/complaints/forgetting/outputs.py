@@ -10,14 +10,20 @@ from complaints.core import paths
 from complaints.core.dvc_lock import Entry, Stage, folder_md5, is_inside
 from complaints.lineage.cache import Cache
 from complaints.lineage.history import WORKSPACE, Version, parse
+from complaints.teaching.folder import TEXTS_FILE
 from complaints.withdrawals.ledger import Affected, Role
 
 WEIGHTS = (".safetensors", ".skops", ".onnx", ".bin", ".pt", ".npy")
 """Endings of files with weights or features; an output without any, such as decision rules, is no checkpoint."""
 DERIVED = (paths.MODELS, paths.FEATURES)
 """Folders of outputs with weights, or with features of each complaint: both were made from the complaints."""
-ROLES: dict[str, Role] = {"train.parquet": "train", "validation.parquet": "validation", "test.parquet": "test"}
-"""Name of a table of a split -> the role of its complaints, the most direct one first."""
+ROLES: dict[str, Role] = {
+    "train.parquet": "train",
+    TEXTS_FILE: "train",
+    "validation.parquet": "validation",
+    "test.parquet": "test",
+}
+"""Name of a table of complaints -> their role, the most direct one first."""
 RUN_CACHE = "run cache"
 SHOWN_NAMES = 3
 

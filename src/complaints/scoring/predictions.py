@@ -14,6 +14,8 @@ from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import HELD_OUT
 
 TRAIN = "train"
+UNLABELED = "unlabeled"
+"""In place of a split: texts without labels."""
 
 FOLDS_KEY = "folds"
 """Key of the metadata of out-of-fold predictions: the number of folds."""
@@ -57,6 +59,25 @@ def write_out_of_fold(path: str | Path, row_ids: list[str], logits: np.ndarray, 
 def write_no_out_of_fold(path: str | Path, classes: int) -> None:
     """Write the file of a model without out-of-fold predictions: the same columns, and no rows."""
     write_out_of_fold(path, [], np.empty((0, classes), np.float32))
+
+
+def write_unlabeled(path: str | Path, row_ids: list[str], logits: np.ndarray) -> None:
+    """Write logits of texts without labels.
+
+    Args:
+        path: The Parquet file to write or replace.
+        row_ids: Ids of the texts, in the order of their file; none if there are no texts or no folds.
+        logits: float32 [texts, classes].
+
+    Raises:
+        ValueError: if logits and row ids differ in number.
+    """
+    _write(path, {UNLABELED: (row_ids, logits)})
+
+
+def write_no_unlabeled(path: str | Path, classes: int) -> None:
+    """Write the file of a model that predicts no texts without labels: the same columns, and no rows."""
+    write_unlabeled(path, [], np.empty((0, classes), np.float32))
 
 
 def _write(
@@ -127,6 +148,15 @@ def read_out_of_fold(path: str | Path) -> tuple[list[str], np.ndarray] | None:
         UserError: if the file is missing or broken, or its rows differ in their number of logits.
     """
     return _read(path).get(TRAIN)
+
+
+def read_unlabeled(path: str | Path) -> tuple[list[str], np.ndarray] | None:
+    """Return the row ids and the logits, float32 [texts, classes], of the texts without labels; None without any.
+
+    Raises:
+        UserError: as `read_out_of_fold` does.
+    """
+    return _read(path).get(UNLABELED)
 
 
 def _read(path: str | Path) -> dict[str, tuple[list[str], np.ndarray]]:

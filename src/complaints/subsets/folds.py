@@ -7,6 +7,15 @@ import numpy as np
 from complaints.subsets.draws import distinct, draw
 
 
+def choose_models(texts: Sequence[str], models: int, seed: int) -> np.ndarray:
+    """Return the model of a fold that predicts each text outside of the folds, int64 [texts] in [0, models).
+
+    One model predicts a text, as one predicts each training row: a mean over models would be surer than the predictions
+    that temperature and weights are fitted to. The choice is a function of text and seed alone.
+    """
+    return (draw(texts, f"unlabeled {seed}") * models).astype(np.int64)
+
+
 def assign_folds(clusters: Sequence[str], label_ids: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Return the fold of each row, int64 [rows] in [0, folds); rows of one cluster have the same.
 

@@ -17,11 +17,19 @@ class TeacherParams(Section):
     """Strength of the adjustment of the teacher's logits; None: that of the teacher's own decision rule."""
     temperature: Positive
     alpha: Share
+    unlabeled: bool = False
+    """Whether the texts without labels join; records of earlier versions do not say so."""
 
     @model_validator(mode="after")
     def _teachers_differ(self) -> Self:
         if len(set(self.models)) < len(self.models):
             raise rule("models", f"is {list(self.models)}; each teacher can be named once")
+        return self
+
+    @model_validator(mode="after")
+    def _texts_without_labels_have_a_teacher(self) -> Self:
+        if self.unlabeled and not self.models:
+            raise rule("unlabeled", "is true, but nothing teaches texts without labels; name teachers in models")
         return self
 
     @model_validator(mode="after")

@@ -12,7 +12,8 @@ from complaints.lineage.signatures import check_signature, checkpoint_of, lineag
 from complaints.lineage.withdrawals import stale, withdrawn
 from complaints.withdrawals.ledger import LEDGER, Withdrawals
 
-COMPLAINTS = paths.COMPLAINTS.as_posix()
+TEXTS = (paths.COMPLAINTS.as_posix(), paths.UNLABELED_TEXTS.as_posix())
+"""Outputs that withdrawn complaints are left out of."""
 
 
 def check_withdrawn(lock: Mapping[str, Stage], root: Path) -> list[Problem]:
@@ -36,7 +37,7 @@ def check_withdrawn(lock: Mapping[str, Stage], root: Path) -> list[Problem]:
         for out in stage.outs:
             if reason := stale(withdrawals, out.md5):
                 problems.append(Problem(stage.name, out.path, "withdrawn", f"{out.path} is {reason}"))
-            if out.path == COMPLAINTS and (count := _count(root / out.path, withdrawals)):
+            if out.path in TEXTS and (count := _count(root / out.path, withdrawals)):
                 message = f"{out.path} has {count:,} complaint{'s' if count != 1 else ''} that {LEDGER} withdraws"
                 problems.append(Problem(stage.name, out.path, "withdrawn", message))
     return problems

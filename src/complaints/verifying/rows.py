@@ -13,6 +13,7 @@ from complaints.core.dvc_lock import Stage, is_inside
 from complaints.core.schema import HELD_OUT, SPLITS
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
+from complaints.scoring.predictions import UNLABELED
 from complaints.scoring.rungs import KNN, model_folder, out_of_fold_file, predictions_file
 from complaints.scoring.zero_shot import FOLDER as ZERO_SHOT
 from complaints.scoring.zero_shot import SPLIT as SAMPLED
@@ -141,6 +142,15 @@ def _check_predictions(rows: Rows, file: str, splits: dict[str, pa.Table]) -> No
         _compare_ids(rows, file, part, split, splits)
 
 
+def _check_unlabeled(rows: Rows) -> None:
+    """Check that predictions of texts without labels are of those texts, or of none."""
+    texts = rows.read(paths.UNLABELED_TEXTS.as_posix())
+    for file in rows.files(paths.UNLABELED_LOGITS) if texts is not None else ():
+        found = rows.read(file, ["row_id"])
+        if found is not None and found.num_rows:
+            _compare_ids(rows, file, found, UNLABELED, {UNLABELED: texts})
+
+
 def check_rows(lock: dict[str, Stage], hashes: Hashes) -> list[Problem]:
     """Return the problems of rows: of the splits among each other, and of what has their rows against the splits.
 
@@ -162,5 +172,7 @@ def check_rows(lock: dict[str, Stage], hashes: Hashes) -> list[Problem]:
         _compare_values(rows, VOTERS.as_posix(), voters, files[TRAIN], splits[TRAIN])
     if len(splits) == len(SPLITS):
         for file in rows.files(paths.PREDICTIONS):
-            _check_predictions(rows, file, splits)
+            if not is_inside(file, paths.UNLABELED_LOGITS.as_posix()):
+                _check_predictions(rows, file, splits)
+    _check_unlabeled(rows)
     return rows.problems
