@@ -1,8 +1,6 @@
 """Command line `complaints`: the parser of every command, and commands without a package of their own."""
 
 import argparse
-import importlib.util
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -150,31 +148,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _ui(arguments: argparse.Namespace) -> int:
-    from complaints.tracking.problems import problem
-    from complaints.tracking.store import check_store, is_free, store_of
+    from complaints.tracking.page import open_page
 
-    if importlib.util.find_spec("mlflow") is None:
-        raise UserError("mlflow is not installed; run `pip install -r requirements.txt -c constraints.txt`")
-    store = store_of(Path("."))
-    if store.is_server:
-        print(f"MLFLOW_TRACKING_URI names a server, which has the page itself: open {store.shown}")
-        return 0
-    try:
-        check_store(store)
-        if store.address and store.database is None:
-            # MLflow's own command answers an address that it cannot use with a traceback.
-            from complaints.tracking.mlflow_client import open_client
-
-            open_client(store, "")
-    except Exception as error:  # of sqlite or the file system; MLflow repeats a failing attempt for minutes
-        raise UserError(problem(store, error, "MLflow's page cannot show the store")) from None
-    if not is_free(arguments.port):
-        raise UserError(f"port {arguments.port} is in use; name another with --port")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri]
-    # The page needs none of MLflow's workers for jobs: eight processes that outlive a signal by seconds.
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    # MLflow takes the place of this process, so that signals reach it: it ends its servers itself.
-    os.execv(sys.executable, [*command, "--port", str(arguments.port)])
+    return open_page(Path("."), arguments.port)
 
 
 def _add_predict(commands: Commands) -> None:
