@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+from support.paths import ROOT
 
 from complaints.params import name_problem
 from complaints.scoring.rungs import (
@@ -13,6 +15,7 @@ from complaints.scoring.rungs import (
     model_output,
     parent_of,
     predictions_file,
+    remove_outputs,
     rung_names,
 )
 
@@ -53,3 +56,22 @@ def test_rungs_of_params(text: str, names: list[str], tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(text, encoding="utf-8")
     assert rung_names() == names
+
+
+def test_every_output_of_an_entry_is_removed_and_none_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    named: list[str] = []
+    for stage in (stage["do"] for stage in stages.values() if "foreach" in stage):
+        for out in (*stage.get("outs", ()), *stage.get("plots", ()), *stage.get("metrics", ())):
+            named += [out] if isinstance(out, str) else list(out)
+    assert len(named) > 10
+    made = {entry: [Path(name.replace("${key}", entry)) for name in named] for entry in ("net", "net-2")}
+    for path in (path for files in made.values() for path in files):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    remove_outputs("net")
+    assert [path for path in made["net"] if path.exists()] == []
+    assert all(path.exists() for path in made["net-2"])

@@ -72,6 +72,7 @@ def remove_outputs(entry: str) -> list[Path]:
         *(folder / entry for folder in (paths.TOKENS, paths.FEATURES, paths.TEACHERS, paths.PRETRAINED, paths.MODELS)),
         predictions_file(paths.PREDICTIONS, entry),
         out_of_fold_file(paths.OUT_OF_FOLD, entry),
+        paths.UNLABELED_LOGITS / f"{entry}.parquet",
         paths.MODELS / COMPRESSED / entry,
         paths.PREDICTIONS / COMPRESSED / entry,
         paths.COMPRESSION / entry,
