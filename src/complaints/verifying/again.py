@@ -22,10 +22,12 @@ from complaints.core.parquet import read_parquet
 from complaints.core.schema import HELD_OUT
 from complaints.lineage.problems import Problem
 from complaints.scoring.predictions import read_predictions
-from complaints.scoring.rungs import KNN
+from complaints.scoring.rungs import KNN, entry_of, model_folder, parent_of, predictions_file
 
 TOLERANCES = {"fp32": 1e-3, "bf16": 0.1, "fp16": 0.1}
 """Largest difference of a logit, by precision, with `numerics: fast`; rounding by other batches is a thirtieth."""
+OF_FORMATS = {"onnx": 1e-3, "int8": 0.1, "int4": 0.1}
+"""Largest difference of a logit, by format; a model computes the same bits on processors of one kind alone."""
 TFIDF, MAJORITY = "tfidf", "majority"
 
 
@@ -69,8 +71,8 @@ def predict_again(root: Path, name: str, count: int) -> Again:
 
     Args:
         root: The folder of dvc.yaml.
-        name: The model, `tfidf`, `knn`, `majority` or an entry of `models:`.
-        count: Number of rows; a fine-tuned model gets the batches of 64 rows that have them.
+        name: The model, `tfidf`, `knn`, `majority`, an entry of `models:` or a compressed form of one.
+        count: Number of rows; a fine-tuned model gets the batches of 64 rows that have them, a compressed one all.
 
     Raises:
         UserError: if a file of the model, its tokens, or its predictions is missing or broken.
@@ -80,12 +82,13 @@ def predict_again(root: Path, name: str, count: int) -> Again:
 
 
 def _predict_again(root: Path, name: str, count: int) -> Again:
-    compute = {TFIDF: _tfidf, MAJORITY: _majority, KNN: _knn}.get(name, _checkpoint)
+    trained = _compressed if parent_of(name) else _checkpoint
+    compute = {TFIDF: _tfidf, MAJORITY: _majority, KNN: _knn}.get(name, trained)
     return compute(root, name, count)
 
 
 def _stored(root: Path, name: str) -> dict[str, tuple[list[str], np.ndarray]]:
-    return read_predictions(root / paths.PREDICTIONS / f"{name}.parquet")
+    return read_predictions(predictions_file(root / paths.PREDICTIONS, name))
 
 
 def _compare(samples: list[Sample], computed: list[np.ndarray], tolerance: float) -> Again:
@@ -153,6 +156,18 @@ def _knn(root: Path, name: str, count: int) -> Again:
     # The last bit of a cosine depends on the place of its row among the others, so that all are computed.
     logits = [model.logits(features.read(split, sizes[split]))[sample.rows] for split, sample in drawn]
     return _compare([sample for _, sample in drawn], logits, 0.0)
+
+
+def _compressed(root: Path, name: str, count: int) -> Again:
+    from complaints.backbones.tokens import read_tokens
+    from complaints.compression.session import CompressedModel
+
+    model = CompressedModel(model_folder(root / paths.MODELS, name))
+    tokens = root / paths.TOKENS / entry_of(name)
+    drawn = _draw(root, name, count)
+    # In 8 bits a row's logits depend on its batch by more than rounding, so that all batches of the split are computed.
+    logits = [model.infer(read_tokens(tokens / f"{split}.parquet"))[sample.rows] for split, sample in drawn]
+    return _compare([sample for _, sample in drawn], logits, OF_FORMATS[model.format])
 
 
 def _batches(lengths: Mapping[str, np.ndarray], size: int, count: int) -> dict[str, list[np.ndarray]]:

@@ -1,6 +1,6 @@
 """All checks of a project, and their findings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from complaints.core.errors import UserError
 from complaints.lineage.hashes import Hashes
 from complaints.lineage.problems import Problem
 from complaints.lineage.verify import check_stages
+from complaints.scoring.rungs import COMPRESSED, compressed_name
 from complaints.verifying.digests import check_digests
 from complaints.verifying.findings import Finding, Graph, differences, group
 from complaints.verifying.ignored import check_ignored
@@ -167,24 +168,30 @@ class Verification:
         table = Rows(self._subject.lock, self._hashes).read(file.as_posix())
         return table is not None and not table.num_rows
 
+    def _predicted(self, out: Entry) -> Iterator[tuple[str, str]]:
+        """Yield rung and file of the predictions that an output has."""
+        path = Path(out.path)
+        if path.parent == paths.PREDICTIONS / COMPRESSED:
+            for name in self._hashes.listing(out.path):
+                yield compressed_name(path.name, Path(name).stem), f"{out.path}/{name}"
+        elif path.parent == paths.PREDICTIONS and path.suffix == ".parquet" and not self._is_empty(path):
+            yield path.stem, out.path
+
     def check_models(self, count: int) -> None:
         """Predict rows of each model again."""
         from complaints.verifying.again import predict_again
 
         rows, models = 0, 0
         for stage in self._subject.lock.values():
-            for out in stage.outs:
-                file = Path(out.path)
-                if file.parent != paths.PREDICTIONS or file.suffix != ".parquet" or self._is_empty(file):
-                    continue
+            for name, path in ((name, path) for out in stage.outs for name, path in self._predicted(out)):
                 try:
-                    again = predict_again(self._subject.root, file.stem, count)
+                    again = predict_again(self._subject.root, name, count)
                 except UserError as error:
-                    message = f"{out.path} cannot be predicted again: {error}"
-                    problem: Problem | None = Problem(stage.name, out.path, "prediction", message)
+                    message = f"{path} cannot be predicted again: {error}"
+                    problem: Problem | None = Problem(stage.name, path, "prediction", message)
                 else:
                     rows, models = rows + again.rows, models + 1
-                    problem = again.problem(stage.name, out.path)
+                    problem = again.problem(stage.name, path)
                 if problem is not None:
                     self._add([problem], self._mender.command(problem))
         self._checked.append(f"{rows} rows of {models} models, predicted again")
