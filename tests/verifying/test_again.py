@@ -1,6 +1,7 @@
 """Compressed models are predicted again by their own files."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from support.tiny_task import run as train
 from complaints.scoring.predictions import read_predictions, write_predictions
 from complaints.verifying.again import predict_again
 
-FORMATS = ("onnx", "int8")
+FORMATS: tuple[Literal["onnx"], Literal["int8"]] = ("onnx", "int8")
 
 
 @pytest.mark.slow
@@ -39,7 +40,9 @@ def test_compressed_models_compute_their_stored_logits(tmp_path: Path, monkeypat
         stored = read_predictions(file)
         ids = {split: rows for split, (rows, _) in stored.items()}
         file.unlink()
-        write_predictions(file, ids, {split: np.float32(values + 0.2) for split, (_, values) in stored.items()})
+        write_predictions(
+            file, ids, {split: (values + 0.2).astype(np.float32) for split, (_, values) in stored.items()}
+        )
         again = predict_again(tmp_path, f"net-{name}", 5)
         assert len(again.different) == 5
         assert again.largest == pytest.approx(0.2, abs=1e-4)

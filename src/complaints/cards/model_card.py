@@ -124,7 +124,7 @@ def _training(part: Part, tokens: Path) -> str:
     if part.is_knn:
         return _neighbours(record)
     done = effort(part, tokens / part.entry)
-    shown = [
+    known: list[tuple[str, object]] = [
         ("backbone", f"`{record['backbone']}`, sha256 `{record['backbone_sha256']}`"),
         ("initial weights", f"`{record['params']['weights']}`, sha256 `{record['weights_sha256']}`"),
         ("tokenizer", f"sha256 `{record['tokenizer_sha256']}`"),
@@ -138,7 +138,7 @@ def _training(part: Part, tokens: Path) -> str:
         ("computed with", _computed(record)),
         ("versions", _versions(record)),
     ]  # fmt: skip
-    return paragraphs([facts(shown), f"Estimate: {done.formula}"])
+    return paragraphs([facts(known), f"Estimate: {done.formula}"])
 
 
 def _unlabeled(record: Any) -> str | None:
