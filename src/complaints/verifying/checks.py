@@ -172,8 +172,8 @@ class Verification:
         """Yield rung and file of the predictions that an output has."""
         path = Path(out.path)
         if path.parent == paths.PREDICTIONS / COMPRESSED:
-            for name in self._hashes.listing(out.path):
-                yield compressed_name(path.name, Path(name).stem), f"{out.path}/{name}"
+            for file in sorted((self._subject.root / path).glob("*.parquet")):
+                yield compressed_name(path.name, file.stem), f"{out.path}/{file.name}"
         elif path.parent == paths.PREDICTIONS and path.suffix == ".parquet" and not self._is_empty(path):
             yield path.stem, out.path
 
