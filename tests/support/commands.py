@@ -73,7 +73,8 @@ def make_project(root: Path) -> Path:
     """Make a project without results except a scoreboard, and return its root."""
     for folder in ("data/sources/synthetic", "docs", "models", "profiles", "reports/evaluation"):
         (root / folder).mkdir(parents=True)
-    for file in [ROOT / "dvc.yaml", *(ROOT / "data").glob("*.yaml"), *(ROOT / "profiles").glob("*.yaml")]:
+    patterns = ("dvc.yaml", "data/no_*", "data/*.yaml", "profiles/*.yaml")
+    for file in (file for pattern in patterns for file in ROOT.glob(pattern)):
         (root / file.relative_to(ROOT)).write_text(file.read_text())
     text = (ROOT / "params.yaml").read_text()
     first, last = text.index("  minilm:\n"), text.index("\n# Labels of the nearest training texts")
