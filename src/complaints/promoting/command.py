@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         clusters = len(np.unique(truth.clusters[subset]))
         print(f"a: {_named(holder)}, {alias}. b: {_named(version)}.")
         print(f"On {subset}: {len(truth.row_ids[subset]):,} rows in {clusters:,} clusters of near duplicates.")
-        print(_measured(difference), flush=True)
+        print(_measured(difference))
         if limit.fails(difference, strict=True):
             say_error(f"refused: {alias} stays {_named(holder)}; {version} {_refusal(limit, difference)}")
             return 1
