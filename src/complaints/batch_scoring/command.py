@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from complaints.core import paths
 from complaints.core.errors import UserError, printable
-from complaints.core.files import hash_files, write_text
+from complaints.core.files import write_text
 from complaints.output_files import check_folder
 from complaints.predicting.abstention import least_confidence
 from complaints.predicting.choice import ModelArgument, ModelChoice, choose, in_project
@@ -38,11 +38,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _code_digest() -> str:
-    """Return the sha256 of all modules of `complaints`: readers, models and rules decide the bytes of the output."""
-    return hash_files(sorted(Path(__file__).parents[1].rglob("*.py")))
 
 
 def _check_output(output: Path, source: Path, choice: ModelChoice) -> None:
@@ -79,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     from complaints.batch_scoring.plan import find_inputs, open_plan
     from complaints.batch_scoring.rows import Columns
     from complaints.batch_scoring.shard import Job
+    from complaints.engine.checkpoints import code_digest
 
     name = argument.name if argument else next(iter(choice.parts))
     print(f"model: {printable(name)}", file=sys.stderr)
@@ -87,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = vars(columns) | {"shard_rows": arguments.shard_rows, "abstain_below": least}
     settings |= {"precision": arguments.precision, "packages": {package: _version(package) for package in PACKAGES}}
     folder, inputs = find_inputs(arguments.input)
-    decided = {"model": {"name": name, "sha256": digest}, "settings": settings, "code": _code_digest()}
+    # Readers, models and rules, in all packages, decide the bytes of the output.
+    decided = {"model": {"name": name, "sha256": digest}, "settings": settings, "code": code_digest(["."])}
     plan = open_plan(arguments.output, folder, inputs, columns, decided, arguments.shard_rows)
     shards = plan.shards
     if arguments.plan_only:

@@ -21,7 +21,7 @@ from complaints.params import ModelEntry
 
 @dataclass(frozen=True)
 class Layers:
-    """What was measured of the layers; mappings have the networks `pretrained` and `fine-tuned` as keys."""
+    """Measurements of the layers; mappings have the networks `pretrained` and `fine-tuned` as keys."""
 
     pooling: str
     """The pooling of the entry's head, which the map shows."""

@@ -1,4 +1,4 @@
-"""What was measured of one model, and its page."""
+"""Measurements of one model, and their page."""
 
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from complaints.inspecting.reasons import Reasons
 
 @dataclass(frozen=True)
 class Look:
-    """What was measured of one model."""
+    """Measurements of one model: the content of its page."""
 
     model: str
     backbone: str

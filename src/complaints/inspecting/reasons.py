@@ -12,7 +12,7 @@ from complaints.inspecting.samples import HeldOut, sample_rows
 
 @dataclass(frozen=True)
 class Reasons:
-    """What was measured of the attributions."""
+    """Attributions of a sample, and their measurements."""
 
     texts: HeldOut
     """The sample."""
