@@ -1,8 +1,5 @@
 """The commands that the pages on lineage show print what the pages show, in a project of the tiny profile."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 from support.console_blocks import agrees, calls_of
 from support.paths import ROOT
@@ -39,9 +36,7 @@ def test_wildcards_stand_for_characters_and_lines() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_show_what_the_commands_print(page: str, built: Project, project: Project) -> None:
     project.run("git", "branch", "-M", "main")
-    with closing(sqlite3.connect(project.root / "mlflow.db")) as store, store:  # MLflow's store names its own folder
-        moved = (str(built.root), str(project.root))
-        store.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", moved)
+    project.take_runs_of(built)
     for call in calls_of((ROOT / page).read_text(encoding="utf-8")):
         printed = project.run("bash", "-c", call.command, check=False, COLUMNS="100").stdout
         assert agrees(call.shown, printed), f"{page}: $ {call.command}\n{printed}"

@@ -130,7 +130,8 @@ def test_a_server_that_cannot_be_reached_is_one_line(
 
 
 @pytest.mark.slow
-def test_a_version_of_the_pipeline_has_its_training_as_source_run(project: Project) -> None:
+def test_a_version_of_the_pipeline_has_its_training_as_source_run(built: Project, project: Project) -> None:
+    project.take_runs_of(built)
     project.complaints("package", "tfidf-adjusted", "--register", "net", "--alias", "champion")
     client = client_of(project.root)
     (version,) = client.search_model_versions("name = 'net'")

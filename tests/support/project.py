@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +70,12 @@ class Project:
     def lock(self) -> str:
         """Return the text of dvc.lock."""
         return (self.root / "dvc.lock").read_text()
+
+    def take_runs_of(self, other: "Project") -> None:
+        """Let MLflow's experiments, copied with the folder of another project, keep their artifacts in this one."""
+        with closing(sqlite3.connect(self.root / "mlflow.db")) as store, store:
+            moved = (str(other.root), str(self.root))
+            store.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", moved)
 
     def clone(self, target: Path) -> "Project":
         """Copy the folder with outputs and cache."""
