@@ -26,12 +26,13 @@ def run_stage(script: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> 
 def test_the_stages_run_to_a_scoreboard(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     look(MAKERS[name](tmp_path / name))
     write_ledger(LEDGER, NONE)
+    paths.NO_UNLABELED.touch()
     text = Path("params.yaml").read_text().replace("  enabled: true", "  enabled: false")
     # A process has one precision, that of the other tests.
     Path("params.yaml").write_text(
         text.replace("numerics: portable", "numerics: fast").replace("precision: auto", "precision: fp32")
     )
-    for script in ("fetch", "audit", "merge_labels", "split"):
+    for script in ("fetch", "audit", "merge_labels", "split", "unlabeled"):
         run_stage(script, monkeypatch)
     run_stage("tokenize_text", monkeypatch, "minilm")
     run_stage("baseline", monkeypatch)

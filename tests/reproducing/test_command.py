@@ -197,5 +197,5 @@ def test_the_pipeline_is_reproduced_from_its_checkpoint(project: Project) -> Non
     ran = project.complaints("reproduce", "models/minilm", "--this-environment")
     commit_id = project.run("git", "rev-parse", "--short=12", "HEAD").stdout.strip()
     assert f"identical: models/minilm of commit {commit_id}" in ran.stdout
-    assert "of 10 stages" in ran.stdout
+    assert "of 11 stages" in ran.stdout
     assert project.run("git", "status", "--porcelain").stdout == ""
