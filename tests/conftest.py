@@ -12,6 +12,7 @@ from hypothesis import settings
 from ruamel.yaml import YAML
 from support import compared_project
 from support.commands import Ran, run
+from support.made_once import made_once
 from support.project import Project, copy_project
 from support.small_disk import SmallDisk
 
@@ -26,7 +27,7 @@ settings.load_profile("steady")
 @pytest.fixture(scope="session")
 def made_compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small repository with tags and an experiment; not to be changed by a test."""
-    return compared_project.make(tmp_path_factory.mktemp("made_compared") / "repo")
+    return made_once(tmp_path_factory, "made_compared", compared_project.make)
 
 
 @pytest.fixture
@@ -46,16 +47,26 @@ def compare(compared: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
     return lambda *arguments: run(capsys, "compare", *arguments, "--resamples", "300")
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project after one `dvc repro` of the tiny profile, committed; not to be changed by a test."""
-    project = copy_project(tmp_path_factory.mktemp("built") / "project")
+def build(root: Path) -> None:
+    """Run the pipeline of the tiny profile in a copy of the project, and commit its results."""
+    project = copy_project(root)
     project.complaints("profile", "tiny")
     ran = project.repro()
-    assert len(ran) == len(YAML(typ="safe").load(project.root / "dvc.yaml")["stages"]), ran
+    assert len(ran) == len(YAML(typ="safe").load(root / "dvc.yaml")["stages"]), ran
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "tiny")
-    return project
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after one `dvc repro` of the tiny profile, committed; not to be changed by a test.
+
+    Each worker has a copy, since commands write even where they change no result.
+    """
+    made = Project(made_once(tmp_path_factory, "made_built", build))
+    copy = made.clone(tmp_path_factory.mktemp("built") / "project")
+    copy.take_runs_of(made)
+    return copy
 
 
 @pytest.fixture
@@ -109,7 +120,7 @@ def made_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small repository after one `dvc repro`, untracked; not to be changed by a test."""
     from support import mini_pipeline
 
-    return mini_pipeline.make(tmp_path_factory.mktemp("made_mini") / "repo")
+    return made_once(tmp_path_factory, "made_mini", mini_pipeline.make)
 
 
 @pytest.fixture

@@ -53,13 +53,6 @@ def test_a_changed_learning_rate_reruns_training_and_evaluation_and_the_old_one_
     assert project.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_two_builds_from_scratch_agree_byte_for_byte(built: Project, tmp_path: Path) -> None:
-    again = copy_project(tmp_path / "again")
-    again.complaints("profile", "tiny")
-    again.repro()
-    assert again.lock() == built.lock()
-
-
 def test_killed_training_resumes_and_ends_with_the_same_checkpoint(project: Project) -> None:
     lock = project.lock()
     project.run("dvc", "gc", "--workspace", "--force", check=False)

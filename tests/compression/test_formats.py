@@ -28,7 +28,7 @@ from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
 from complaints.scoring.predictions import read_checkpoint_md5, read_predictions
 
-ALL = CompressParams(formats=("onnx", "int8", "int4"), per_channel=True, min_agreement=0.5, sensitivity=True)
+ALL = CompressParams(formats=("onnx", "int8", "int8_blocks", "int4"), per_channel=True, min_agreement=0.5, sensitivity=True)
 MADE = Path("made")
 TEXTS = ["the bank report card", "wrong loan call the the report bank loan debt", "late fee"]
 
@@ -61,7 +61,7 @@ def here(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return built
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("int8", 0.3), ("int4", 2.0)])
+@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("int8", 0.3), ("int8_blocks", 0.1), ("int4", 2.0)])
 def test_predictions_are_those_of_the_parent(here: Path, name: str, tolerance: float) -> None:
     parent, found = (
         read_predictions("predictions/net.parquet"),
@@ -74,15 +74,17 @@ def test_predictions_are_those_of_the_parent(here: Path, name: str, tolerance: f
         assert name == "onnx" or difference > 1e-4  # it is another model
 
 
-def test_int8_and_int4_have_quantised_products_and_smaller_weights(here: Path) -> None:
+def test_each_format_has_quantised_products_and_smaller_weights(here: Path) -> None:
     products = read_settings(here / MADE / "models/net/onnx").weights["products"]
     assert products == 13  # six in each of two layers, and the head
     assert read_settings(here / MADE / "models/net/onnx").quantized == {}
-    int8, int4 = (read_settings(here / MADE / "models/net" / name) for name in ("int8", "int4"))
+    int8, blocks, int4 = (read_settings(here / MADE / "models/net" / name) for name in ALL.formats[1:])
     assert int8.quantized["products"] == products
     assert int8.operators["MatMulInteger"] == products
     assert "MatMulInteger" not in int8.operators_before
     assert int4.quantized["products"] == products - 1  # all but the head
+    assert blocks.quantized["products"] == blocks.operators["MatMulNBits"] == products
+    assert blocks.quantized["tables"] == int8.quantized["tables"] == 3
     assert int8.processor.architecture
     assert "onnxruntime" in int8.versions
     assert int8.agreement.rows == 24
@@ -98,7 +100,7 @@ def test_predictions_name_the_folder_that_made_them(here: Path) -> None:
 
 @pytest.mark.slow
 def test_two_runs_have_the_same_bytes(here: Path, tmp_path: Path) -> None:
-    params = CompressParams(formats=("int8", "int4"), per_channel=True, min_agreement=0.5, sensitivity=False)
+    params = CompressParams(formats=ALL.formats[1:], per_channel=True, min_agreement=0.5, sensitivity=False)
     for folder in (tmp_path / "a", tmp_path / "b"):
         compress("net", params, _inputs(), _outputs(folder))
     files = [file for file in sorted((tmp_path / "a/models").rglob("*")) if file.is_file()]
@@ -131,7 +133,7 @@ def test_changed_file_is_refused(here: Path, tmp_path: Path, name: str) -> None:
         CompressedModel(folder)
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("int8", 0.2)])
+@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("int8", 0.2), ("int8_blocks", 1e-4)])
 def test_logits_hardly_depend_on_the_batch(here: Path, name: str, tolerance: float) -> None:
     rows = read_tokens(here / "data/tokens/net/test.parquet")
     model = CompressedModel(here / MADE / "models/net" / name)
@@ -148,12 +150,13 @@ def test_number_of_threads_does_not_change_a_byte(here: Path, monkeypatch: pytes
     assert np.array_equal(found[0], found[1])
 
 
-def test_sensitivity_covers_every_group_alone_and_left_out(here: Path) -> None:
+@pytest.mark.parametrize("name", ["int8", "int8_blocks"])
+def test_sensitivity_covers_every_group_alone_and_left_out(here: Path, name: str) -> None:
     lines = [line.split(",") for line in (here / MADE / "tables/net/sensitivity.csv").read_text().splitlines()[1:]]
     groups = {"embeddings", "layer 0", "layer 1", "head"}
     for kind in ("only", "all but"):
-        assert {line[2] for line in lines if line[0] == "int8" and line[1] == kind} == groups
-    operators = {(line[1], line[2]): int(line[3]) for line in lines if line[0] == "int8"}
+        assert {line[2] for line in lines if line[0] == name and line[1] == kind} == groups
+    operators = {(line[1], line[2]): int(line[3]) for line in lines if line[0] == name}
     assert operators["all", ""] == sum(operators["only", group] for group in groups)
     for group in groups:
         assert operators["only", group] > 0
@@ -197,7 +200,7 @@ def test_model_without_quantised_products_is_refused(here: Path) -> None:
         if node.op_type == "Gemm" or (node.op_type == "MatMul" and node in quantize.weighted_nodes(model)):
             node.op_type, node.domain = "FusedMatMul", "com.microsoft"
     model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
-    for name in ("int8", "int4"):
+    for name in ALL.formats[1:]:
         with pytest.raises(UserError, match="none of the 0 matrix products"):
             quantize.quantize(model, quantize.Recipe(name, True, False))
 

@@ -8,23 +8,27 @@ from pathlib import Path
 import pytest
 from support import withdrawal_project
 from support.commands import Ran, run
+from support.made_once import made_once
 
 
 @pytest.fixture(scope="session")
 def made_withdrawal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository; not to be changed by a test."""
-    return withdrawal_project.make(tmp_path_factory.mktemp("made_withdrawal") / "repo")
+    return made_once(tmp_path_factory, "made_withdrawal", withdrawal_project.make)
 
 
 @pytest.fixture(scope="session")
 def made_rebuilt(made_withdrawal: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository after a withdrawal with near duplicates and `dvc repro`; not to be changed by a test."""
-    root = Path(shutil.copytree(made_withdrawal, tmp_path_factory.mktemp("made_rebuilt") / "repo", symlinks=True))
-    withdrawal_project.forget(root, withdrawal_project.WITHDRAWN, "--near-duplicates")
-    withdrawal_project.dvc(root, "repro", "--quiet")
-    withdrawal_project.git(root, "add", "-A")
-    withdrawal_project.git(root, "commit", "--quiet", "-m", "withdrawn")
-    return root
+
+    def rebuild(root: Path) -> None:
+        shutil.copytree(made_withdrawal, root, symlinks=True)
+        withdrawal_project.forget(root, withdrawal_project.WITHDRAWN, "--near-duplicates")
+        withdrawal_project.dvc(root, "repro", "--quiet")
+        withdrawal_project.git(root, "add", "-A")
+        withdrawal_project.git(root, "commit", "--quiet", "-m", "withdrawn")
+
+    return made_once(tmp_path_factory, "made_rebuilt", rebuild)
 
 
 def _enter(made: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

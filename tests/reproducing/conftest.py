@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import reproduced_project
 from support.commands import Ran, run
+from support.made_once import made_once
 from support.paths import SRC
 
 Reproduce = Callable[..., tuple[Ran, str]]
@@ -16,7 +17,7 @@ Reproduce = Callable[..., tuple[Ran, str]]
 @pytest.fixture(scope="session")
 def made_reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small repository; not to be changed by a test."""
-    return reproduced_project.make(tmp_path_factory.mktemp("made_reproduced") / "repo")
+    return made_once(tmp_path_factory, "made_reproduced", reproduced_project.make)
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from support import row_project
 from support.commands import Ran, run
+from support.made_once import made_once
 
 
 @pytest.fixture(scope="session")
 def made_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small repository with four tags and an experiment; not to be changed by a test."""
-    return row_project.make(tmp_path_factory.mktemp("made_versions") / "repo")
+    return made_once(tmp_path_factory, "made_versions", row_project.make)
 
 
 @pytest.fixture
