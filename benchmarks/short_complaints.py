@@ -43,7 +43,7 @@ DECODER = {
         "lora": {"targets": ["q_proj", "k_proj", "v_proj", "o_proj"], "rank": 16, "alpha": 32},
         "epochs": 3,
         "patience": 3,
-        "optimizer": {"learning_rate": 2e-4},
+        "optimizer": {"learning_rate": 1e-3},
     },
 }
 

@@ -1,4 +1,4 @@
-"""Write one entry's model as ONNX files: in float32, with weights and activations in int8, or with weights in int4.
+"""Write one entry's model as ONNX files: in float32, in int8, or with weights in int4.
 
 Reads models/<model>/, predictions/<model>.parquet and data/tokens/<model>/{validation,test}.parquet.
 Writes models/compressed/<model>/<format>/, predictions/compressed/<model>/<format>.parquet and

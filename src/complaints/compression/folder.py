@@ -44,7 +44,7 @@ class Agreement(Section):
 class CompressionSettings(Section):
     """The content of SETTINGS_FILE."""
 
-    format: Literal["onnx", "int8", "int4"]
+    format: Literal["onnx", "int8", "int8_blocks", "int4"]
     max_length: MaxLength
     truncation: Truncation
     parent_sha256: str

@@ -10,7 +10,7 @@ from complaints.core.section import Section, rule
 class CompressParams(Section):
     """The formats of an entry, and the check of their labels."""
 
-    formats: Annotated[tuple[Literal["onnx", "int8", "int4"], ...], Strict(False)]
+    formats: Annotated[tuple[Literal["onnx", "int8", "int8_blocks", "int4"], ...], Strict(False)]
     per_channel: bool
     min_agreement: Annotated[float, Field(ge=0, le=1)]
     sensitivity: bool
@@ -19,8 +19,8 @@ class CompressParams(Section):
     def _formats_differ(self) -> Self:
         if len(set(self.formats)) < len(self.formats):
             raise rule("formats", f"is {list(self.formats)}; name each format once")
-        if self.sensitivity and not {"int8", "int4"} & set(self.formats):
-            raise rule("sensitivity", "is true, which needs int8 or int4 among formats")
+        if self.sensitivity and not set(self.formats) - {"onnx"}:
+            raise rule("sensitivity", "is true, which needs int8, int8_blocks or int4 among formats")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Quantised forms of an ONNX model: int8 weights and activations, and int4 weights, by ONNX Runtime."""
+"""Quantised forms of an ONNX model, with weights of 8 or 4 bits, by ONNX Runtime."""
 
 import copy
 import logging
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from complaints.compression.runtime import need
 from complaints.core.errors import UserError
 
 BLOCK = 32
-"""Weights that share a scale in int4."""
+"""Weights that share a scale in int8_blocks and int4."""
 _INT8_COMPUTE = 4
 """Accuracy level of MatMulNBits: activations are quantised to int8 for the product."""
 WEIGHTED = {"MatMul": 1, "Gemm": 1, "Gather": 0}
@@ -37,7 +37,8 @@ class Recipe:
     """A quantised format and its settings."""
 
     format: str
-    """`int8`: dynamic quantisation, one scale for the activations of a batch; `int4`: weights in blocks of BLOCK."""
+    """`int8`: dynamic quantisation, one scale for the activations of a batch; `int8_blocks`: a scale for each BLOCK
+    activations of a token; `int4`: the same with weights of 4 bits."""
     per_channel: bool
     """int8 only: a scale for each output channel of a weight."""
     reduce_range: bool
@@ -102,7 +103,7 @@ def quantize(model: Any, recipe: Recipe, excluded: Collection[str] = ()) -> Any:
     """
     before = count_weighted(model)
     with _quiet():
-        result = (_int8 if recipe.format == "int8" else _int4)(copy.deepcopy(model), recipe, list(excluded))
+        result = _QUANTIZERS[recipe.format](copy.deepcopy(model), recipe, list(excluded))
     if not excluded and not count_quantized(result).get(PRODUCTS):
         raise UserError(
             f"{recipe.format}: none of the {before.get(PRODUCTS, 0)} matrix products of the exported model was "
@@ -112,34 +113,56 @@ def quantize(model: Any, recipe: Recipe, excluded: Collection[str] = ()) -> Any:
 
 
 def _int8(model: Any, recipe: Recipe, excluded: list[str]) -> Any:
-    quantization = need("onnxruntime.quantization")
+    return _dynamic(model, ("MatMul", "Gemm", "Gather"), recipe, _renamed(excluded))
+
+
+def _int8_blocks(model: Any, recipe: Recipe, excluded: list[str]) -> Any:
+    # The quantiser of blocks takes tables in 4 bits alone.
+    tables = _dynamic(model, ("Gather",), replace(recipe, reduce_range=False), excluded)
+    return _blocks(tables, 8, ("MatMul",), _renamed(excluded))
+
+
+def _int4(model: Any, recipe: Recipe, excluded: list[str]) -> Any:
+    return _blocks(model, 4, ("MatMul", "Gather"), excluded)
+
+
+_QUANTIZERS = {"int8": _int8, "int8_blocks": _int8_blocks, "int4": _int4}
+
+
+def _renamed(excluded: list[str]) -> list[str]:
+    """Return the names, also as the dynamic quantiser has them, which turns each Gemm into a MatMul first."""
+    return [*excluded, *(f"{name}_MatMul" for name in excluded)]
+
+
+def _dynamic(model: Any, operators: tuple[str, ...], recipe: Recipe, excluded: list[str]) -> Any:
+    """Quantise weights, and activations by one scale that is computed for each batch."""
+    quantization, onnx = need("onnxruntime.quantization"), need("onnx")
     from tempfile import TemporaryDirectory
 
-    onnx = need("onnx")
     with TemporaryDirectory() as folder:
         target = f"{folder}/model.onnx"
         quantization.quantize_dynamic(
             model,
             target,
-            op_types_to_quantize=["MatMul", "Gemm", "Gather"],
+            op_types_to_quantize=list(operators),
             per_channel=recipe.per_channel,
             reduce_range=recipe.reduce_range,
             weight_type=quantization.QuantType.QInt8,
-            # The quantiser turns each Gemm into a MatMul of this name first.
-            nodes_to_exclude=[*excluded, *(f"{name}_MatMul" for name in excluded)],
+            nodes_to_exclude=excluded,
         )
         return onnx.load(target)
 
 
-def _int4(model: Any, recipe: Recipe, excluded: list[str]) -> Any:
+def _blocks(model: Any, bits: int, operators: tuple[str, ...], excluded: list[str]) -> Any:
+    """Quantise weights in blocks of BLOCK, with a scale and a zero point each, and activations in such blocks too."""
     quantizer = need("onnxruntime.quantization.matmul_nbits_quantizer").MatMulNBitsQuantizer(
         model,
-        bits=4,
+        bits=bits,
         block_size=BLOCK,
         is_symmetric=False,
         accuracy_level=_INT8_COMPUTE,
         nodes_to_exclude=excluded,
-        op_types_to_quantize=("MatMul", "Gather"),
+        op_types_to_quantize=operators,
     )
     quantizer.process()
     return quantizer.model.model

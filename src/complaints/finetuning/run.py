@@ -105,16 +105,6 @@ def _data_record(inputs: Inputs, splits: Mapping[str, TokenSet], rows: np.ndarra
     }
 
 
-def _recorded(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters for training.json: `teacher.unlabeled` only if it is true.
-
-    A model that learns from no texts without labels keeps the bytes of its checkpoint, which earlier versions wrote.
-    """
-    if params["teacher"]["unlabeled"]:
-        return params
-    return params | {"teacher": {key: value for key, value in params["teacher"].items() if key != "unlabeled"}}
-
-
 @one_line_device_errors(
     "raise finetune.accumulation (smaller micro-batches, same step), or lower finetune.batch_tokens or max_length"
 )
@@ -154,7 +144,7 @@ def finetune(
         "best_epoch": fitted.progress.best_epoch,
         "epochs": fitted.progress.epochs,
         "parameters": fitted.parameters,
-        "params": _recorded(fitted.config["params"]),
+        "params": fitted.config["params"],
     }
     trained = Trained(fitted.model, setup.tokenizer, fitted.adapter, record, fitted.progress)
     if setup.accelerator.is_main_process:

@@ -11,7 +11,7 @@ from complaints.core import config, paths
 
 KNN = "knn"
 """Name of the nearest-neighbour model; no entry of `models:` may have it."""
-FORMATS = ("onnx", "int8", "int4")
+FORMATS = ("onnx", "int8", "int8_blocks", "int4")
 """Formats that the stage compress writes. No entry's name may end in one of them after a hyphen."""
 COMPRESSED = "compressed"
 """Folder of compressed models, and of their predictions, with one folder per entry in it."""

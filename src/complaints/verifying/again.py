@@ -26,7 +26,7 @@ from complaints.scoring.rungs import KNN, entry_of, model_folder, parent_of, pre
 
 TOLERANCES = {"fp32": 1e-3, "bf16": 0.1, "fp16": 0.1}
 """Largest difference of a logit, by precision, with `numerics: fast`; rounding by other batches is a thirtieth."""
-OF_FORMATS = {"onnx": 1e-3, "int8": 0.1, "int4": 0.1}
+OF_FORMATS = {"onnx": 1e-3, "int8": 0.1, "int8_blocks": 0.1, "int4": 0.1}
 """Largest difference of a logit, by format; a model computes the same bits on processors of one kind alone."""
 TFIDF, MAJORITY = "tfidf", "majority"
 
