@@ -28,7 +28,9 @@ from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
 from complaints.scoring.predictions import read_checkpoint_md5, read_predictions
 
-ALL = CompressParams(formats=("onnx", "int8", "int8_blocks", "int4"), per_channel=True, min_agreement=0.5, sensitivity=True)
+ALL = CompressParams(
+    formats=("onnx", "int8", "int8_blocks", "int4"), per_channel=True, min_agreement=0.5, sensitivity=True
+)
 MADE = Path("made")
 TEXTS = ["the bank report card", "wrong loan call the the report bank loan debt", "late fee"]
 
@@ -78,7 +80,7 @@ def test_each_format_has_quantised_products_and_smaller_weights(here: Path) -> N
     products = read_settings(here / MADE / "models/net/onnx").weights["products"]
     assert products == 13  # six in each of two layers, and the head
     assert read_settings(here / MADE / "models/net/onnx").quantized == {}
-    int8, blocks, int4 = (read_settings(here / MADE / "models/net" / name) for name in ALL.formats[1:])
+    int8, blocks, int4 = (read_settings(here / MADE / "models/net" / name) for name in QUANTIZED)
     assert int8.quantized["products"] == products
     assert int8.operators["MatMulInteger"] == products
     assert "MatMulInteger" not in int8.operators_before
@@ -100,7 +102,7 @@ def test_predictions_name_the_folder_that_made_them(here: Path) -> None:
 
 @pytest.mark.slow
 def test_two_runs_have_the_same_bytes(here: Path, tmp_path: Path) -> None:
-    params = CompressParams(formats=ALL.formats[1:], per_channel=True, min_agreement=0.5, sensitivity=False)
+    params = CompressParams(formats=QUANTIZED, per_channel=True, min_agreement=0.5, sensitivity=False)
     for folder in (tmp_path / "a", tmp_path / "b"):
         compress("net", params, _inputs(), _outputs(folder))
     files = [file for file in sorted((tmp_path / "a/models").rglob("*")) if file.is_file()]
@@ -200,7 +202,7 @@ def test_model_without_quantised_products_is_refused(here: Path) -> None:
         if node.op_type == "Gemm" or (node.op_type == "MatMul" and node in quantize.weighted_nodes(model)):
             node.op_type, node.domain = "FusedMatMul", "com.microsoft"
     model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
-    for name in ALL.formats[1:]:
+    for name in QUANTIZED:
         with pytest.raises(UserError, match="none of the 0 matrix products"):
             quantize.quantize(model, quantize.Recipe(name, True, False))
 
