@@ -47,6 +47,7 @@ def test_the_rows_are_those_of_the_input_in_order_and_verify_holds(folder: Path)
     assert run(folder, "verify", "--scored", "one")[0] == 0
 
 
+@pytest.mark.slow
 def test_labels_are_those_of_predict(folder: Path) -> None:
     status, _, error = run(folder, "score", "in/b.csv", "default", "--model", "net", "--id-column", "id")
     assert status == 0, error
@@ -57,6 +58,7 @@ def test_labels_are_those_of_predict(folder: Path) -> None:
     assert scored == [row for row in predicted if row["label"] is not None]
 
 
+@pytest.mark.slow
 def test_two_workers_and_shares_write_the_same_bytes(folder: Path) -> None:
     expected = files_of(folder / "one")
     assert run(folder, "score", "in", "two", *OPTIONS, "--workers", 2)[0] == 0

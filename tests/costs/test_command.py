@@ -35,6 +35,7 @@ def trained(workspace: Path, backbone: Backbone) -> Path:
     return workspace
 
 
+@pytest.mark.slow
 def test_models_are_measured_and_written(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     training_time.save("net", step_seconds=4.0, other_seconds=1.0, examples=180)
     ran, out = run(capsys, "cost", "--texts", "12", "--json")

@@ -15,6 +15,7 @@ from complaints.sources.synthetic.corpus import make_corpus
 FOLDS = 3
 
 
+@pytest.mark.slow
 def test_planted_wrong_labels_are_found_far_better_than_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     table, truth = make_corpus(ROOT / "data/sources/synthetic", 3000, 13)

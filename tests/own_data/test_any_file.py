@@ -35,7 +35,7 @@ def test_every_bad_input_is_reported_on_or_refused(tmp_path: Path, name: str) ->
 LINES = (b"text,label\n", b"text\tlabel\n", b"a b,x\n", b"d e\ty\n", b'{"text":"a b","label":1}\n', b'"', b"\n", b"[")
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt", "a.json", "a.csv.gz"]), st.data())
 def test_any_bytes_are_reported_on_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str, data: Any) -> None:
     path = tmp_path_factory.getbasetemp() / name
@@ -47,7 +47,7 @@ TEXTS = st.sampled_from(["a b", "c d e", "f"]) | st.text(max_size=9)
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.lists(st.integers(), max_size=2)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(st.dictionaries(st.sampled_from(["text", "label", "id", "date", ""]), VALUES), min_size=1, max_size=9))
 def test_any_json_objects_are_reported_on_or_refused(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]

@@ -19,6 +19,7 @@ from complaints.tracking.store import sqlite_uri
 Call = Callable[..., tuple[Ran, str]]
 
 
+@pytest.mark.slow
 def test_an_equal_package_is_registered_once_and_its_tags_name_models_rows_and_commit(
     registry: Path, call: Call, tmp_path: Path
 ) -> None:

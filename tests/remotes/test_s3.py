@@ -134,6 +134,7 @@ def test_verify_reads_every_object_of_the_remote(bucket: Bucket, verify_here: Pa
     assert "predictions/net.parquet" in printed
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_one_line(bucket: Bucket, compared: Path, ask: Ask) -> None:
     push(bucket, compared)
     Bucket(f"http://127.0.0.1:{free_port()}").add_remote(compared, "somewhere")

@@ -60,6 +60,7 @@ def test_an_experiment_is_reproduced(reproduced: Path, reproduce: Reproduce) -> 
     assert out.startswith("identical")
 
 
+@pytest.mark.slow
 def test_weights_that_differ_by_a_millionth_are_found_and_measured(
     reproduced: Path, reproduce: Reproduce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ def test_weights_that_differ_by_a_millionth_are_found_and_measured(
     assert "note: no-such-package is absent, requirements.txt has ==1.0" in out
 
 
+@pytest.mark.slow
 def test_predictions_that_differ_are_measured_and_metrics_have_intervals(
     reproduce: Reproduce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_predictions_that_differ_are_measured_and_metrics_have_intervals(
     assert " -> " in line
 
 
+@pytest.mark.slow
 def test_a_stage_that_writes_other_bytes_each_time_is_named_first(
     reproduce: Reproduce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +106,7 @@ def test_a_stage_that_writes_other_bytes_each_time_is_named_first(
     assert reproduce("first:models/net")[0].status == 1
 
 
+@pytest.mark.slow
 def test_a_dvc_lock_of_other_code_than_its_commit_is_named(reproduced: Path, reproduce: Reproduce) -> None:
     script = Path("stages/work.py")
     script.write_text(script.read_text() + "# a change without a run\n")

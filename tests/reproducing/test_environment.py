@@ -49,6 +49,7 @@ def _packages(made: environment.Environment) -> set[str]:
     return {line for line in lines if line.endswith("==1.0")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formats", ["[]", "[int8]"])
 def test_packages_of_the_ladder_are_installed_without_dependencies_where_they_are_needed(
     formats: str, commit: Path, tmp_path: Path

@@ -62,6 +62,7 @@ def _wait_for_none_in(folder: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_reproduction_removes_its_copy(reproduced: Path, number: signal.Signals) -> None:
     copy = reproduced / "scratch/reproduction"

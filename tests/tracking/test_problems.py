@@ -120,6 +120,7 @@ def test_a_file_is_moved_away_to_a_free_name(in_mini: Path) -> None:
     assert {"mlflow.db-old", "mlflow.db-old2"} <= {path.name for path in in_mini.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_store_of_an_older_mlflow_can_be_upgraded(in_mini: Path) -> None:
     """A store without the newest tables is upgraded by MLflow itself; one with all tables needs a command."""
     older = "bda7b8c39065"  # a migration of MLflow before its newest

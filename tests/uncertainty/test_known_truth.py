@@ -44,6 +44,7 @@ def test_intervals_contain_the_truth_and_differences_are_found_where_they_are() 
     assert null["accuracy"]["found by McNemar"] > 0.08
 
 
+@pytest.mark.slow
 def test_recipes_differ_only_where_a_difference_is_planted() -> None:
     setting = Setting(population(40), 1000, resamples=200)
     for spread in (0, 0.12):
