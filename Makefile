@@ -5,6 +5,8 @@ JOBS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 LADDER := $(VENV)/.ladder
+# A thread for each of the tests that run at the same time: more would wait for each other, busily.
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(JOBS) --dist loadfile
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
@@ -42,10 +44,10 @@ repro: $(READY) $(if $(filter ladder,$(PROFILE)),$(LADDER))  ## Rebuild what is 
 	@complaints show
 
 test: $(LADDER)  ## Run the tests that take seconds (JOBS=2 at a time)
-	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-slow: $(LADDER)  ## Run the others: complete pipelines, killed trainings, servers
-	@python -m pytest -n $(JOBS) --dist loadfile -m slow
+	@$(PYTEST) -m slow
 
 lint: $(LADDER)  ## Check style and types
 	@ruff check .

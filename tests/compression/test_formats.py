@@ -28,7 +28,7 @@ from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
 from complaints.scoring.predictions import read_checkpoint_md5, read_predictions
 
-QUANTIZED = ("int8", "int8_blocks", "int4")
+QUANTIZED: tuple[Literal["int8", "int8_blocks", "int4"], ...] = ("int8", "int8_blocks", "int4")
 ALL = CompressParams(formats=("onnx", *QUANTIZED), per_channel=True, min_agreement=0.5, sensitivity=True)
 MADE = Path("made")
 TEXTS = ["the bank report card", "wrong loan call the the report bank loan debt", "late fee"]

@@ -11,6 +11,7 @@ from support import small_tfidf
 from support.served import RunningServer
 from support.tiny_task import LABELS
 
+from complaints.attribution.parts import finish
 from complaints.baseline import store, tfidf
 from complaints.core.files import write_json
 from complaints.deciding.rule import DecisionRule
@@ -110,14 +111,14 @@ def test_an_ensemble_has_one_attribution_per_model_that_can_have_one(small_model
     parts = {**decider.parts, "knn": decider.parts["net"]}
     choice = ModelChoice({**folders, "knn": Part(tmp_path, "knn")}, rule)
     served = Served("ensemble", choice, Decider(parts, rule), None, {}, None, None, "there is none")
-    answer = explain(served, "the bank charged a late fee", LABELS[0])
+    answer = finish(explain(served, "the bank charged a late fee", LABELS[0]))
     assert [(part.model, part.weight, part.method.split()[0]) for part in answer["attributions"]] == [
         ("net", 0.5, "integrated"),
         ("tfidf", 0.3, "coefficient"),
     ]
     assert answer["absent"]["attributions"] == "knn: nearest neighbours vote, which has no gradient"
     alone = Served("knn", ModelChoice({"knn": choice.parts["knn"]}), Decider({"knn": parts["knn"]}), None, {}, None)
-    assert explain(alone, "a late fee", None)["attributions"] is None
+    assert finish(explain(alone, "a late fee", None))["attributions"] is None
 
 
 def test_explain_says_what_is_absent(server: RunningServer) -> None:

@@ -1,6 +1,6 @@
 """Integrated gradients of a fine-tuned encoder over its input embeddings, and their check of completeness."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from complaints.attribution.parts import finish
 from complaints.attribution.words import Attribution, Stretch, by_words
 from complaints.backbones.tokenizer import make_cut
 from complaints.core.errors import UserError
@@ -92,16 +93,19 @@ class _Path:
             self.start = table(given.baseline.to(self.device))
             self.change = table(self.ids) - self.start
 
-    def at(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, nodes: np.ndarray) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
         """Return the class's logit at positions from 0 to 1, float64 [nodes], and the gradient along the line.
 
         The second is (text - baseline) * gradient for each token, summed over the width, float64 [nodes, tokens].
+        Yields after each batch.
 
         Raises:
             UserError: if one is not finite.
         """
-        rows = max(BATCH_TOKENS // len(self.ids), 1)
-        batches = [self._batch(nodes[first : first + rows]) for first in range(0, len(nodes), rows)]
+        rows, batches = max(BATCH_TOKENS // len(self.ids), 1), []
+        for first in range(0, len(nodes), rows):
+            batches.append(self._batch(nodes[first : first + rows]))
+            yield
         logits, products = map(np.concatenate, zip(*batches, strict=True))
         if not (np.isfinite(logits).all() and np.isfinite(products).all()):
             raise UserError("the model's gradients are not finite; it may have diverged in training: take another one")
@@ -119,7 +123,16 @@ class _Path:
 
 
 def attribute_network(network: Classifier, given: Input, text: str, class_id: int) -> Attribution:
+    """Return what `attribute_in_parts` returns, all at once."""
+    return finish(attribute_in_parts(network, given, text, class_id))
+
+
+def attribute_in_parts(
+    network: Classifier, given: Input, text: str, class_id: int
+) -> Generator[None, None, Attribution]:
     """Return the shares of a text's words in a class's logit, by integrated gradients.
+
+    Yields after each batch of gradients, when the network is free for other texts.
 
     The share of token i is (x_i - x'_i) . integral over a in [0, 1] of dF/dx_i at x' + a (x - x'), with x the
     embeddings of the text and x' those of the baseline (Sundararajan et al. 2017, "Axiomatic attribution for deep
@@ -137,14 +150,14 @@ def attribute_network(network: Classifier, given: Input, text: str, class_id: in
     """
     with one_line_device_errors("hide the GPU with CUDA_VISIBLE_DEVICES= to compute on the processor"):
         path, steps = _Path(network, given, class_id), FIRST_STEPS
-        logits, products = path.at(_nodes(steps))
+        logits, products = yield from path.at(_nodes(steps))
         while True:
             scores = clenshaw_curtis(steps) @ products
             result = _attribution(text, given, scores, float(logits[-1] - logits[0]), steps)
             if result.completeness_error <= COMPLETE or steps >= MOST_STEPS:
                 return result
             steps *= 2
-            _, between = path.at(_nodes(steps)[1::2])
+            _, between = yield from path.at(_nodes(steps)[1::2])
             products = np.insert(products, np.arange(1, len(products)), between, axis=0)
 
 

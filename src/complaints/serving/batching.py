@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ TOKEN_CHARACTERS = 5
 GATHER_SECONDS = 0.002
 """Wait for other requests after an idle moment, if the last round had texts of several."""
 JOBS = 8
-"""Jobs, such as explanations, that may wait."""
+"""Jobs, such as explanations, that are begun or may wait."""
 
 
 class QueueFull(Exception):
@@ -45,11 +45,19 @@ class _Request:
     rows: list[Row | None] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A computation in parts, such as an explanation, and the future of its result."""
+
+    parts: Generator[None, None, Any]
+    future: "asyncio.Future[Any]"
+
+
 _Item = tuple[_Request, int]
 
 
 class Batcher:
-    """A thread that labels the texts of all requests, and runs jobs that need the model for themselves."""
+    """A thread that labels the texts of all requests, and between two rounds does a part of the first job."""
 
     def __init__(self, served: Served, queue_texts: int, observe: Callable[[int, float], None]) -> None:
         """Start the thread.
@@ -61,7 +69,7 @@ class Batcher:
         """
         self.served, self.queue_texts, self.observe = served, queue_texts, observe
         self.waiting: deque[_Request] = deque()
-        self.jobs: deque[tuple[Callable[[Served], Any], asyncio.Future[Any]]] = deque()
+        self.jobs: deque[_Job] = deque()
         self.queued = 0
         """Texts that no round has taken yet."""
         self.changed = threading.Condition()
@@ -85,17 +93,20 @@ class Batcher:
             self.changed.notify()
         return future
 
-    def call(self, job: Callable[[Served], Any]) -> "asyncio.Future[Any]":
-        """Queue a job for the model's thread, between two rounds; to be called in the event loop.
+    def call(self, job: Callable[[Served], Generator[None, None, Any]]) -> "asyncio.Future[Any]":
+        """Queue a job for the model's thread; to be called in the event loop.
+
+        Args:
+            job: A generator function; texts are labelled where it yields, and what it returns is the result.
 
         Raises:
-            QueueFull: if JOBS jobs wait.
+            QueueFull: if there are JOBS jobs.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self.changed:
             if len(self.jobs) >= JOBS:
                 raise QueueFull
-            self.jobs.append((job, future))
+            self.jobs.append(_Job(job(self.served), future))
             self.changed.notify()
         return future
 
@@ -122,12 +133,13 @@ class Batcher:
                 time.sleep(GATHER_SECONDS)
             with self.changed:
                 taken = self._take()
-                job = self.jobs.popleft() if self.jobs else None
+                job = self.jobs[0] if self.jobs else None
             self.last_requests = len({id(request) for request, _ in taken})
             for chunk in chunks(taken, self.served.max_length):
                 self._label(chunk)
-            if job is not None and not job[1].cancelled():
-                self._do(*job)
+            if job is not None and _ends(job):
+                with self.changed:
+                    self.jobs.popleft()
 
     def _take(self) -> list[_Item]:
         """Take the texts of a round; requests that nobody waits for any more are dropped."""
@@ -163,11 +175,21 @@ class Batcher:
             if not request.missing:
                 _resolve(request.future, request.rows)
 
-    def _do(self, job: Callable[[Served], Any], future: "asyncio.Future[Any]") -> None:
-        try:
-            _resolve(future, job(self.served))
-        except Exception as error:  # of the job: it alone fails
-            _resolve(future, error)
+
+def _ends(job: _Job) -> bool:
+    """Do the next part of a job, and return whether there is no other; nobody waits for one that was cancelled."""
+    if job.future.cancelled():
+        job.parts.close()
+        return True
+    try:
+        next(job.parts)
+    except StopIteration as end:
+        _resolve(job.future, end.value)
+    except Exception as error:  # of the job: it alone fails
+        _resolve(job.future, error)
+    else:
+        return False
+    return True
 
 
 def _resolve(future: "asyncio.Future[Any]", result: Any) -> None:

@@ -1,5 +1,6 @@
 """Explanation of a label: attributions to words and the nearest training complaints, where they can be had."""
 
+from collections.abc import Generator
 from typing import Any
 
 from complaints.attribution.words import Attribution
@@ -14,8 +15,10 @@ NO_ATTRIBUTION = {
 """Reason by kind of model."""
 
 
-def explain(served: Served, text: str, label: str | None) -> dict[str, Any]:
+def explain(served: Served, text: str, label: str | None) -> Generator[None, None, dict[str, Any]]:
     """Return the explanation of a text's label; what cannot be had is null or missing, with its reason in `absent`.
+
+    Yields between its parts, of some hundredths of a second each, when the model is free for other texts.
 
     Args:
         served: The model.
@@ -28,7 +31,7 @@ def explain(served: Served, text: str, label: str | None) -> dict[str, Any]:
     (row,) = served.rows([text])
     absent, neighbours = {}, None
     label = label or row.label
-    attributions, missing = _attributions(served, text, served.decider.labels.index(label))
+    attributions, missing = yield from _attributions(served, text, served.decider.labels.index(label))
     if missing:
         absent["attributions"] = missing
     if served.neighbours is None:
@@ -44,7 +47,7 @@ def explain(served: Served, text: str, label: str | None) -> dict[str, Any]:
     }
 
 
-def _attributions(served: Served, text: str, class_id: int) -> tuple[list[Attributed], str]:
+def _attributions(served: Served, text: str, class_id: int) -> Generator[None, None, tuple[list[Attributed], str]]:
     """Return the attributions of the parts of a model, that of the largest weight first, and why others have none."""
     rule, found, missing = served.choice.rule, [], []
     for name, part in served.decider.parts.items():
@@ -52,7 +55,8 @@ def _attributions(served: Served, text: str, class_id: int) -> tuple[list[Attrib
         if kind in NO_ATTRIBUTION:
             missing.append(f"{name}: {NO_ATTRIBUTION[kind]}")
             continue
-        result = _attribution(kind, part, text, class_id)
+        result = yield from _attribution(kind, part, text, class_id)
+        yield
         found.append(
             Attributed(
                 model=name,
@@ -66,7 +70,7 @@ def _attributions(served: Served, text: str, class_id: int) -> tuple[list[Attrib
     return sorted(found, key=lambda attributed: -attributed.weight), "; ".join(missing)
 
 
-def _attribution(kind: str, part: Labeller, text: str, class_id: int) -> Attribution:
+def _attribution(kind: str, part: Labeller, text: str, class_id: int) -> Generator[None, None, Attribution]:
     """Return the attribution of one part."""
     if kind == "tfidf":
         from complaints.attribution.linear import attribute_tfidf
@@ -74,9 +78,9 @@ def _attribution(kind: str, part: Labeller, text: str, class_id: int) -> Attribu
 
         assert isinstance(part, TfidfPredictor)
         return attribute_tfidf(part.model, text, class_id)
-    from complaints.attribution.gradients import attribute_network, read_input
+    from complaints.attribution.gradients import attribute_in_parts, read_input
     from complaints.predicting.checkpoint import Predictor
 
     assert isinstance(part, Predictor)
     given = read_input(part.tokenizer, text, part.max_length, part.truncation)
-    return attribute_network(part.model, given, text, class_id)
+    return (yield from attribute_in_parts(part.model, given, text, class_id))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from fastapi import HTTPException
@@ -56,8 +56,8 @@ class Service:
             self.log.add(texts, rows, time.perf_counter() - start)
         return rows
 
-    async def call(self, job: Callable[[Served], Any]) -> Any:
-        """Return the result of a job in the model's thread.
+    async def call(self, job: Callable[[Served], Generator[None, None, Any]]) -> Any:
+        """Return the result of a job in the model's thread, which labels texts between the job's parts.
 
         Raises:
             HTTPException: as `label` does.
