@@ -88,6 +88,20 @@ def test_rows_that_train_fraction_left_out_did_not_train(repo: Path, ask: Ask) -
     assert all(list(found["models/tfidf half"]) == ["training"] for found in roles.values())
 
 
+def test_texts_without_labels_are_found_with_the_model_that_learned_from_them(repo: Path, ask: Ask) -> None:
+    texts = {"u1": text_of(60), "u2": text_of(2, changed=3)}
+    row_project.write(repo, State(row_project.complaints(), unlabeled=texts))
+    assert seen(ask, "u1")[0] == {"models/net workspace": {"without labels": ["itself u1"]}}
+    assert seen(ask, "u2")[0]["models/net workspace"] == {
+        "training": ["near duplicate r2"],
+        "without labels": ["itself u2"],
+    }
+    assert seen(ask, "--text", text_of(60))[0] == {"models/net workspace": {"without labels": ["same text u1"]}}
+    assert ask("seen", "u1")[1].startswith("u1: 1 of 10 checkpoints trained on it")
+    out = ask("rows", "models/net", "--json")[1]
+    assert json.loads(out)["rows"]["without labels"]["rows"] == 2
+
+
 def test_pretraining_counts_for_rows_that_train_fraction_left_out(repo: Path, ask: Ask) -> None:
     row_project.write(repo, State(row_project.complaints(), fraction=0.5, pretrain_epochs=1))
     uses = [seen(ask, row_id)[0]["models/net workspace"] for row_id in ("r1", "r2", "r3", "r5", "r6", "r7")]
@@ -101,13 +115,14 @@ def test_pretraining_counts_for_rows_that_train_fraction_left_out(repo: Path, as
 def test_the_training_of_initial_weights_counts(repo: Path, ask: Ask) -> None:
     git(repo, "checkout", "--quiet", "first")
     row_project.checkout(repo)
-    row_project.write(repo, State(row_project.complaints()))
+    row_project.write(repo, State(row_project.complaints(), unlabeled={"u1": text_of(60)}))
     git(repo, "commit", "--quiet", "--all", "-m", "weights")
     shutil.copytree(repo / "models/net", repo / "models/warm")
     without = {row_id: value for row_id, value in row_project.complaints().items() if row_id != "r3"}
     row_project.write(repo, State(without), weights="models/warm")
     use = seen(ask, "r3")[0]["models/net workspace"]
     assert use == {"initial weights": ["itself r3"]}
+    assert seen(ask, "u1")[0]["models/net workspace"] == {"initial weights": ["itself u1"]}
     use = seen(ask, "r1")[0]["models/net workspace"]
     assert use == {"training": ["itself r1"], "initial weights": ["itself r1"]}
     shutil.copytree(repo / "models/tfidf", repo / "models/foreign")

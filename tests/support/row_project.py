@@ -15,7 +15,7 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 
 from complaints.core.parquet import write_parquet
-from complaints.core.schema import LABELED_SCHEMA, RAW_SCHEMA, SPLITS, TOKENS_SCHEMA
+from complaints.core.schema import LABELED_SCHEMA, RAW_SCHEMA, SPLITS, TOKENS_SCHEMA, UNLABELED_SCHEMA
 from complaints.splits.methods import read_rows, split_batches
 from support.compared_project import git
 
@@ -42,6 +42,15 @@ stages:
       cmd: "true"
       deps: [data/splits]
       outs: ["data/tokens/${key}"]
+  unlabeled:
+    cmd: "true"
+    outs: [data/unlabeled/texts.parquet]
+  teach:
+    foreach: ${models}
+    do:
+      cmd: "true"
+      deps: [data/unlabeled/texts.parquet, data/splits/train.parquet]
+      outs: ["data/teacher/${key}"]
   pretrain:
     foreach: ${models}
     do:
@@ -53,8 +62,8 @@ stages:
     foreach: ${models}
     do:
       cmd: "true"
-      deps: ["data/tokens/${key}", data/interim/labels.json, "${item.weights}"]
-      params: ["models.${key}.finetune", "models.${key}.seed"]
+      deps: ["data/tokens/${key}", "data/teacher/${key}", data/interim/labels.json, "${item.weights}"]
+      params: ["models.${key}.finetune", "models.${key}.seed", "models.${key}.teacher"]
       outs: ["models/${key}"]
 """
 
@@ -77,6 +86,8 @@ class State:
     """Label -> class, of labels that stage merge_labels merges."""
     fraction: float = 1.0
     pretrain_epochs: int = 0
+    unlabeled: Mapping[str, str] = field(default_factory=dict)
+    """Row id -> text without a label; the model learns from its teachers if there is one."""
 
 
 def text_of(number: int, changed: int = 0) -> str:
@@ -140,10 +151,14 @@ def write(root: Path, state: State, weights: str = "models/pretrained/net") -> N
         "seed": 13,
         "pretrain": {"epochs": state.pretrain_epochs},
         "finetune": {"train_fraction": state.fraction},
+        "teacher": {"unlabeled": bool(state.unlabeled)},
     }
     with (root / "params.yaml").open("w") as stream:
         YAML(typ="safe").dump({"models": {"net": entry}}, stream)
     inside = _write_data(root, state)
+    texts = pa.table([list(state.unlabeled), list(state.unlabeled.values())], UNLABELED_SCHEMA)
+    write_parquet(root / "data/unlabeled/texts.parquet", UNLABELED_SCHEMA, [texts])
+    _write_json(root / "data/teacher/net/logits.json", [*inside["train"], *state.unlabeled])
 
     def weights_of(*parts: object) -> str:
         return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -16,19 +16,26 @@ from complaints.lineage.history import Version
 from complaints.lineage.lock import flatten
 from complaints.scoring.rungs import KNN
 
-Role = Literal["training", "pretraining", "initial weights"]
-"""Use of data for a checkpoint: its own training, pretraining without labels, or the training of its first weights."""
+Role = Literal["training", "without labels", "pretraining", "initial weights"]
+"""Use of data for a checkpoint: its own training, with labels or with a teacher's answers alone, pretraining, or the
+training of its first weights."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The files of one split by md5; None for a file that the stage did not write."""
+    """The files of one split, or one of texts without labels, by md5; None for a file that there is not."""
 
     train: str
     validation: str | None
     test: str | None
     labels: str | None
     """md5 of the names of the classes."""
+    without_labels: bool = False
+    """Whether `train` is the file of texts without labels."""
+
+    def path(self, split: str) -> str:
+        """Return the path of a split's file in the workspace."""
+        return (paths.UNLABELED_TEXTS if self.without_labels else paths.SPLITS / f"{split}.parquet").as_posix()
 
     def files(self) -> dict[str, str]:
         """Return split -> md5."""
@@ -147,6 +154,17 @@ def _data(stage: Stage, makers: _Makers) -> tuple[list[Dataset], list[Entry]]:
     return found, unknown
 
 
+def _texts(stage: Stage, makers: _Makers) -> Iterator[Dataset | Entry]:
+    """Yield the texts without labels that a stage learned from its teachers, or what cannot be traced to them."""
+    learns = any(name.endswith(".teacher.unlabeled") and value for name, value in _params(stage).items())
+    for dep in stage.deps if learns else ():
+        if is_inside(dep.path, paths.TEACHERS.as_posix()):
+            maker = makers.stage(dep)
+            read = {d.path: d.md5 for d in maker.deps} if maker else {}
+            md5 = read.get(paths.UNLABELED_TEXTS.as_posix())
+            yield Dataset(md5, None, None, None, without_labels=True) if md5 else dep
+
+
 def _exposures(stage: Stage, makers: _Makers, role: Role, above: frozenset[str]) -> Iterator[Exposure | Entry]:
     """Yield what the training of a stage, and of the weights that it began with, was exposed to."""
     kind = stage.name.partition("@")[0]
@@ -156,6 +174,9 @@ def _exposures(stage: Stage, makers: _Makers, role: Role, above: frozenset[str])
     fraction, seed = train_fraction(stage)
     yield from (Exposure(dataset, role, fraction, seed) for dataset in datasets)
     yield from unknown
+    for item in _texts(stage, makers):
+        of_texts: Role = "without labels" if role == "training" else role
+        yield Exposure(item, of_texts) if isinstance(item, Dataset) else item
     for dep in stage.deps:
         if not is_inside(dep.path, paths.MODELS.as_posix()) or dep.md5 in above:
             continue

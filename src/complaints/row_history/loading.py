@@ -41,8 +41,7 @@ class DataFile:
 
 def split_files(dataset: Dataset) -> dict[str, DataFile]:
     """Return split -> file."""
-    folder = paths.SPLITS.as_posix()
-    return {s: DataFile(f"{folder}/{s}.parquet", md5, dataset.labels) for s, md5 in dataset.files().items()}
+    return {s: DataFile(dataset.path(s), md5, dataset.labels) for s, md5 in dataset.files().items()}
 
 
 def data_files(lock: dict[str, Stage]) -> dict[StageName, dict[str, DataFile]]:

@@ -29,8 +29,9 @@ SCHEMA = pa.schema(
         pa.field("text_sha256", pa.string(), nullable=False),
     ]
 )
-"""One row per complaint and use. `split` is train, validation (they chose the epoch), or `pretraining` and `initial
-weights` for rows of the training of the weights that the checkpoint began with."""
+"""One row per complaint and use. `split` is train, validation (they chose the epoch), `without labels` for texts with a
+teacher's answers alone, or `pretraining` and `initial weights` for rows of the training of the weights that the
+checkpoint began with."""
 
 MD5 = re.compile(r"[0-9a-f]{8,32}(\.dir)?")
 """md5 of a folder, or its first digits."""
@@ -90,22 +91,29 @@ def _table(exposure: Exposure, objects: Objects) -> Iterator[pa.Table]:
     for split, md5 in exposure.dataset.files().items():
         if split == "test" or (split == "validation" and exposure.role != "training"):
             continue
+        if exposure.dataset.without_labels:
+            yield _used(read_parquet(objects.file(md5), ["row_id", "text"]), exposure.role, None)
+            continue
         table = read_parquet(objects.file(md5), ["row_id", "text", "label_id", "group"])
         if split == "train" and exposure.fraction != 1:
             label_ids = table["label_id"].to_numpy()
             kept = nested_fraction(table["group"].to_pylist(), label_ids, exposure.fraction, exposure.seed)
             table = table.take(pa.array(kept, pa.int64()))
-        label_ids = table["label_id"].to_pylist()
-        role = split if exposure.role == "training" else exposure.role
-        yield pa.Table.from_pydict(
-            {
-                "row_id": table["row_id"],
-                "label": [names[label_id] if names else str(label_id) for label_id in label_ids],
-                "split": pa.array(np.repeat(role, len(table)), pa.string()),
-                "text_sha256": [digest.hex() for digest in sha256_of(table["text"].to_pylist())],
-            },
-            schema=SCHEMA,
-        )
+        labels = [names[label_id] if names else str(label_id) for label_id in table["label_id"].to_pylist()]
+        yield _used(table, split if exposure.role == "training" else exposure.role, labels)
+
+
+def _used(table: pa.Table, role: str, labels: list[str] | None) -> pa.Table:
+    """Return rows in SCHEMA."""
+    return pa.Table.from_pydict(
+        {
+            "row_id": table["row_id"],
+            "label": labels or pa.nulls(len(table), pa.string()),
+            "split": pa.array(np.repeat(role, len(table)), pa.string()),
+            "text_sha256": [digest.hex() for digest in sha256_of(table["text"].to_pylist())],
+        },
+        schema=SCHEMA,
+    )
 
 
 def rows_of(checkpoint: Checkpoint, objects: Objects) -> pa.Table:

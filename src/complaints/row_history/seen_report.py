@@ -11,8 +11,8 @@ SHOWN_IDS = 5
 SHOWN_NAMES = 4
 SHOWN_UNREAD = 5
 DIGITS = 12
-ROLES = ("training", "pretraining", "initial weights", "validation", "test", "left out")
-TRAINING_ROLES = frozenset({"training", "pretraining", "initial weights"})
+TRAINING_ROLES = ("training", "without labels", "pretraining", "initial weights")
+ROLES = (*TRAINING_ROLES, "validation", "test", "left out")
 
 
 def places_in_words(versions: Sequence[Place]) -> str:
@@ -55,7 +55,7 @@ def _summary(answer: Answer, checkpoints: int, unread: int) -> str:
             if unread
             else "no checkpoint saw it."
         )
-    trained = sum(bool(TRAINING_ROLES & use.rows.keys()) for use in answer.uses)
+    trained = sum(bool(use.rows.keys() & set(TRAINING_ROLES)) for use in answer.uses)
     other = len(answer.uses) - trained
     more = f"; {other} had it only outside of training" if other else ""
     return f"{name}: {trained} of {checkpoints} checkpoints trained on it or a duplicate{more}."
