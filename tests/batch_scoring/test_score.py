@@ -14,6 +14,8 @@ from support.processes_of import children_of, descendants_of, title_of
 from support.scored import files_of, run, start, texts, write_rows
 from support.served_model import save_model
 
+from complaints.batch_scoring.plan import find_inputs
+
 ROWS = 240
 OPTIONS = ("--model", "net", "--id-column", "id", "--shard-rows", "20")
 
@@ -110,6 +112,58 @@ def test_another_model_input_or_setting_is_refused_and_nothing_is_lost(folder: P
     save_model(folder, seed=1)
     assert "with another model" in run(folder, "score", "in", "one", *OPTIONS)[2]
     assert files_of(folder / "one") == before
+
+
+def test_hidden_files_and_files_of_other_formats_are_no_inputs(folder: Path) -> None:
+    for name in ("b.csv.dvc", "b.csv.bak", "notes.txt", ".hidden.csv", ".ipynb_checkpoints/a-checkpoint.csv"):
+        (folder / "in" / name).parent.mkdir(exist_ok=True)
+        shutil.copy(folder / "in/a.csv", folder / "in" / name)
+    status, out, error = run(folder, "score", "in", "planned", *OPTIONS, "--plan-only")
+    assert (status, out) == (0, f"{ROWS} rows in 12 shards planned\n"), error
+
+
+def test_a_glob_takes_nothing_of_the_output(folder: Path) -> None:
+    shutil.copytree(folder / "one", folder / "in/out")
+    for path in (folder / "in/out").rglob("*.parquet"):
+        shutil.copy(path, path.with_suffix(".csv"))
+    shutil.rmtree(folder / "in/out/scored")
+    (folder / "in/out/plan.json").unlink()
+    inputs = find_inputs(folder / "in/**/*.csv", folder / "in/out")[1]
+    assert [source.name for source in inputs] == ["a.csv", "b.csv"]
+
+
+def test_damaged_files_of_an_output_are_one_line_with_the_remedy(folder: Path) -> None:
+    manifest, plan = (folder / "one" / name for name in ("manifest.json", "plan.json"))
+    kept = plan.read_bytes()
+    manifest.write_text("{}")
+    error = run(folder, "verify", "--scored", "one")[2]
+    assert error.count("\n") == 1
+    assert "delete it and run the same `complaints score INPUT OUTPUT` again" in error
+    plan.write_bytes(kept[:50])
+    assert "plan.json is not the file that `complaints score` wrote" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    plan.write_bytes(kept)
+    part = sorted((folder / "one/scored").iterdir())[0]
+    part.write_bytes(b"")
+    error = run(folder, "score", "in", "one", *OPTIONS)[2].splitlines()[-1]
+    assert error.startswith(f"error: one/scored/{part.name} is damaged")
+    assert error.endswith("delete it and run the same command again")
+    part.unlink()
+    assert run(folder, "score", "in", "one", *OPTIONS)[0] == 0
+    assert run(folder, "verify", "--scored", "one")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (b"complaint_text\na fee\0\n", (), "in/c.csv, line 2: a NUL byte; the file is damaged or not utf-8"),
+        (b"complaint_text\na fee\n", ("--encoding", "nope"), "--encoding: 'nope' is not a text encoding"),
+    ],
+)
+def test_messages_name_the_options_of_the_command(
+    folder: Path, content: bytes, options: tuple[str, ...], message: str
+) -> None:
+    (folder / "in/c.csv").write_bytes(content)
+    assert message in run(folder, "score", "in/c.csv", "new", "--model", "net", *options)[2]
 
 
 def test_a_folder_with_other_files_is_refused(folder: Path) -> None:

@@ -1,9 +1,12 @@
 """Answers to use cases on measured tables with known winners, binding constraints and ties."""
 
+from dataclasses import replace
+
 import pytest
 from support.measured import case, option, pairs_of
 
 from complaints.recommending.choosing import Answer, choose, excluding
+from complaints.recommending.measures import MEASURES
 from complaints.recommending.params import UseCase
 from complaints.recommending.wording import headline, sentences
 
@@ -95,7 +98,7 @@ def test_a_cost_as_objective_takes_the_lowest_that_keeps_a_score() -> None:
     assert found.differences == {}
     said = sentences(found)
     assert said[1] == "Runner-up: middle, 0.5 EUR."
-    assert "From 0.600 small would win (0.01 EUR)." in " ".join(said)
+    assert "From 0.600 on validation small would win (0.01 EUR)." in " ".join(said)
     equal = [option("a", 0.5, euros_per_million=1.001), option("b", 0.6, euros_per_million=1.004)]
     tied = choose("case", case("euros_per_million"), equal, PAIRS)
     assert names(tied) == ["b", "a"]  # the same to two digits, so the better one
@@ -112,6 +115,30 @@ def test_a_winner_on_validation_that_is_worse_on_test_is_said_to_be() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "limit", "text"),
+    [
+        ("p95_ms", 16.2, 10, "16 ms"),
+        ("p95_ms", 10.4, 10, "10.4 ms"),
+        ("p95_ms", 10.003, 10, "10.003 ms"),
+        ("memory_mb", 1500.4, 1500, "1,500.4 MB"),
+        ("accuracy", 0.4, 0.5, "0.400 on validation"),
+        ("accuracy", 0.6, 0.6001, "0.6 on validation"),
+        ("accuracy", 0.6001, 0.6, "0.6001 on validation"),
+    ],
+)
+def test_a_value_beside_a_limit_has_the_digits_that_tell_them_apart(
+    name: str, value: float, limit: float, text: str
+) -> None:
+    assert MEASURES[name].beside(value, limit) == text
+
+
+def test_a_measure_that_no_row_has_is_said_to_be_unknown() -> None:
+    options = [replace(one, costs={**one.costs, "training_minutes": None}) for one in OPTIONS]
+    (line,) = sentences(choose("case", case(training_minutes=5.0), options, PAIRS))
+    assert line.endswith("excludes all 4 rows: training time is not known of any.")
+
+
+@pytest.mark.parametrize(
     ("use_case", "line"),
     [
         (
@@ -122,7 +149,7 @@ def test_a_winner_on_validation_that_is_worse_on_test_is_said_to_be() -> None:
         (
             case(macro_f1=0.95, p95_ms=10.0),
             "No row keeps the constraints: macro-F1 at least 0.95 excludes all 4 rows: the nearest is large with "
-            "0.900.",
+            "0.900 on validation.",
         ),
         (
             case(macro_f1=0.65, p95_ms=10.0),

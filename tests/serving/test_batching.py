@@ -57,6 +57,19 @@ def test_texts_are_labelled_while_a_job_goes_on(in_thread: Any) -> None:
     in_thread(test)
 
 
+def test_a_request_has_the_model_that_was_there_when_it_came(in_thread: Any, small_model: Path) -> None:
+    async def test(batcher: Batcher) -> None:
+        before = batcher.served
+        texts = [f"the bank lost my card {number}" for number in range(100)]
+        waiting = batcher.submit(texts)
+        batcher.replace(load_served(Settings(ModelArgument("net", small_model))))
+        assert {id(row.served) for row in await waiting} == {id(before)}
+        assert (await batcher.submit(["a late fee"]))[0].served is batcher.served
+        assert (await batcher.submit(["a late fee"], before))[0].served is before
+
+    in_thread(test)
+
+
 def test_a_job_that_fails_midway_fails_alone(in_thread: Any) -> None:
     def failing(served: Served) -> Generator[None, None, str]:
         yield

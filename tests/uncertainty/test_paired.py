@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from complaints.uncertainty.paired import compare, corrected, differences, holm, judge, mcnemar
+from complaints.uncertainty.paired import LEVEL, POWER, compare, corrected, differences, holm, judge, mcnemar
 from complaints.uncertainty.resampling import Distribution, Rows, System, bootstrap
 
 CLASSES = 5
@@ -212,6 +212,13 @@ def test_families_are_judged_by_their_corrected_p_values() -> None:
     family = corrected(found)
     np.testing.assert_allclose([one.p for one in family.values()], holm(np.array([one.p for one in found.values()])))
     assert all(one.better == judge("accuracy", one.value, one.p) for one in family.values())
+    for one, alone in zip(family.values(), found.values(), strict=True):
+        assert one.mde >= alone.mde
+        critical = stats.norm.isf(LEVEL * alone.p / one.p / 2) * one.error
+        assert (one.better != "cannot tell") == (abs(one.value) > critical)
+        assert one.mde == pytest.approx(critical + stats.norm.ppf(POWER) * one.error)
+        needed = len(rows) * (one.mde / one.value) ** 2 if one.value else None
+        assert one.needed_rows == (needed and pytest.approx(needed, abs=1))
     assert sum(one.better == "cannot tell" for one in family.values()) > sum(
         one.better == "cannot tell" for one in found.values()
     )

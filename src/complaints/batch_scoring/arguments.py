@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
         help="row of the scoreboard or folder, as for `complaints predict` (default: the first int8 model of "
         "models/compressed, else the default of `complaints predict`)",
     )
-    score.add_argument("--text-column", default="complaint_text", help="column of the texts (default: %(default)s)")
+    score.add_argument("--text-column", help="column of the texts (default: as for `complaints predict`)")
     score.add_argument("--id-column", help="column to copy to row_id (default: the number of the row in its file)")
     score.add_argument("--encoding", default="utf-8", help="encoding of CSV and JSON-lines files (default: utf-8)")
     score.add_argument("--precision", choices=PRECISIONS, default="auto", help="as for `complaints predict`")

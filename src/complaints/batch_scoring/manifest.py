@@ -6,10 +6,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from complaints.batch_scoring.plan import MANIFEST_FILE, PLAN_FILE, REJECTS, SCORED, Plan, Shard
+from complaints.batch_scoring.plan import (
+    MANIFEST_FILE,
+    PLAN_FILE,
+    REJECTS,
+    SCORED,
+    Plan,
+    Shard,
+    read_plan,
+    read_record,
+)
 from complaints.batch_scoring.shard import DIGEST_KEY
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, read_json, write_json
+from complaints.core.files import file_digest, write_json
 from complaints.predicting.output import UNSURE
 
 
@@ -25,17 +34,14 @@ def _files(output: Path) -> list[Path]:
 
 
 def write_manifest(output: Path, plan: Plan) -> dict[str, Any]:
-    """Write the manifest of an output folder with all parts, and return it."""
+    """Write the manifest of an output folder with all parts, and return it.
+
+    Raises:
+        UserError: if a part is damaged.
+    """
     outputs, counts, reasons = [], Counter({"rows": sum(shard.rows for shard in plan.shards)}), Counter[str]()
     for path in _files(output):
-        rows = pq.read_metadata(path).num_rows
-        if path.parent.name == REJECTS:
-            counts["rejected"] += rows
-            reasons.update(pq.read_table(path, columns=["reason"])["reason"].to_pylist())
-        else:
-            counts["scored"] += rows
-            if UNSURE in pq.read_schema(path).names:
-                counts[UNSURE] += sum(pq.read_table(path, columns=[UNSURE])[UNSURE].to_pylist())
+        rows = _count(path, counts, reasons)
         outputs.append({"name": path.relative_to(output).as_posix(), "rows": rows, "sha256": file_digest(path)})
     manifest = {key: value for key, value in plan.content.items() if key != "shards"}
     manifest |= {
@@ -45,6 +51,22 @@ def write_manifest(output: Path, plan: Plan) -> dict[str, Any]:
     }
     write_json(output / MANIFEST_FILE, manifest)
     return manifest
+
+
+def _count(path: Path, counts: Counter[str], reasons: Counter[str]) -> int:
+    """Add the rows of a part or of rejects to the counts, and return their number."""
+    try:
+        rows = int(pq.read_metadata(path).num_rows)
+        if path.parent.name == REJECTS:
+            counts["rejected"] += rows
+            reasons.update(pq.read_table(path, columns=["reason"])["reason"].to_pylist())
+        else:
+            counts["scored"] += rows
+            if UNSURE in pq.read_schema(path).names:
+                counts[UNSURE] += sum(pq.read_table(path, columns=[UNSURE])[UNSURE].to_pylist())
+    except (OSError, ValueError) as error:  # pyarrow.ArrowInvalid is a ValueError
+        raise UserError(f"{path} is damaged ({error}); delete it and run the same command again") from None
+    return rows
 
 
 def _row_problems(output: Path, shard: Shard, digest: str) -> list[str]:
@@ -57,7 +79,7 @@ def _row_problems(output: Path, shard: Shard, digest: str) -> list[str]:
         if path.is_file():
             try:
                 table = pq.read_table(path, columns=["row"])
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 return [f"{path} cannot be read ({error})"]
             rows += table["row"].to_pylist()
             if folder == SCORED and (table.schema.metadata or {}).get(DIGEST_KEY.encode()) != digest.encode():
@@ -75,11 +97,13 @@ def problems(output: Path) -> list[str]:
     """
     if not (output / MANIFEST_FILE).is_file():
         raise UserError(f"{output} has no {MANIFEST_FILE}; finish it with the same `complaints score INPUT OUTPUT`")
-    manifest = read_json(output / MANIFEST_FILE)
+    keys = ("plan_sha256", "inputs", "input_folder", "outputs", "model")
+    remedy = "delete it and run the same `complaints score INPUT OUTPUT` again, which writes it anew"
+    manifest = read_record(output / MANIFEST_FILE, keys, remedy)
     found = []
     if not (output / PLAN_FILE).is_file() or file_digest(output / PLAN_FILE) != manifest["plan_sha256"]:
         return [f"{output / PLAN_FILE} is not the one of the manifest"]
-    plan = Plan(read_json(output / PLAN_FILE))
+    plan = read_plan(output)
     for key in plan.content.keys() - {"shards"}:
         if plan.content[key] != manifest.get(key):
             found.append(f"{output / MANIFEST_FILE} has another {key} than the plan")

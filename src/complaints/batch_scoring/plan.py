@@ -1,7 +1,9 @@
 """Plan of a scoring: inputs with their digests, settings, the model, and the shards that the rows are cut into."""
 
 import glob
+import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ from tqdm import tqdm
 
 from complaints.batch_scoring.rows import Columns, read_blocks
 from complaints.core.errors import UserError
-from complaints.core.files import file_digest, read_json, write_json
-from complaints.sources.readers.batches import FORMATS
+from complaints.core.files import file_digest, write_json
+from complaints.sources.readers.batches import file_format
 
 PLAN_FILE, MANIFEST_FILE = "plan.json", "manifest.json"
 SCORED, REJECTS = "scored", "rejects"
@@ -59,19 +61,24 @@ class Plan:
         return [Shard(number, *row) for number, row in enumerate(self.content["shards"])]
 
 
-def find_inputs(argument: Path) -> tuple[Path, list[Input]]:
+def find_inputs(argument: Path, output: Path) -> tuple[Path, list[Input]]:
     """Return the folder of the inputs and the files of an argument, sorted by name.
+
+    Args:
+        argument: A file, a folder or a glob.
+        output: The folder of the output, of which a glob takes nothing.
 
     Raises:
         UserError: if there are none.
     """
     if argument.is_dir():
-        found = [path for path in argument.rglob("*") if path.is_file() and _is_known(path)]
+        found = [path for path in argument.rglob("*") if path.is_file() and _is_known(path.relative_to(argument))]
         folder = argument
     elif argument.exists() or not glob.has_magic(str(argument)):
         found, folder = [argument], argument.parent
     else:
-        found = [Path(name) for name in glob.glob(str(argument), recursive=True) if os.path.isfile(name)]
+        names = [Path(name) for name in glob.glob(str(argument), recursive=True)]
+        found = [path for path in names if path.is_file() and not path.resolve().is_relative_to(output.resolve())]
         parts = argument.parts
         fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
         folder = Path(*parts[:fixed]) if fixed else Path(".")
@@ -81,9 +88,44 @@ def find_inputs(argument: Path) -> tuple[Path, list[Input]]:
 
 
 def _is_known(path: Path) -> bool:
-    """Return whether a file of a folder is an input; hidden ones are not."""
-    suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
-    return not path.name.startswith(".") and (bool(suffixes & FORMATS.keys()) or path.suffix.lower() == ".zip")
+    """Return whether a file of a folder, by its path in it, is an input; hidden ones and other formats are not."""
+    if any(part.startswith(".") for part in path.parts):
+        return False
+    try:
+        file_format(path, "auto")
+    except UserError:
+        return False
+    return True
+
+
+def read_record(path: Path, keys: Iterable[str], remedy: str) -> dict[str, Any]:
+    """Return the JSON of PLAN_FILE or MANIFEST_FILE.
+
+    Args:
+        path: The file.
+        keys: Those that it has to have.
+        remedy: What to do about another file.
+
+    Raises:
+        UserError: if it is another file.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not set(keys) <= content.keys():
+        raise UserError(f"{path} is not the file that `complaints score` wrote; {remedy}")
+    return content
+
+
+def read_plan(output: Path) -> Plan:
+    """Return the plan in an output folder.
+
+    Raises:
+        UserError: if its file is another one.
+    """
+    keys = ("version", "model", "settings", "inputs", "input_folder", "shards")
+    return Plan(read_record(output / PLAN_FILE, keys, f"restore it from a copy, or delete {output} to start again"))
 
 
 def _described(inputs: list[Input], quiet: bool = False) -> list[dict[str, Any]]:
@@ -128,9 +170,9 @@ def open_plan(
     wanted["input_folder"] = os.path.relpath(folder, output)
     path = output / PLAN_FILE
     if path.exists():
-        content = read_json(path)
-        _check_same(output, content, wanted)
-        return Plan(content)
+        plan = read_plan(output)
+        _check_same(output, plan.content, wanted)
+        return plan
     if output.is_dir() and any(not file.name.startswith(".") for file in output.iterdir()):
         raise UserError(f"{output} has other files than those of a scoring; name an empty or a new folder")
     content = wanted | {"shards": _cut(inputs, columns, shard_rows)}
@@ -140,8 +182,8 @@ def open_plan(
     return Plan(content)
 
 
-def _check_same(output: Path, there: Any, wanted: dict[str, Any]) -> None:
-    changed = [key for key, value in wanted.items() if not isinstance(there, dict) or there.get(key) != value]
+def _check_same(output: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    changed = [key for key, value in wanted.items() if there.get(key) != value]
     if changed:
         raise UserError(
             f"{output} was begun with another {' and '.join(changed)}; name a new folder, or delete it to start again"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from complaints.core.errors import UserError
+from complaints.predicting.request import in_options
 from complaints.sources.params import ColumnParams, FileParams
 from complaints.sources.readers.batches import dialect_of, file_format
 from complaints.sources.readers.chunk import BATCH_CHARACTERS, BATCH_ROWS, check_columns
@@ -207,12 +208,18 @@ def read_blocks(path: Path, columns: Columns, shard_rows: int) -> Iterator[Block
         UserError: if the file cannot be read on: it is missing, damaged or of another type than its name says, has no
             such column, a quote of CSV that is never closed, or a NUL byte.
     """
+    try:
+        for block in _blocks(path, columns):
+            yield from _cut(block, shard_rows)
+    except UserError as error:
+        raise UserError(in_options(str(error)).replace(f"not {BYTES}", f"not {columns.encoding}")) from None
+
+
+def _blocks(path: Path, columns: Columns) -> Iterator[Block]:
     match file_format(path, "auto"):
         case "csv":
-            blocks = _text_blocks(_csv_rows(path, columns), columns.max_characters)
+            return _text_blocks(_csv_rows(path, columns), columns.max_characters)
         case "jsonl":
-            blocks = _text_blocks(_json_rows(path, columns), columns.max_characters)
+            return _text_blocks(_json_rows(path, columns), columns.max_characters)
         case _:
-            blocks = _parquet_blocks(path, columns)
-    for block in blocks:
-        yield from _cut(block, shard_rows)
+            return _parquet_blocks(path, columns)

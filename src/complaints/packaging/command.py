@@ -9,7 +9,7 @@ from complaints.core.errors import UserError, printable
 from complaints.output_files import check_folder
 from complaints.predicting.choice import ModelChoice, choose
 from complaints.serving.choosing import threshold
-from complaints.tracking.registry import registry
+from complaints.tracking.registry import check, registry
 
 
 def _check_target(target: Path) -> None:
@@ -68,8 +68,7 @@ def run(arguments: argparse.Namespace, experiment: str = "") -> int:
     choice = choose(arguments.model)
     least = threshold(arguments.abstain_below, choice)
     if arguments.register is not None:
-        with registry(Path("."), "not registered"):  # a store that cannot be opened costs no packaging
-            pass
+        check(Path("."), experiment)  # a store that cannot take it costs no packaging
 
     from complaints.packaging.save import save
     from complaints.predicting.predictors import load

@@ -76,10 +76,10 @@ class FileRequest:
         try:
             yield from read_batches(self.source, self.file, self.kept)
         except UserError as error:
-            raise UserError(_in_options(str(error))) from None
+            raise UserError(in_options(str(error))) from None
 
 
-def _in_options(message: str) -> str:
+def in_options(message: str) -> str:
     """Return a reader's message with the command's options for the pipeline's parameters."""
     for parameter, option in OPTIONS.items():
         message = message.replace(parameter, option)
@@ -119,7 +119,7 @@ def checked_file(
         check_file(source)
         file_format(source, file.format)
     except UserError as error:
-        raise UserError(_in_options(str(error))) from None
+        raise UserError(in_options(str(error))) from None
     if same_file(target, source):
         raise UserError(f"{target} is the input, and its texts would be lost; name another file with --output")
     check_target(target, "--output", SUFFIXES, inputs)

@@ -19,9 +19,10 @@ UNMEASURED = (
     "Nothing was measured, so nothing is recommended: set costs.measure in params.yaml to true, then `dvc repro`."
 )
 CHOICE = (
-    "Rows are chosen by their scores on validation and by measured costs; every score shown is of test. A row is "
-    "better than another if the paired difference on test is significant after Holm's correction over all comparisons "
-    "with the winner (p < 0.05); else it cannot be told. Costs that agree in two significant digits count as equal."
+    "Rows are chosen by their scores on validation and by measured costs; scores are of test unless a line says "
+    "otherwise. A row is better than another if the paired difference on test is significant after Holm's correction "
+    "over all comparisons with the winner (p < 0.05); else it cannot be told. Costs that agree in two significant "
+    "digits count as equal."
 )
 FRONT = (
     "A row is dominated if a row of the front costs less and this row is not significantly better than it, or if both "

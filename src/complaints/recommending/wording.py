@@ -130,8 +130,9 @@ def _relaxed(change: Change, answer: Answer) -> str:
         return f"{limit}. Without it {change.winner.name} would win{_gain(answer, change.winner)}."
     measure = MEASURES[change.constraint]
     factor = change.value / answer.case.limits[change.constraint]
-    times = f", {factor:.1f} times the limit," if measure.is_cost else ""
-    text = f"{limit}. From {measure.text(change.value)}{times} {change.winner.name} would win"
+    times = f", {factor:.1f} times the limit," if measure.is_cost and factor >= 1.05 else ""
+    shown = measure.beside(change.value, answer.case.limits[change.constraint])
+    text = f"{limit}. From {shown}{times} {change.winner.name} would win"
     text += _gain(answer, change.winner)
     if change.lifted is not None and change.lifted is not change.winner:
         text += f"; without the limit {change.lifted.name}{_gain(answer, change.lifted)}"
@@ -142,7 +143,7 @@ def _gain(answer: Answer, other: Option) -> str:
     """Return what another option is on test, against the winner, in brackets."""
     found = answer.differences.get(other.name)
     if found is None:
-        return f" ({MEASURES[answer.case.objective].text(other.value(answer.case.objective))})"
+        return f" ({MEASURES[answer.case.objective].known_text(other.value(answer.case.objective))})"
     turned = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}[found.better]
     return (
         f" ({MEASURES[found.metric].title} {-found.value:+.3f} on test, {-found.high:+.3f} to {-found.low:+.3f}, "
@@ -156,7 +157,8 @@ def _tighter(answer: Answer) -> list[str]:
         measure = MEASURES[change.constraint]
         side = "below" if measure.is_cost else "above"
         left = f"{change.winner.name} would win" if change.winner else "no row would be left"
-        parts.append(f"{side} {measure.text(change.value)} of {measure.title} {left}")
+        where = "" if measure.is_cost else " on validation"
+        parts.append(f"{side} {measure.text(change.value)} of {measure.title}{where} {left}")
     return [f"Under a stricter limit: {'; '.join(parts)}."] if parts else []
 
 
@@ -168,11 +170,12 @@ def _nothing(answer: Answer) -> str:
         return f"No row keeps all constraints ({limits}), though each is kept by some row: relax one."
     parts = []
     for name, nearest in found.items():
-        value = (
-            "every row was measured on another device"
-            if name == DEVICE
-            else (f"the nearest is {nearest.name} with {MEASURES[name].text(nearest.value(name))}")
-        )
+        if name == DEVICE:
+            value = "every row was measured on another device"
+        elif (found_value := nearest.value(name)) is None:
+            value = f"{MEASURES[name].title} is not known of any"
+        else:
+            value = f"the nearest is {nearest.name} with {MEASURES[name].beside(found_value, case.limits[name])}"
         parts.append(f"{_limit(name, case)} excludes all {len(answer.options)} rows: {value}")
     return f"No row keeps the constraints: {'; '.join(parts)}."
 

@@ -120,7 +120,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
             raise HTTPException(413, f"{len(texts):,} texts are more than {limits.texts:,}; send fewer in one request")
         filled = [text for text in texts if text.strip()]
         served = service.served
-        rows = iter(await service.label(filled))
+        rows = iter(await service.label(filled, served))
         answers = [predicted(next(rows) if text.strip() else None, body.top) for text in texts]
         return PredictAnswer(predictions=answers, model=named(served))
 
@@ -142,13 +142,14 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         request: Request,
         name: Annotated[str, Query(description="Name of the file; its end is the format.")],
         text_column: str = TEXT_COLUMN,
+        encoding: Annotated[str, Query(description="Encoding of a CSV or JSON-lines file.")] = "utf-8",
         id_column: str | None = None,
         keep: Annotated[list[str], Query(description="Columns to copy.")] = [],  # noqa: B006
         format: Annotated[str, Query(description=".csv, .jsonl or .parquet")] = ".csv",
     ) -> Response:
         folder = upload_folder()
         try:
-            options = FileOptions(name, text_column, id_column, tuple(keep), format)
+            options = FileOptions(name, text_column, encoding, id_column, tuple(keep), format)
             target, labelled = await label_upload(service, request.stream(), options, Path(folder.name))
         except BaseException:
             folder.cleanup()

@@ -2,7 +2,7 @@
 
 The queue is bounded in texts. A round takes the oldest waiting texts, a few of each request, so that a request of a
 thousand texts does not keep others waiting. A round is sorted by length and computed in chunks; the answers of a chunk
-leave while the next one is computed.
+leave while the next one is computed. All texts of a request have the model that was there when it came.
 """
 
 import asyncio
@@ -36,8 +36,9 @@ class QueueFull(Exception):
 
 @dataclass(eq=False)
 class _Request:
-    """Texts of one request, and the future of its rows."""
+    """Texts of one request, the model that labels them all, and the future of its rows."""
 
+    served: Served
     texts: list[str]
     future: "asyncio.Future[list[Row]]"
     taken: int = 0
@@ -78,8 +79,12 @@ class Batcher:
         self.thread = threading.Thread(target=self._run, name="model", daemon=True)
         self.thread.start()
 
-    def submit(self, texts: list[str]) -> "asyncio.Future[list[Row]]":
-        """Queue texts, at least one, and return the future of their rows; to be called in the event loop.
+    def submit(self, texts: list[str], served: Served | None = None) -> "asyncio.Future[list[Row]]":
+        """Queue texts and return the future of their rows; to be called in the event loop.
+
+        Args:
+            texts: At least one.
+            served: The model that labels them, by default the present one.
 
         Raises:
             QueueFull: if there is no room for all of them.
@@ -89,7 +94,7 @@ class Batcher:
             if self.queued + len(texts) > self.queue_texts:
                 raise QueueFull
             self.queued += len(texts)
-            self.waiting.append(_Request(texts, future, 0, len(texts), [None] * len(texts)))
+            self.waiting.append(_Request(served or self.served, texts, future, 0, len(texts), [None] * len(texts)))
             self.changed.notify()
         return future
 
@@ -111,7 +116,7 @@ class Batcher:
         return future
 
     def replace(self, served: Served) -> None:
-        """Label all texts from the next chunk on with another model."""
+        """Label the texts of later requests with another model."""
         self.served = served
 
     def close(self) -> None:
@@ -135,8 +140,10 @@ class Batcher:
                 taken = self._take()
                 job = self.jobs[0] if self.jobs else None
             self.last_requests = len({id(request) for request, _ in taken})
-            for chunk in chunks(taken, self.served.max_length):
-                self._label(chunk)
+            for served in dict.fromkeys(request.served for request, _ in taken):
+                own = [item for item in taken if item[0].served is served]
+                for chunk in chunks(own, served.max_length):
+                    self._label(served, chunk)
             if job is not None and _ends(job):
                 with self.changed:
                     self.jobs.popleft()
@@ -160,8 +167,8 @@ class Batcher:
                 break
         return taken
 
-    def _label(self, chunk: list[_Item]) -> None:
-        served, start = self.served, time.perf_counter()
+    def _label(self, served: Served, chunk: list[_Item]) -> None:
+        start = time.perf_counter()
         try:
             rows = served.rows([request.texts[index] for request, index in chunk])
         except Exception as error:  # of the model: those requests fail, the thread goes on

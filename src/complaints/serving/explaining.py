@@ -29,6 +29,7 @@ def explain(served: Served, text: str, label: str | None) -> Generator[None, Non
         UserError: if memory is full, or a logit or gradient is not finite.
     """
     (row,) = served.rows([text])
+    yield
     absent, neighbours = {}, None
     label = label or row.label
     attributions, missing = yield from _attributions(served, text, served.decider.labels.index(label))

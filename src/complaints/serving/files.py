@@ -17,7 +17,7 @@ from complaints.deciding.rule import Decisions
 from complaints.predicting.labelling import Labelled, label_file
 from complaints.predicting.predictors import Decider, Done, ignore
 from complaints.predicting.request import SUFFIXES, TEXT_COLUMN, checked_file
-from complaints.serving.served import Row
+from complaints.serving.served import Row, Served
 from complaints.serving.service import Service
 
 STEP_TEXTS = 64
@@ -33,13 +33,14 @@ class QueuedDecider(Decider):
     """The server's model, asked from another thread through the queue of all requests."""
 
     service: Service | None = None
+    served: Served | None = None
     loop: asyncio.AbstractEventLoop | None = None
 
     def decide(self, texts: list[str], done: Done = ignore) -> Decisions:
         """Return the decisions on texts, [texts, classes], in the columns of `labels`.
 
         Raises:
-            UserError: if the model fails, was replaced by one with other classes, or the server ended.
+            UserError: if the model fails, or the server ended.
         """
         assert self.service is not None
         assert self.loop is not None
@@ -47,25 +48,23 @@ class QueuedDecider(Decider):
         scores = np.empty_like(probabilities)
         for start in range(0, len(texts), STEP_TEXTS):
             step = texts[start : start + STEP_TEXTS]
-            future = asyncio.run_coroutine_threadsafe(_labelled(self.service, step), self.loop)
+            future = asyncio.run_coroutine_threadsafe(_labelled(self.service, self.served, step), self.loop)
             # The loop may end between two steps; nothing would wake this thread, and the process would wait for it.
             while not wait([future], LOOP_SECONDS).done:
                 if self.loop.is_closed():
                     raise UserError("the server ended")
             rows = future.result()
             for place, row in enumerate(rows, start):
-                if row.served.decider.labels != self.labels:
-                    raise UserError("the model was replaced by one with other classes; send the file again")
                 probabilities[place, row.order] = row.probabilities
                 scores[place, row.order] = -np.arange(len(self.labels))
             done(len(step))
         return Decisions(np.log(np.maximum(probabilities, 1e-300)), scores)
 
 
-async def _labelled(service: Service, texts: list[str]) -> list[Row]:
+async def _labelled(service: Service, served: Served | None, texts: list[str]) -> list[Row]:
     while True:
         try:
-            return await service.label(texts)
+            return await service.label(texts, served)
         except HTTPException as error:
             if error.status_code != 429:
                 raise UserError(str(error.detail)) from None
@@ -78,6 +77,7 @@ class FileOptions:
 
     name: str
     text_column: str = TEXT_COLUMN
+    encoding: str = "utf-8"
     id_column: str | None = None
     keep: tuple[str, ...] = ()
     suffix: str = ".csv"
@@ -107,11 +107,11 @@ async def label_upload(
         text_column=options.text_column,
         id_column=options.id_column,
         keep=list(options.keep),
-        encoding=None,
+        encoding=options.encoding,
         explain=False,
     )
     served = service.served
-    model = QueuedDecider(served.decider.parts, served.decider.rule, service, asyncio.get_running_loop())
+    model = QueuedDecider(served.decider.parts, served.decider.rule, service, served, asyncio.get_running_loop())
 
     def work() -> Labelled:
         request = checked_file(arguments, [], served.least)
@@ -126,7 +126,7 @@ async def label_upload(
 def _as_sent(message: str, source: Path) -> str:
     """Return a message of the command with the names of the request."""
     message = message.replace(str(source), source.name)
-    for parameter in ("text_column", "id_column", "keep"):
+    for parameter in ("text_column", "id_column", "encoding", "keep"):
         message = message.replace(f"--{parameter.replace('_', '-')}", parameter)
     return message
 

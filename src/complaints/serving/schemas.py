@@ -20,6 +20,8 @@ def _encodable(text: str) -> str:
     return text
 
 
+EXPLAINED_CHARACTERS = 50_000
+"""Longest text to explain, longer than any complaint that the CFPB has published; TF-IDF takes a second for it."""
 Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_encodable)]
 Digest = Annotated[str, Field(description="sha256 over the digests of the models and of the decision rule")]
 
@@ -105,7 +107,7 @@ class ExplainBody(BaseModel):
     """A text to explain."""
 
     model_config = _examples({"text": EXAMPLE})
-    text: Annotated[Text, StringConstraints(pattern=r"\S")]
+    text: Annotated[Text, StringConstraints(pattern=r"\S", max_length=EXPLAINED_CHARACTERS)]
     label: Text | None = Field(None, description="The label to explain; by default the best one.")
 
 

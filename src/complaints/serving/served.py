@@ -16,7 +16,7 @@ from complaints.serving.choosing import default_model, digests_of, model_digest,
 from complaints.serving.settings import Settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Served:
     """A model that is ready to label texts."""
 

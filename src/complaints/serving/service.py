@@ -39,8 +39,8 @@ class Service:
     def _named(self) -> None:
         self.metrics.model.info({"name": self.served.name, "digest": self.served.digest})
 
-    async def label(self, texts: list[str]) -> list[Row]:
-        """Return the decisions on texts that are not blank.
+    async def label(self, texts: list[str], served: Served | None = None) -> list[Row]:
+        """Return the decisions on texts that are not blank, all by one model, by default the present one.
 
         Raises:
             HTTPException: if the queue is full (429), the time is over (504), or the model fails (500).
@@ -48,7 +48,7 @@ class Service:
         if not texts:
             return []
         start = time.perf_counter()
-        rows: list[Row] = await self._in_time(lambda: self.batcher.submit(texts))
+        rows: list[Row] = await self._in_time(lambda: self.batcher.submit(texts, served))
         for row in rows:
             self.metrics.predictions.labels(row.label).inc()
         self.metrics.unsure.inc(sum(row.unsure for row in rows))

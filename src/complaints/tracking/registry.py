@@ -144,6 +144,16 @@ def registry(root: Path, undone: str) -> Iterator[Registry]:
             yield Registry(store, client)
 
 
+def check(root: Path, experiment: str) -> None:
+    """Check that packages can be registered, and make the experiment if it is missing.
+
+    Raises:
+        UserError: if not.
+    """
+    with registry(root, "not registered") as opened, logging_lock(opened.store):
+        connect(opened.store, experiment)
+
+
 def register(
     root: Path, experiment: str, name: str, package: Path, tags: dict[str, str], checkpoint: tuple[str, str] | None
 ) -> tuple[Version, bool]:

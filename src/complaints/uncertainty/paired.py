@@ -39,6 +39,27 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Power:
+    """The variance of a difference, from which the size of a test that finds it follows."""
+
+    rows: int
+    """Test rows."""
+    variance: crossed.Variance
+
+    def mde(self, level: float) -> float:
+        """Return the minimal detectable effect of tests at a level, found with probability POWER."""
+        return self._detected(level) * math.sqrt(self.variance.total)
+
+    def needed_rows(self, value: float, level: float) -> int | None:
+        """Return the rows with which a true difference of `value` is found at a level with probability POWER."""
+        room = (value / self._detected(level)) ** 2 - self.variance.of_seeds
+        return math.ceil(self.rows * self.variance.of_rows / room) if room > 0 else None
+
+    def _detected(self, level: float) -> float:
+        return self.variance.quantile(1 - level / 2) + self.variance.quantile(POWER)
+
+
+@dataclass(frozen=True)
 class Difference:
     """Side b minus side a in one metric."""
 
@@ -60,6 +81,8 @@ class Difference:
     of rows suffices, since the value is 0 or the seeds differ too much."""
     better: Verdict
     """Verdict on b."""
+    power: Power
+    """What `mde` and `needed_rows` follow from, at the level of the test: LEVEL, or what Holm's correction leaves."""
 
 
 def compare(
@@ -92,9 +115,7 @@ def _difference(metric: str, rows: int, a: Sequence[Distribution], b: Sequence[D
     value = right.value - left.value
     variance = crossed.variance_of_difference(a, b)
     error, critical = math.sqrt(variance.total), variance.quantile(1 - LEVEL / 2)
-    detected = critical + variance.quantile(POWER)
-    room = (value / detected) ** 2 - variance.of_seeds
-    p = variance.p_value(value)
+    power, p = Power(rows, variance), variance.p_value(value)
     return Difference(
         metric=metric,
         a=left,
@@ -104,9 +125,10 @@ def _difference(metric: str, rows: int, a: Sequence[Distribution], b: Sequence[D
         high=value + critical * error,
         error=error,
         p=p,
-        mde=detected * error,
-        needed_rows=math.ceil(rows * variance.of_rows / room) if room > 0 else None,
+        mde=power.mde(LEVEL),
+        needed_rows=power.needed_rows(value, LEVEL),
         better=judge(metric, value, p),
+        power=power,
     )
 
 
@@ -123,14 +145,21 @@ def judge(metric: str, value: float, p: float) -> Verdict:
 
 
 def corrected(family: Mapping[Key, Difference]) -> dict[Key, Difference]:
-    """Return differences that are looked at together with Holm's p-values and the verdicts that follow from them.
+    """Return differences that are looked at together, with Holm's p-values and what follows from them.
 
-    Intervals stay those of each difference alone.
+    Verdicts, minimal detectable effects and needed rows are those of tests at the level that the correction leaves to
+    each difference. Intervals stay those of each difference alone.
     """
-    p_values = holm(np.array([one.p for one in family.values()]))
+    p_values = np.array([one.p for one in family.values()])
     return {
-        key: replace(one, p=float(p), better=judge(one.metric, one.value, p))
-        for (key, one), p in zip(family.items(), p_values, strict=True)
+        key: replace(
+            one,
+            p=float(p),
+            mde=one.power.mde(LEVEL / factor),
+            needed_rows=one.power.needed_rows(one.value, LEVEL / factor),
+            better=judge(one.metric, one.value, p),
+        )
+        for (key, one), p, factor in zip(family.items(), holm(p_values), _holm_factors(p_values), strict=True)
     }
 
 
@@ -139,11 +168,18 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
     Holm 1979: the i-th smallest of m is multiplied by m - i + 1, and none is below a smaller one.
     """
+    return np.minimum(p_values * _holm_factors(p_values), 1)
+
+
+def _holm_factors(p_values: np.ndarray) -> np.ndarray:
+    """Return what Holm multiplies each p-value by; more than m - i + 1 where a smaller one's product is larger."""
     order = np.argsort(p_values, kind="stable")
-    factors = np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return adjusted
+    factors = np.arange(len(p_values), 0, -1).astype(float)
+    ascending = p_values[order]
+    adjusted = np.maximum.accumulate(ascending * factors)
+    result = np.empty(len(p_values))
+    result[order] = np.divide(adjusted, ascending, out=factors, where=ascending > 0)
+    return result
 
 
 def mcnemar(true: np.ndarray, predicted_a: np.ndarray, predicted_b: np.ndarray) -> float:

@@ -1,15 +1,16 @@
 """Parameters of the stage zero_shot."""
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Literal, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import model_validator
 
 from complaints.backbones.params import MaxLength
 from complaints.core.section import Count, NotNegative, Positive, Section, Seed, Text, rule
 
 TEXT_FIELD = "{text}"
 """Place of the complaint in a prompt."""
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$")]
+ADDRESS = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
 
 
 class NamesParams(Section):
@@ -45,7 +46,7 @@ class PriceParams(Section):
 class EndpointParams(Section):
     """The method `endpoint`: a chat model behind the HTTP protocol of OpenAI."""
 
-    url: Url | None
+    url: Text | None
     model: Text | None
     send_complaints: bool
     prompt: Text
@@ -58,6 +59,8 @@ class EndpointParams(Section):
 
     @model_validator(mode="after")
     def _endpoint_has_a_model(self) -> Self:
+        if self.url is not None and not ADDRESS.fullmatch(self.url):
+            raise rule("url", "must begin with http:// or https://, without user name and query: https://host/v1")
         if self.url is not None and self.model is None:
             raise rule("model", "is missing; name the model that the endpoint of url is to use")
         for key, price in self.price.model_dump().items() if self.url is not None else ():
