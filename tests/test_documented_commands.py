@@ -1,4 +1,4 @@
-"""The commands that the pages on lineage show print what the pages show, in a project of the tiny profile."""
+"""The commands that pages show print what the pages show, in a project of the tiny profile."""
 
 import pytest
 from support.console_blocks import agrees, calls_of
@@ -13,12 +13,14 @@ PAGES: list[str] = [
     "docs/inspect.md",
     "docs/lineage.md",
     "docs/mlflow.md",
+    "docs/neighbours.md",
     "docs/package.md",
     "docs/remotes.md",
     "docs/reproduce.md",
     "docs/rows.md",
     "docs/trace.md",
     "docs/verify.md",
+    "docs/zero-shot.md",
 ]
 """Pages whose console blocks run in order, each page in a fresh copy of the built project on the branch main."""
 
