@@ -56,7 +56,7 @@ ACCEPTED = {
     "NUL": "fee\0card",
     "right to left": "שלום fee \u202efee\u202c",
     "zero-width and combining marks": "f\u200be\u0301e\u0300 \U0001f4b8",
-    "one very long word": "x" * 150_000,
+    "one very long word": "x" * 50_000,
     "control characters": "\x1b[31mfee\x07\r\n",
 }
 
@@ -80,6 +80,7 @@ def test_unusual_text_has_a_label(server: RunningServer, name: str) -> None:
 EXPLAINED = {
     "100,000 texts": (json.dumps({"texts": ["fee"] * 100_000}).encode(), 413),
     "10 MB": (json.dumps({"text": "fee " * 2_500_000}).encode(), 413),
+    "a text that is too long": (json.dumps({"text": "fee " * 12_501}).encode(), 422),
     "several texts": (b'{"texts": ["fee"]}', 422),
     "a blank text": (b'{"text": " \\u3000\\n"}', 422),
     "half a surrogate pair": (b'{"text": "fee \\udc80"}', 422),
