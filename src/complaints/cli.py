@@ -32,13 +32,27 @@ Commands = Any
 """The action of argparse that adds subcommands."""
 
 
-def _predict(arguments: argparse.Namespace) -> int:
+def _name_text_column(arguments: argparse.Namespace) -> None:
+    """Take the column of the texts from params.yaml, where there is one and no option names another."""
     from complaints.core import config
-    from complaints.predicting import command
     from complaints.sources.params import FetchParams
 
-    if arguments.input is not None and arguments.text_column is None and config.PARAMS_FILE.is_file():
+    if arguments.text_column is None and config.PARAMS_FILE.is_file():
         arguments.text_column = config.load("fetch", FetchParams).file.columns.text
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from complaints.predicting import command
+
+    if arguments.input is not None:
+        _name_text_column(arguments)
+    return command.run(arguments)
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from complaints.batch_scoring import command
+
+    _name_text_column(arguments)
     return command.run(arguments)
 
 
@@ -155,6 +169,7 @@ def _ui(arguments: argparse.Namespace) -> int:
 
 def _add_predict(commands: Commands) -> None:
     predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True, checks_empty=True)
+    score_arguments.add(commands).set_defaults(run=_score, anywhere=True)
 
 
 def _add_verify(commands: Commands) -> None:
@@ -228,7 +243,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_predict,
-        score_arguments.add,
         serve_arguments.add,
         compare_arguments.add,
         cost_arguments.add,

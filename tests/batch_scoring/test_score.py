@@ -140,7 +140,10 @@ def test_damaged_files_of_an_output_are_one_line_with_the_remedy(folder: Path) -
     assert error.count("\n") == 1
     assert "delete it and run the same `complaints score INPUT OUTPUT` again" in error
     plan.write_bytes(kept[:50])
-    assert "plan.json is not the file that `complaints score` wrote" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    assert (
+        "plan.json is not the file that `complaints score INPUT OUTPUT` wrote"
+        in run(folder, "score", "in", "one", *OPTIONS)[2]
+    )
     plan.write_bytes(kept)
     part = sorted((folder / "one/scored").iterdir())[0]
     part.write_bytes(b"")

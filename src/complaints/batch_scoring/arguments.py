@@ -26,15 +26,9 @@ def _share(argument: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _score(arguments: argparse.Namespace) -> int:
-    from complaints.batch_scoring import command
-
-    return command.run(arguments)
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subcommands of the command line."""
-    score = commands.add_parser(
+def add(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to the subcommands of the command line, and return its parser; the caller sets what it runs."""
+    score: argparse.ArgumentParser = commands.add_parser(
         "score",
         help="label files that do not fit in memory, in several processes or on a Ray cluster",
         description="Labels every row of INPUT into Parquet parts in the folder OUTPUT. Run the same command again "
@@ -74,4 +68,4 @@ def add(commands: Any) -> None:
     score.add_argument("--plan-only", action="store_true", help="write the plan of the shards, and stop")
     score.add_argument("--ray", action="store_true", help="compute with Ray Data, by default on this machine")
     score.add_argument("--address", metavar="ADDRESS", help="address of a Ray cluster, such as auto; implies --ray")
-    score.set_defaults(run=_score, anywhere=True)
+    return score

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from complaints.core import config, paths
+from complaints.core import paths
 from complaints.core.errors import UserError, printable
 from complaints.core.files import write_text
 from complaints.output_files import check_folder
@@ -19,7 +19,6 @@ from complaints.predicting.choice import ModelArgument, ModelChoice, choose, in_
 from complaints.predicting.request import TEXT_COLUMN
 from complaints.scoring.rungs import model_folder, parent_of, rung_names
 from complaints.serving.choosing import digests_of, model_digest
-from complaints.sources.params import FetchParams
 
 PACKAGES = ("onnxruntime", "pyarrow", "tokenizers", "torch")
 """Packages whose versions may change the bytes of the output."""
@@ -33,11 +32,6 @@ def fastest_model() -> ModelArgument | None:
     fast = [name for name in rung_names() if (parent_of(name) or ("", ""))[1] == FAST]
     there = [name for name in fast if model_folder(paths.MODELS, name).is_dir()]
     return ModelArgument(there[0], Path(there[0])) if there else None
-
-
-def _text_column() -> str:
-    """Return the column of the texts in the project's data, as `complaints predict` does."""
-    return config.load("fetch", FetchParams).file.columns.text if in_project() else TEXT_COLUMN
 
 
 def _version(package: str) -> str | None:
@@ -86,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = argument.name if argument else next(iter(choice.parts))
     print(f"model: {printable(name)}", file=sys.stderr)
     digest = model_digest(*digests_of(choice))
-    text_column = arguments.text_column or _text_column()
+    text_column = arguments.text_column or TEXT_COLUMN
     columns = Columns(text_column, arguments.id_column, arguments.encoding, arguments.max_characters)
     settings = vars(columns) | {"shard_rows": arguments.shard_rows, "abstain_below": least}
     settings |= {"precision": arguments.precision, "packages": {package: _version(package) for package in PACKAGES}}

@@ -114,7 +114,7 @@ def read_record(path: Path, keys: Iterable[str], remedy: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or not set(keys) <= content.keys():
-        raise UserError(f"{path} is not the file that `complaints score` wrote; {remedy}")
+        raise UserError(f"{path} is not the file that `complaints score INPUT OUTPUT` wrote; {remedy}")
     return content
 
 
