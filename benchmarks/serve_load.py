@@ -15,7 +15,9 @@ import asyncio
 import json
 import os
 import platform
+import shlex
 import signal
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -155,7 +157,7 @@ def main() -> None:
         said.append(reload_and_drain(servers["complaints serve"], texts, 4 * arguments.seconds))
         print("\n".join(said))
     if arguments.write:
-        command = "`python benchmarks/serve_load.py --write`"
+        command = f"`python benchmarks/serve_load.py {shlex.join(sys.argv[1:])}`"
         write_text("benchmarks/serve_load.md", "\n\n".join(["# Load", f"{command}: {head}", shown, *said]))
 
 

@@ -12,7 +12,7 @@ FLOORS = [
     {"cli"},
     {"batch_scoring", "packaging"},
     {"cards"},
-    {"costs", "promoting", "reproducing", "serving"},
+    {"costs", "entry_arguments", "promoting", "reproducing", "serving"},
     {
         "comparing",
         "entries",

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from complaints import console
+from complaints import console, entry_arguments
 from complaints.batch_scoring import arguments as score_arguments
 from complaints.cards import arguments as card_arguments
 from complaints.comparing import arguments as compare_arguments
@@ -26,6 +26,7 @@ from complaints.serving import arguments as serve_arguments
 from complaints.signing import arguments as sign_arguments
 from complaints.sweeping import arguments as sweep_arguments
 from complaints.tracing import arguments as trace_arguments
+from complaints.tracking import page_arguments
 from complaints.verifying import arguments as verify_arguments
 
 Commands = Any
@@ -122,22 +123,6 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _model_add(arguments: argparse.Namespace) -> int:
-    from complaints import entries
-
-    entries.add(arguments.name, arguments.like, arguments.set)
-    print(f"added models.{arguments.name}; `dvc repro` trains it and adds its row to the scoreboard")
-    return 0
-
-
-def _model_remove(arguments: argparse.Namespace) -> int:
-    from complaints import entries
-
-    removed = entries.remove(arguments.name)
-    print(f"removed models.{arguments.name}; deleted: {', '.join(map(str, removed)) or 'nothing'}")
-    return 0
-
-
 def _sweep(arguments: argparse.Namespace) -> int:
     from complaints import params
     from complaints.sweeping import command
@@ -161,14 +146,11 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _ui(arguments: argparse.Namespace) -> int:
-    from complaints.tracking.page import open_page
-
-    return open_page(Path("."), arguments.port)
-
-
 def _add_predict(commands: Commands) -> None:
     predict_arguments.add(commands).set_defaults(run=_predict, anywhere=True, checks_empty=True)
+
+
+def _add_score(commands: Commands) -> None:
     score_arguments.add(commands).set_defaults(run=_score, anywhere=True)
 
 
@@ -202,19 +184,6 @@ def _add_check(commands: Commands) -> None:
     check.set_defaults(run=_check)
 
 
-def _add_model(commands: Commands) -> None:
-    model = commands.add_parser("model", help="add or remove an entry of `models:` in params.yaml")
-    actions = model.add_subparsers(required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="add an entry, a copy of another with some values changed")
-    add.add_argument("name", help="name of the new entry")
-    add.add_argument("--like", required=True, metavar="ENTRY", help="entry to copy")
-    add.add_argument("-S", "--set", action="append", default=[], metavar="KEY=VALUE", help="value to change")
-    add.set_defaults(run=_model_add)
-    remove = actions.add_parser("remove", help="remove an entry and its files in the workspace")
-    remove.add_argument("name", help="name of the entry")
-    remove.set_defaults(run=_model_remove)
-
-
 def _add_sweep(commands: Commands) -> None:
     sweep_arguments.add(commands).set_defaults(run=_sweep)
 
@@ -224,18 +193,6 @@ def _add_show(commands: Commands) -> None:
     show.set_defaults(run=_show)
 
 
-def _port(argument: str) -> int:
-    if not (argument.isdecimal() and 0 < int(argument[:6]) < 2**16):
-        raise argparse.ArgumentTypeError(f"{argument!r} is not a port; take one from 1 to 65535")
-    return int(argument)
-
-
-def _add_ui(commands: Commands) -> None:
-    ui = commands.add_parser("ui", help="serve MLflow's page of the logged runs")
-    ui.add_argument("--port", type=_port, default=5000, help="port on this machine (default: %(default)s)")
-    ui.set_defaults(run=_ui)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="complaints", description="Commands of the pipeline besides dvc repro.")
     # A command that runs outside a project too sets `anywhere`.
@@ -243,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_predict,
+        _add_score,
         serve_arguments.add,
         compare_arguments.add,
         cost_arguments.add,
@@ -260,10 +218,10 @@ def _parser() -> argparse.ArgumentParser:
         reproduce_arguments.add,
         sign_arguments.add,
         init_arguments.add,
-        _add_model,
+        entry_arguments.add,
         _add_sweep,
         _add_show,
-        _add_ui,
+        page_arguments.add,
     ):
         add(commands)
     return parser

@@ -123,11 +123,7 @@ def test_hidden_files_and_files_of_other_formats_are_no_inputs(folder: Path) -> 
 
 
 def test_a_glob_takes_nothing_of_the_output(folder: Path) -> None:
-    shutil.copytree(folder / "one", folder / "in/out")
-    for path in (folder / "in/out").rglob("*.parquet"):
-        shutil.copy(path, path.with_suffix(".csv"))
-    shutil.rmtree(folder / "in/out/scored")
-    (folder / "in/out/plan.json").unlink()
+    write_rows(folder / "in/out/rejects/part.csv", ["a fee"])
     inputs = find_inputs(folder / "in/**/*.csv", folder / "in/out")[1]
     assert [source.name for source in inputs] == ["a.csv", "b.csv"]
 

@@ -134,7 +134,7 @@ def test_changed_file_is_refused(here: Path, tmp_path: Path, name: str) -> None:
         CompressedModel(folder)
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("int8", 0.2), ("int8_blocks", 1e-4)])
+@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("int8", 0.2), ("int8_blocks", 1e-4), ("int4", 1e-4)])
 def test_logits_hardly_depend_on_the_batch(here: Path, name: str, tolerance: float) -> None:
     rows = read_tokens(here / "data/tokens/net/test.parquet")
     model = CompressedModel(here / MADE / "models/net" / name)

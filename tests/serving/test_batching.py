@@ -50,7 +50,7 @@ def test_texts_are_labelled_while_a_job_goes_on(in_thread: Any) -> None:
     async def test(batcher: Batcher) -> None:
         job = batcher.call(parts)
         for _ in range(5):
-            assert len(await batcher.submit(["the bank lost my card", "a late fee"])) == 2
+            assert len(await batcher.submit(["the bank lost my card", "a late fee"], batcher.served)) == 2
             assert not job.done()
         assert await job == "done"
 
@@ -61,10 +61,10 @@ def test_a_request_has_the_model_that_was_there_when_it_came(in_thread: Any, sma
     async def test(batcher: Batcher) -> None:
         before = batcher.served
         texts = [f"the bank lost my card {number}" for number in range(100)]
-        waiting = batcher.submit(texts)
+        waiting = batcher.submit(texts, before)
         batcher.replace(load_served(Settings(ModelArgument("net", small_model))))
         assert {id(row.served) for row in await waiting} == {id(before)}
-        assert (await batcher.submit(["a late fee"]))[0].served is batcher.served
+        assert (await batcher.submit(["a late fee"], batcher.served))[0].served is batcher.served
         assert (await batcher.submit(["a late fee"], before))[0].served is before
 
     in_thread(test)
@@ -80,7 +80,7 @@ def test_a_job_that_fails_midway_fails_alone(in_thread: Any) -> None:
         with pytest.raises(ValueError, match="no gradient"):
             await broken
         assert await whole == "done"
-        assert len(await batcher.submit(["a late fee"])) == 1
+        assert len(await batcher.submit(["a late fee"], batcher.served)) == 1
 
     in_thread(test)
 
@@ -92,7 +92,7 @@ def test_a_job_that_nobody_waits_for_ends(in_thread: Any) -> None:
 
     async def test(batcher: Batcher) -> None:
         job = batcher.call(endless)
-        await batcher.submit(["a late fee"])
+        await batcher.submit(["a late fee"], batcher.served)
         job.cancel()
         assert await batcher.call(parts) == "done"
 

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = argument.name if argument else next(iter(choice.parts))
     print(f"model: {printable(name)}", file=sys.stderr)
     digest = model_digest(*digests_of(choice))
-    text_column = arguments.text_column or TEXT_COLUMN
+    text_column = TEXT_COLUMN if arguments.text_column is None else arguments.text_column
     columns = Columns(text_column, arguments.id_column, arguments.encoding, arguments.max_characters)
     settings = vars(columns) | {"shard_rows": arguments.shard_rows, "abstain_below": least}
     settings |= {"precision": arguments.precision, "packages": {package: _version(package) for package in PACKAGES}}

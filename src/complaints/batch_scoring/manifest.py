@@ -21,6 +21,9 @@ from complaints.core.errors import UserError
 from complaints.core.files import file_digest, write_json
 from complaints.predicting.output import UNSURE
 
+UNREADABLE = (OSError, ValueError, KeyError)
+"""Errors of a damaged Parquet file, of another file, and of one without the column that is read."""
+
 
 def missing(output: Path, shards: list[Shard]) -> list[Shard]:
     """Return the shards without an output."""
@@ -64,7 +67,7 @@ def _count(path: Path, counts: Counter[str], reasons: Counter[str]) -> int:
             counts["scored"] += rows
             if UNSURE in pq.read_schema(path).names:
                 counts[UNSURE] += sum(pq.read_table(path, columns=[UNSURE])[UNSURE].to_pylist())
-    except (OSError, ValueError) as error:  # pyarrow.ArrowInvalid is a ValueError
+    except UNREADABLE as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run the same command again") from None
     return rows
 
@@ -79,7 +82,7 @@ def _row_problems(output: Path, shard: Shard, digest: str) -> list[str]:
         if path.is_file():
             try:
                 table = pq.read_table(path, columns=["row"])
-            except (OSError, ValueError) as error:
+            except UNREADABLE as error:
                 return [f"{path} cannot be read ({error})"]
             rows += table["row"].to_pylist()
             if folder == SCORED and (table.schema.metadata or {}).get(DIGEST_KEY.encode()) != digest.encode():

@@ -77,8 +77,8 @@ def find_inputs(argument: Path, output: Path) -> tuple[Path, list[Input]]:
     elif argument.exists() or not glob.has_magic(str(argument)):
         found, folder = [argument], argument.parent
     else:
-        names = [Path(name) for name in glob.glob(str(argument), recursive=True)]
-        found = [path for path in names if path.is_file() and not path.resolve().is_relative_to(output.resolve())]
+        names, own = map(Path, glob.glob(str(argument), recursive=True)), output.resolve()
+        found = [path for path in names if path.is_file() and not path.resolve().is_relative_to(own)]
         parts = argument.parts
         fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
         folder = Path(*parts[:fixed]) if fixed else Path(".")

@@ -212,7 +212,8 @@ def read_blocks(path: Path, columns: Columns, shard_rows: int) -> Iterator[Block
         for block in _blocks(path, columns):
             yield from _cut(block, shard_rows)
     except UserError as error:
-        raise UserError(in_options(str(error)).replace(f"not {BYTES}", f"not {columns.encoding}")) from None
+        message = in_options(str(error)).replace("--input", "INPUT")
+        raise UserError(message.replace(f"not {BYTES}", f"not {columns.encoding}")) from None
 
 
 def _blocks(path: Path, columns: Columns) -> Iterator[Block]:

@@ -87,12 +87,12 @@ def find(md5: str, history: History) -> list[tuple[Checkpoint, list[Version]]]:
 
 def _table(exposure: Exposure, objects: Objects) -> Iterator[pa.Table]:
     """Yield the rows of a use of a dataset, in file order, a table for each split."""
+    if exposure.dataset.without_labels:
+        yield _used(read_parquet(objects.file(exposure.dataset.train), ["row_id", "text"]), exposure.role, None)
+        return
     names = read_json(objects.file(exposure.dataset.labels)) if exposure.dataset.labels else None
     for split, md5 in exposure.dataset.files().items():
         if split == "test" or (split == "validation" and exposure.role != "training"):
-            continue
-        if exposure.dataset.without_labels:
-            yield _used(read_parquet(objects.file(md5), ["row_id", "text"]), exposure.role, None)
             continue
         table = read_parquet(objects.file(md5), ["row_id", "text", "label_id", "group"])
         if split == "train" and exposure.fraction != 1:
@@ -104,7 +104,13 @@ def _table(exposure: Exposure, objects: Objects) -> Iterator[pa.Table]:
 
 
 def _used(table: pa.Table, role: str, labels: list[str] | None) -> pa.Table:
-    """Return rows in SCHEMA."""
+    """Return rows in SCHEMA, all in one role; `labels` are the names of their classes, None without any.
+
+    Args:
+        table: Columns row_id and text, [rows].
+        role: A value of the column `split`.
+        labels: Class names, [rows].
+    """
     return pa.Table.from_pydict(
         {
             "row_id": table["row_id"],

@@ -55,7 +55,7 @@ def _summary(answer: Answer, checkpoints: int, unread: int) -> str:
             if unread
             else "no checkpoint saw it."
         )
-    trained = sum(bool(use.rows.keys() & set(TRAINING_ROLES)) for use in answer.uses)
+    trained = sum(any(role in use.rows for role in TRAINING_ROLES) for use in answer.uses)
     other = len(answer.uses) - trained
     more = f"; {other} had it only outside of training" if other else ""
     return f"{name}: {trained} of {checkpoints} checkpoints trained on it or a duplicate{more}."

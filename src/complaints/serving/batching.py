@@ -79,12 +79,12 @@ class Batcher:
         self.thread = threading.Thread(target=self._run, name="model", daemon=True)
         self.thread.start()
 
-    def submit(self, texts: list[str], served: Served | None = None) -> "asyncio.Future[list[Row]]":
+    def submit(self, texts: list[str], served: Served) -> "asyncio.Future[list[Row]]":
         """Queue texts and return the future of their rows; to be called in the event loop.
 
         Args:
             texts: At least one.
-            served: The model that labels them, by default the present one.
+            served: The model that labels them all.
 
         Raises:
             QueueFull: if there is no room for all of them.
@@ -94,7 +94,7 @@ class Batcher:
             if self.queued + len(texts) > self.queue_texts:
                 raise QueueFull
             self.queued += len(texts)
-            self.waiting.append(_Request(served or self.served, texts, future, 0, len(texts), [None] * len(texts)))
+            self.waiting.append(_Request(served, texts, future, 0, len(texts), [None] * len(texts)))
             self.changed.notify()
         return future
 

@@ -18,7 +18,7 @@ NO_ATTRIBUTION = {
 def explain(served: Served, text: str, label: str | None) -> Generator[None, None, dict[str, Any]]:
     """Return the explanation of a text's label; what cannot be had is null or missing, with its reason in `absent`.
 
-    Yields between its parts, of some hundredths of a second each, when the model is free for other texts.
+    Yields between its parts, when the model is free for other texts: after each batch of gradients, and after TF-IDF.
 
     Args:
         served: The model.

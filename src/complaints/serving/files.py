@@ -43,6 +43,7 @@ class QueuedDecider(Decider):
             UserError: if the model fails, or the server ended.
         """
         assert self.service is not None
+        assert self.served is not None
         assert self.loop is not None
         probabilities = np.empty((len(texts), len(self.labels)))
         scores = np.empty_like(probabilities)
@@ -61,7 +62,7 @@ class QueuedDecider(Decider):
         return Decisions(np.log(np.maximum(probabilities, 1e-300)), scores)
 
 
-async def _labelled(service: Service, served: Served | None, texts: list[str]) -> list[Row]:
+async def _labelled(service: Service, served: Served, texts: list[str]) -> list[Row]:
     while True:
         try:
             return await service.label(texts, served)

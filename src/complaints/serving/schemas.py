@@ -21,7 +21,7 @@ def _encodable(text: str) -> str:
 
 
 EXPLAINED_CHARACTERS = 50_000
-"""Longest text to explain, longer than any complaint that the CFPB has published; TF-IDF takes a second for it."""
+"""Longest text to explain: the part of an explanation by TF-IDF, during which others wait, grows with its length."""
 Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_encodable)]
 Digest = Annotated[str, Field(description="sha256 over the digests of the models and of the decision rule")]
 

@@ -39,8 +39,8 @@ class Service:
     def _named(self) -> None:
         self.metrics.model.info({"name": self.served.name, "digest": self.served.digest})
 
-    async def label(self, texts: list[str], served: Served | None = None) -> list[Row]:
-        """Return the decisions on texts that are not blank, all by one model, by default the present one.
+    async def label(self, texts: list[str], served: Served) -> list[Row]:
+        """Return the decisions on texts that are not blank, all by one model.
 
         Raises:
             HTTPException: if the queue is full (429), the time is over (504), or the model fails (500).
