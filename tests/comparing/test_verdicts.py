@@ -9,10 +9,10 @@ from complaints.comparing.changes import Change, Changes
 from complaints.comparing.verdicts import Limit, in_words, mcnemar_of, parse_limit, system_of
 from complaints.deciding.rule import Decisions, log_softmax
 from complaints.uncertainty.crossed import Variance
-from complaints.uncertainty.paired import Difference, Power, Side
+from complaints.uncertainty.paired import Difference, PowerAnalysis, Side
 from complaints.uncertainty.resampling import Rows
 
-POWER = Power(1000, Variance(0.0075**2, 0.0, float("inf")))
+POWER = PowerAnalysis(1000, Variance(0.0075**2, 0.0, float("inf")))
 SEEN = Difference(
     "macro_f1", Side(0.5, None), Side(0.48, None), -0.02, -0.035, -0.005, 0.0075, 0.008, 0.02, 1000, "worse", POWER
 )

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +27,9 @@ from complaints.modeling import classifier
 from complaints.predicting.choice import ModelArgument, choose
 from complaints.predicting.predictors import load
 from complaints.scoring.predictions import read_checkpoint_md5, read_predictions
+from complaints.scoring.rungs import Format
 
-QUANTIZED: tuple[Literal["int8", "int8_blocks", "int4"], ...] = ("int8", "int8_blocks", "int4")
+QUANTIZED: tuple[Format, ...] = ("int8", "int8_blocks", "int4")
 ALL = CompressParams(formats=("onnx", *QUANTIZED), per_channel=True, min_agreement=0.5, sensitivity=True)
 MADE = Path("made")
 TEXTS = ["the bank report card", "wrong loan call the the report bank loan debt", "late fee"]

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from complaints.backbones.checkpoint import label_names
 from complaints.backbones.model_files import (
@@ -22,6 +22,7 @@ from complaints.core import config
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest, write_json
 from complaints.core.section import Section
+from complaints.scoring.rungs import Format
 
 SETTINGS_FILE = "compression.json"
 """Settings of a compressed model; its presence marks a folder as one."""
@@ -44,7 +45,7 @@ class Agreement(Section):
 class CompressionSettings(Section):
     """The content of SETTINGS_FILE."""
 
-    format: Literal["onnx", "int8", "int8_blocks", "int4"]
+    format: Format
     max_length: MaxLength
     truncation: Truncation
     parent_sha256: str

@@ -1,16 +1,17 @@
 """Parameters of the stage compress: the key `compress` of a model's entry."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, Strict, model_validator
 
 from complaints.core.section import Section, rule
+from complaints.scoring.rungs import Format
 
 
 class CompressParams(Section):
     """The formats of an entry, and the check of their labels."""
 
-    formats: Annotated[tuple[Literal["onnx", "int8", "int8_blocks", "int4"], ...], Strict(False)]
+    formats: Annotated[tuple[Format, ...], Strict(False)]
     per_channel: bool
     min_agreement: Annotated[float, Field(ge=0, le=1)]
     sensitivity: bool

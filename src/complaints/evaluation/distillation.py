@@ -123,13 +123,13 @@ def _is_student(entry: Mapping[str, Any]) -> bool:
     return bool((entry.get("teacher") or {}).get("models"))
 
 
-OTHER_STAGES = frozenset({"teacher", "cross_fit", "compress", "features"})
+NOT_OF_TRAINING = frozenset({"teacher", "cross_fit", "compress", "features"})
 """Keys that decide no training without a teacher; `features` says for which rows kNN gets features."""
 
 
 def _recipe(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that decide a training without a teacher; an entry's own name in a path is none."""
-    recipe = {key: value for key, value in entry.items() if key not in OTHER_STAGES}
+    recipe = {key: value for key, value in entry.items() if key not in NOT_OF_TRAINING}
     own = f"models/pretrained/{name}"
     return recipe | {"weights": None if entry.get("weights") == own else entry.get("weights")}
 

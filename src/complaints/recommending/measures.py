@@ -26,18 +26,20 @@ class Measure:
         return f"{number_text(value)} {self.unit}"
 
     def known_text(self, value: float | None) -> str:
-        """Return the value by which rows are chosen: a score is that on validation."""
-        return self.text(value) if self.is_cost or value is None else f"{self.text(value)} on validation"
+        """Return the value by which rows are chosen, a score with its split."""
+        return f"{self.text(value)}{self.split}"
+
+    @property
+    def split(self) -> str:
+        """Return the end of a phrase on a value by which rows are chosen: scores are those on validation."""
+        return "" if self.is_cost else " on validation"
 
     def beside(self, value: float, limit: float) -> str:
         """Return the value by which rows are chosen, with as many digits as tell it from a limit."""
-        if value == limit or self._reads_as(value) != self._reads_as(limit):
+        if value == limit or self.text(value) != self.text(limit):
             return self.known_text(value)
-        digits = next((d for d in range(3, 16) if float(f"{value:.{d}g}") != float(f"{limit:.{d}g}")), 16)
-        return f"{value:,.{digits}g} {self.unit if self.is_cost else 'on validation'}"
-
-    def _reads_as(self, value: float) -> float:
-        return float(self.text(value).split()[0].replace(",", ""))
+        digits = next((d for d in range(3, 17) if f"{value:.{d}g}" != f"{limit:.{d}g}"), 17)
+        return f"{value:,.{digits}g}{f' {self.unit}' if self.unit else ''}{self.split}"
 
     def limit_text(self, value: float) -> str:
         """Return a limit on it: "p95 latency at most 10 ms"."""

@@ -157,8 +157,7 @@ def _tighter(answer: Answer) -> list[str]:
         measure = MEASURES[change.constraint]
         side = "below" if measure.is_cost else "above"
         left = f"{change.winner.name} would win" if change.winner else "no row would be left"
-        where = "" if measure.is_cost else " on validation"
-        parts.append(f"{side} {measure.text(change.value)} of {measure.title}{where} {left}")
+        parts.append(f"{side} {measure.text(change.value)} of {measure.title}{measure.split} {left}")
     return [f"Under a stricter limit: {'; '.join(parts)}."] if parts else []
 
 
@@ -172,10 +171,10 @@ def _nothing(answer: Answer) -> str:
     for name, nearest in found.items():
         if name == DEVICE:
             value = "every row was measured on another device"
-        elif (found_value := nearest.value(name)) is None:
+        elif (known := nearest.value(name)) is None:
             value = f"{MEASURES[name].title} is not known of any"
         else:
-            value = f"the nearest is {nearest.name} with {MEASURES[name].beside(found_value, case.limits[name])}"
+            value = f"the nearest is {nearest.name} with {MEASURES[name].beside(known, case.limits[name])}"
         parts.append(f"{_limit(name, case)} excludes all {len(answer.options)} rows: {value}")
     return f"No row keeps the constraints: {'; '.join(parts)}."
 

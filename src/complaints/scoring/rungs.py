@@ -5,13 +5,14 @@ A rung is TF-IDF, kNN, an entry of `models:`, or an entry in a compressed format
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from complaints.core import config, paths
 
 KNN = "knn"
 """Name of the nearest-neighbour model; no entry of `models:` may have it."""
-FORMATS = ("onnx", "int8", "int8_blocks", "int4")
+Format = Literal["onnx", "int8", "int8_blocks", "int4"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 """Formats that the stage compress writes. No entry's name may end in one of them after a hyphen."""
 COMPRESSED = "compressed"
 """Folder of compressed models, and of their predictions, with one folder per entry in it."""

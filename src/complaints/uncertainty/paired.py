@@ -39,19 +39,23 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Power:
-    """The variance of a difference, from which the size of a test that finds it follows."""
+class PowerAnalysis:
+    """The variance of a difference, from which follows what tests of it find with probability POWER.
+
+    The effect that is found is a multiple of the standard error: the quantiles of the level and of POWER, added (Bloom
+    1995, "Minimum detectable effects").
+    """
 
     rows: int
     """Test rows."""
     variance: crossed.Variance
 
     def mde(self, level: float) -> float:
-        """Return the minimal detectable effect of tests at a level, found with probability POWER."""
+        """Return the minimal detectable effect of two-sided tests at a level, in units of the metric."""
         return self._detected(level) * math.sqrt(self.variance.total)
 
     def needed_rows(self, value: float, level: float) -> int | None:
-        """Return the rows with which a true difference of `value` is found at a level with probability POWER."""
+        """Return the test rows with which a true difference of `value` is found at a level, None if none suffice."""
         room = (value / self._detected(level)) ** 2 - self.variance.of_seeds
         return math.ceil(self.rows * self.variance.of_rows / room) if room > 0 else None
 
@@ -81,7 +85,7 @@ class Difference:
     of rows suffices, since the value is 0 or the seeds differ too much."""
     better: Verdict
     """Verdict on b."""
-    power: Power
+    power: PowerAnalysis
     """What `mde` and `needed_rows` follow from, at the level of the test: LEVEL, or what Holm's correction leaves."""
 
 
@@ -115,7 +119,7 @@ def _difference(metric: str, rows: int, a: Sequence[Distribution], b: Sequence[D
     value = right.value - left.value
     variance = crossed.variance_of_difference(a, b)
     error, critical = math.sqrt(variance.total), variance.quantile(1 - LEVEL / 2)
-    power, p = Power(rows, variance), variance.p_value(value)
+    power, p = PowerAnalysis(rows, variance), variance.p_value(value)
     return Difference(
         metric=metric,
         a=left,
