@@ -55,6 +55,7 @@ def test_an_added_entry_is_a_copy_with_changes_and_removing_it_leaves_the_file_a
         ("a", "minilm", ["epochs=3"], "models.minilm has no key epochs"),
         ("a", "minilm", ["finetune.epochs=0"], "models.a.finetune.epochs is 0"),
         ("a", "minilm", ["finetune.epochs"], "write key=value"),
+        ("a", "minilm", ["finetune.epochs=3", "finetune.epochs=2"], "-S finetune.epochs is given twice"),
         *(
             ("a", "minilm", [f"{key}={value}"], f"-S {key}: it is a section; give one of its keys: {key}.")
             for key in ("finetune", "finetune.loss", "head", "pretrain")

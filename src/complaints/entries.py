@@ -15,13 +15,15 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     """Return `key=value` arguments by key, each value read as YAML.
 
     Raises:
-        UserError: if an argument has another form.
+        UserError: if an argument has another form, or two have the same key.
     """
-    values = {}
+    values: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise UserError(f"{assignment!r}: write key=value, e.g. finetune.epochs=3")
+        if key in values:
+            raise UserError(f"-S {key} is given twice; give it once")
         try:
             values[key] = parse_yaml(value, key)
         except UserError as error:

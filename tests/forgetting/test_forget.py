@@ -48,6 +48,8 @@ def test_a_withdrawal_names_every_place_and_changes_the_ledger_alone(repo: Path,
     held = {path.removeprefix("files/md5/").replace("/", "")[:12] for path in holders(repo / ".dvc/cache")}
     in_cache = out.split("Objects in DVC's cache")[1].split("\n\n")[0]
     assert {line.split()[0] for line in in_cache.splitlines()[1:]} == held
+    paths = [line.split()[1] for line in in_cache.splitlines()[1:]]
+    assert paths == sorted(paths)
     assert in_cache.count("named by no version") == 0
     assert "reports/evaluation/index.html of run cache" in in_cache
     for path in ("complaints.csv (id, text)", "reports/metrics.json (id)"):

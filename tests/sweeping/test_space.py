@@ -126,14 +126,22 @@ def test_options_win_over_the_file_and_add_to_its_space(base: params.Params, tmp
         read_study(file, {}, base)
 
 
-@pytest.mark.parametrize("assignment", ["a", "=1", "a="])
-def test_an_option_without_a_value_is_refused(assignment: str) -> None:
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["a"], "write KEY=VALUES"),
+        (["=1"], "write KEY=VALUES"),
+        (["a="], "write KEY=VALUES"),
+        (["a=1", "a=2"], "-S a is given twice"),
+    ],
+)
+def test_an_option_without_a_value_or_given_twice_is_refused(assignments: list[str], message: str) -> None:
     arguments = argparse.Namespace(
         study=None,
-        set=[assignment],
+        set=assignments,
         **dict.fromkeys(("model", "method", "objective", "seeds", "trials", "sampler_seed")),
     )
-    with pytest.raises(UserError, match="write KEY=VALUES"):
+    with pytest.raises(UserError, match=message):
         _options(arguments)
 
 

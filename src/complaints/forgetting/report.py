@@ -32,8 +32,12 @@ def object_line(survey: Survey, md5: str, parts: Iterable[str]) -> str:
 
 
 def holding(survey: Survey) -> list[Section]:
-    """Return everything that holds withdrawn complaints, with what to do about it."""
-    cache = [object_line(survey, found.name, found.parts) for found in survey.held("cache")]
+    """Return everything that holds withdrawn complaints, with what to do about it.
+
+    Objects and checkpoints are in the order of their paths: that of their hashes would be another one for other bytes.
+    """
+    in_cache = sorted(survey.held("cache"), key=lambda found: (outputs_line(survey.outputs, found.name), found.name))
+    cache = [object_line(survey, found.name, found.parts) for found in in_cache]
     remote = [
         f"{name}: {len(md5s)} objects; `complaints forget --purge --remote {name}` removes them"
         for name, md5s in survey.remotes.items()
@@ -50,7 +54,7 @@ def holding(survey: Survey) -> list[Section]:
 
     checkpoints = [
         f"{affected.path} {md5[:DIGITS]} ({affected.role}) of {_versions_with(survey, md5)}{_state(survey, affected)}"
-        for md5, affected in survey.affected.items()
+        for md5, affected in sorted(survey.affected.items(), key=lambda item: (item[1].path, item[0]))
     ]
     return [
         Section("Objects in DVC's cache", cache),

@@ -15,11 +15,13 @@ FIELDS = ("model", "method", "objective", "seeds", "trials", "sampler_seed")
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of a study that the command line gives."""
     given = {name: getattr(arguments, name) for name in FIELDS if getattr(arguments, name) is not None}
-    space = {}
+    space: dict[str, Any] = {}
     for assignment in arguments.set:
         key, equals, value = assignment.partition("=")
         if not equals or not key or not value.strip():
             raise UserError(f"{assignment!r}: write KEY=VALUES, e.g. 'baseline.words.c=choice(5, 20)'")
+        if key in space:
+            raise UserError(f"-S {key} is given twice; give its values in one list, e.g. -S '{key}=choice(5, 20)'")
         space[key] = value if "(" in value else parse_yaml(value, key)
     if arguments.study is None and not space:
         raise UserError("sweep: give a study's YAML file, or keys with -S, e.g. -S 'baseline.words.c=choice(5, 20)'")
