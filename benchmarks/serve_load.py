@@ -29,6 +29,7 @@ from harness.synthetic_tokens import draw_tokens
 
 from complaints.backbones.resolve import resolve
 from complaints.backbones.tokenizer import load_tokenizer
+from complaints.compression.folder import is_compressed
 from complaints.core.files import write_text
 
 CLASSES, MAX_LENGTH, TEXTS = 92, 128, 2000
@@ -143,11 +144,11 @@ def main() -> None:
         model = arguments.mlflow_model or package(checkpoint, folder / "package")
         servers = {
             "mlflow models serve": stack.enter_context(mlflow_serve(model.resolve(), folder / "mlflow.log")),
-            "complaints serve": stack.enter_context(complaints_serve(checkpoint, folder / "fp32.log")),
-            "complaints serve --precision fastest": stack.enter_context(
-                complaints_serve(checkpoint, folder / "fastest.log", "--precision", "fastest")
-            ),
+            "complaints serve": stack.enter_context(complaints_serve(checkpoint, folder / "serve.log")),
         }
+        if not is_compressed(checkpoint):
+            server = complaints_serve(checkpoint, folder / "fastest.log", "--precision", "fastest")
+            servers["complaints serve --precision fastest"] = stack.enter_context(server)
         texts = canonical_texts(TEXTS)
         threads = os.environ.get("OMP_NUM_THREADS", "not set")
         head = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}."

@@ -20,7 +20,7 @@ from complaints.compression.folder import ONNX_FILE, SETTINGS_FILE, read_setting
 from complaints.compression.layout import Inputs, Outputs, write_nothing
 from complaints.compression.params import CompressParams
 from complaints.compression.run import agreement_of, check_agreement, compress
-from complaints.compression.session import CompressedModel, infer, open_session, run_batch
+from complaints.compression.session import CompressedModel, TextSession, open_session, run_batch
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.modeling import classifier
@@ -135,20 +135,28 @@ def test_changed_file_is_refused(here: Path, tmp_path: Path, name: str) -> None:
         CompressedModel(folder)
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("int8", 0.2), ("int8_blocks", 1e-4), ("int4", 1e-4)])
-def test_logits_hardly_depend_on_the_batch(here: Path, name: str, tolerance: float) -> None:
+@pytest.mark.parametrize("count", ["1", "2", "3"])
+@pytest.mark.parametrize("name", ["onnx", "int8", "int8_blocks", "int4"])
+def test_logits_of_a_text_depend_on_no_other(
+    here: Path, name: str, count: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", count)
     rows = read_tokens(here / "data/tokens/net/test.parquet")
     model = CompressedModel(here / MADE / "models/net" / name)
-    together = model.infer(rows)
+    seen: list[int] = []
+    together = model.infer(rows, seen.append)
     alone = np.concatenate([model.infer(rows.take(np.array([index]))) for index in range(len(rows))])
-    assert np.abs(alone - together).max() < tolerance
+    assert np.array_equal(alone, together)
+    backwards = model.infer(rows.take(np.arange(len(rows))[::-1]))
+    assert np.array_equal(backwards[::-1], together)
+    assert sum(seen) == len(rows) > 1
 
 
 def test_number_of_threads_does_not_change_a_byte(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, found = read_tokens(here / "data/tokens/net/test.parquet"), []
     for count in ("1", "2"):
         monkeypatch.setenv("OMP_NUM_THREADS", count)
-        found.append(infer(open_session(here / MADE / "models/net/int8" / ONNX_FILE), rows, 0))
+        found.append(TextSession(here / MADE / "models/net/int8" / ONNX_FILE).infer(rows))
     assert np.array_equal(found[0], found[1])
 
 
@@ -218,7 +226,7 @@ def test_other_logits_than_those_of_torch_are_refused(here: Path) -> None:
 
     batch = np.array([[2, 5, 6, 3]]), np.ones((1, 4), np.int64)
     model = onnx.load(here / MADE / "models/net/onnx" / ONNX_FILE)
-    logits = run_batch(open_session(model.SerializeToString()), *batch)
+    logits = run_batch(open_session(model.SerializeToString(), 1), *batch)
     export.check_logits(model, [batch], [logits + 5e-5])
     with pytest.raises(UserError, match=r"differ from torch's by up to 0\.1"):
         export.check_logits(model, [batch], [logits + 0.1])

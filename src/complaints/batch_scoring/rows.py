@@ -1,7 +1,7 @@
 """Rows of input files in blocks, with bad rows set aside instead of refused.
 
-Blocks are cut as the readers of `complaints predict` cut batches: the logits of an int8 model depend on the batch, so
-the labels of both commands are the same only if their batches are.
+Blocks are cut as the readers of `complaints predict` cut batches: the rounding of a checkpoint's logits depends on the
+batch, so the labels of both commands are the same only if their batches are.
 """
 
 import csv

@@ -16,7 +16,7 @@ from transformers.masking_utils import sdpa_mask
 
 from complaints.backbones.reports import without_reports
 from complaints.compression.runtime import need
-from complaints.compression.session import open_session, run_batch
+from complaints.compression.session import open_session, run_batch, threads
 from complaints.core.errors import UserError
 
 ATTENTION = "onnx_products"
@@ -163,7 +163,7 @@ def check_logits(exported: Any, examples: Sequence[Batch], wanted: Sequence[np.n
     Raises:
         UserError: if one differs by more than TOLERANCE.
     """
-    session = open_session(exported.SerializeToString())
+    session = open_session(exported.SerializeToString(), threads())
     for batch, logits in zip(examples, wanted, strict=True):
         found = run_batch(session, *batch)
         if not np.allclose(found, logits, rtol=TOLERANCE, atol=TOLERANCE):

@@ -37,7 +37,7 @@ class Recipe:
     """A quantised format and its settings."""
 
     format: str
-    """`int8`: dynamic quantisation, one scale for the activations of a batch; `int8_blocks`: a scale for each BLOCK
+    """`int8`: dynamic quantisation, one scale for the activations of a text; `int8_blocks`: a scale for each BLOCK
     activations of a token; `int4`: the same with weights of 4 bits."""
     per_channel: bool
     """int8 only: a scale for each output channel of a weight."""
@@ -135,7 +135,7 @@ def _renamed(excluded: list[str]) -> list[str]:
 
 
 def _dynamic(model: Any, operators: tuple[str, ...], recipe: Recipe, excluded: list[str]) -> Any:
-    """Quantise weights, and activations by one scale that is computed for each batch."""
+    """Quantise weights, and activations by one scale for each input of a product: of each text, since it is alone."""
     quantization, onnx = need("onnxruntime.quantization"), need("onnx")
     from tempfile import TemporaryDirectory
 

@@ -30,7 +30,7 @@ from complaints.compression.processor import saturates, this_processor
 from complaints.compression.quantize import Recipe, count_operators, count_quantized, count_weighted, quantize
 from complaints.compression.runtime import need
 from complaints.compression.sensitivity import sensitivity
-from complaints.compression.session import infer, open_session
+from complaints.compression.session import TextSession
 from complaints.core.csv_files import write_csv
 from complaints.core.errors import UserError
 from complaints.core.files import replacing_folder, write_json, writing
@@ -83,12 +83,12 @@ def compress(name: str, params: CompressParams, inputs: Inputs, outputs: Outputs
     for file_format in params.formats:
         recipe = Recipe(file_format, params.per_channel, saturates(processor))
         model = original if file_format == "onnx" else quantize(original, recipe)
-        session = open_session(model.SerializeToString())
-        logits = {split: infer(session, rows[split], pad_id) for split in HELD_OUT}
+        session = TextSession(model.SerializeToString())
+        logits = {split: session.infer(rows[split]) for split in HELD_OUT}
         agreement = agreement_of(rows["validation"].labels, logits["validation"], parent["validation"][1])
         check_agreement(name, file_format, agreement, params.min_agreement)
         results.append(Compressed(file_format, model, logits, agreement))
-    lines = sensitivity(original, params, rows["validation"], pad_id) if params.sensitivity else []
+    lines = sensitivity(original, params, rows["validation"]) if params.sensitivity else []
     _write(params, inputs, outputs, original, results, {split: rows[split].row_ids for split in HELD_OUT})
     with replacing_folder(outputs.tables) as target:
         write_csv(target / TABLE_FILE, TABLE_HEADER, _table(inputs, original, results))

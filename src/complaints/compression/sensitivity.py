@@ -9,7 +9,7 @@ from complaints.backbones.tokens import TokenSet
 from complaints.compression.params import CompressParams
 from complaints.compression.processor import saturates, this_processor
 from complaints.compression.quantize import Recipe, count_quantized, groups, quantize
-from complaints.compression.session import infer, open_session
+from complaints.compression.session import TextSession
 from complaints.scoring import metrics
 
 NOTHING, ONLY, WITHOUT, ALL = "nothing", "only", "all but", "all"
@@ -24,7 +24,7 @@ def _plans(found: dict[str, list[str]]) -> Iterator[tuple[str, str, list[str]]]:
         yield WITHOUT, group, names
 
 
-def sensitivity(model: Any, params: CompressParams, rows: TokenSet, pad_id: int) -> list[list[object]]:
+def sensitivity(model: Any, params: CompressParams, rows: TokenSet) -> list[list[object]]:
     """Return the lines of the table: agreement with the model in float32, accuracy and macro-F1 on some rows.
 
     A group is `embeddings`, a layer of the encoder or the head; each takes two inferences of the rows.
@@ -33,10 +33,9 @@ def sensitivity(model: Any, params: CompressParams, rows: TokenSet, pad_id: int)
         model: The exported model in float32.
         params: The formats; those that quantise are measured.
         rows: The validation rows.
-        pad_id: Token id of padding.
     """
     found = groups(model)
-    logits = infer(open_session(model.SerializeToString()), rows, pad_id)
+    logits = TextSession(model.SerializeToString()).infer(rows)
     expected, lines = logits.argmax(axis=1), []
 
     def line(file_format: str, quantized: str, group: str, operators: int, logits: np.ndarray) -> list[object]:
@@ -50,7 +49,7 @@ def sensitivity(model: Any, params: CompressParams, rows: TokenSet, pad_id: int)
         lines.append(line(file_format, NOTHING, "", 0, logits))
         for quantized, group, excluded in _plans(found):
             made = quantize(model, recipe, excluded)
-            of_group = infer(open_session(made.SerializeToString()), rows, pad_id)
+            of_group = TextSession(made.SerializeToString()).infer(rows)
             operators = sum(count_quantized(made).values())
             lines.append(line(file_format, quantized, group, operators, of_group))
     return lines

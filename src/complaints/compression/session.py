@@ -3,11 +3,11 @@
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from complaints.backbones.tokenizer import load_tokenizer
 from complaints.backbones.tokens import TokenSet
@@ -15,12 +15,8 @@ from complaints.compression.folder import ONNX_FILE, read_labels, read_settings
 from complaints.compression.processor import saturates, this_processor
 from complaints.compression.runtime import need
 from complaints.core.errors import UserError
-from complaints.engine.batches import padded, token_budget_inference_batches
 
-BATCH_TOKENS = 2048
-"""Token budget of a batch, as that of `complaints predict` on a processor."""
 _ERRORS_ONLY = 3
-_CPU = torch.device("cpu")
 
 Done = Callable[[int], None]
 
@@ -31,15 +27,19 @@ def threads() -> int:
     return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else len(os.sched_getaffinity(0))
 
 
-def open_session(model: Path | bytes) -> Any:
-    """Return the session of an ONNX file, or of its bytes.
+def open_session(model: Path | bytes, width: int) -> Any:
+    """Return ONNX Runtime's session of an ONNX file, or of its bytes.
+
+    Args:
+        model: The file, or its content.
+        width: Threads that compute one batch.
 
     Raises:
         UserError: if onnxruntime is not installed, or cannot load the model.
     """
     runtime = need("onnxruntime")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads(), 1
+    options.intra_op_num_threads, options.inter_op_num_threads = width, 1
     options.use_deterministic_compute = True
     options.log_severity_level = _ERRORS_ONLY
     try:
@@ -56,28 +56,42 @@ def run_batch(session: Any, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return logits
 
 
-def infer(session: Any, rows: TokenSet, pad_id: int, done: Done = lambda count: None) -> np.ndarray:
-    """Return the logits of rows in their order, float32 [rows, classes], computed in token-budget batches.
+class TextSession:
+    """A model in ONNX Runtime that computes each text alone, so that the logits of a text are a function of it.
 
-    A row's logits depend on its batch: by rounding in float32, and more in int8, whose activations have one scale for
-    all rows of a batch.
-
-    Args:
-        session: The result of `open_session`.
-        rows: At least one row.
-        pad_id: Token id of padding.
-        done: Called with the number of rows of each batch.
+    In a batch the activations of all texts would have one scale in int8. Batches would not be faster either: on
+    processors a text alone fills the matrix products. All threads compute one text; of several, each computes its own.
     """
-    result: np.ndarray | None = None
-    for batch in token_budget_inference_batches(rows.lengths, BATCH_TOKENS):
-        inputs = padded(rows, batch, pad_id, _CPU)
-        logits = run_batch(session, inputs["input_ids"].numpy(), inputs["attention_mask"].numpy())
-        if result is None:
-            result = np.empty((len(rows), logits.shape[1]), np.float32)
-        result[batch] = logits
-        done(len(batch))
-    assert result is not None
-    return result
+
+    def __init__(self, model: Path | bytes) -> None:
+        """Open the model.
+
+        Raises:
+            UserError: as `open_session` does.
+        """
+        self._threads = threads()
+        self._all_threads = open_session(model, self._threads)
+        self._one_thread = open_session(model, 1) if self._threads > 1 else self._all_threads
+
+    def infer(self, rows: TokenSet, done: Done = lambda count: None) -> np.ndarray:
+        """Return the logits of rows in their order, float32 [rows, classes].
+
+        Args:
+            rows: At least one row.
+            done: Called with 1 for each row, in their order.
+        """
+        session = self._all_threads if len(rows) == 1 else self._one_thread
+
+        def logits(row: int) -> np.ndarray:
+            ids = rows.ids[rows.offsets[row] : rows.offsets[row + 1]].astype(np.int64)[None]
+            return run_batch(session, ids, np.ones_like(ids))[0]
+
+        found = []
+        with ThreadPoolExecutor(self._threads) as pool:
+            for one in pool.map(logits, range(len(rows))):
+                found.append(one)
+                done(1)
+        return np.stack(found)
 
 
 class CompressedModel:
@@ -94,7 +108,7 @@ class CompressedModel:
         self.labels = read_labels(folder)
         self.max_length, self.truncation, self.format = settings.max_length, settings.truncation, settings.format
         self.tokenizer = load_tokenizer(folder)
-        self.session = open_session(folder / ONNX_FILE)
+        self.session = TextSession(folder / ONNX_FILE)
         if settings.reduce_range is False and saturates(this_processor()):
             print(
                 f"warning: {folder} has weights of 8 bits, and this processor has no VNNI: sums of their products may "
@@ -103,5 +117,5 @@ class CompressedModel:
             )
 
     def infer(self, rows: TokenSet, done: Done = lambda count: None) -> np.ndarray:
-        """Return the logits of rows, float32 [rows, classes]; as the function `infer`."""
-        return infer(self.session, rows, self.tokenizer.pad_token_id, done)
+        """Return the logits of rows, float32 [rows, classes]; as `TextSession.infer`."""
+        return self.session.infer(rows, done)

@@ -20,7 +20,7 @@ from mlflow.pyfunc import PythonModel
 MODEL, SETTINGS_FILE = "model", "package.json"
 """Name of the artifact, and of the file in it that describes all others."""
 BATCH_TOKENS = 2048
-"""Token budget of a batch, padding included: the answers of a model in 8 bits depend on it."""
+"""Token budget of a batch, padding included."""
 WIDTH_MULTIPLE = 8
 """Widths are counted in multiples of this when rows are divided into batches."""
 ERRORS_ONLY = 3
@@ -60,9 +60,13 @@ class Encoding:
             return ids or [self.pad_id]
         return ids[: self.front] + ids[len(ids) - (self.longest - self.front) :]
 
+    def rows(self, texts: list[str]) -> list[list[int]]:
+        """Return the token ids of each text."""
+        return [self.cut(encoding.ids) for encoding in self.tokenizer.encode_batch(texts)]
+
     def logits(self, texts: list[str], network: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """Return logits, float32 [texts, classes], by a network of token ids and mask, int64 [rows, tokens]."""
-        rows = [self.cut(encoding.ids) for encoding in self.tokenizer.encode_batch(texts)]
+        rows = self.rows(texts)
         lengths = np.array([len(row) for row in rows])
         found: list[np.ndarray | None] = [None] * len(rows)
         for batch in batches_of(lengths):
@@ -127,7 +131,10 @@ class Checkpoint:
 
 
 class Onnx:
-    """A model as an ONNX file, computed by ONNX Runtime on the processor."""
+    """A model as an ONNX file, computed by ONNX Runtime on the processor, each text alone.
+
+    In a batch the activations of all texts would have one scale in 8 bits.
+    """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         """Open the ONNX file."""
@@ -144,13 +151,14 @@ class Onnx:
         file = str(folder / "model.onnx")
         self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
-    def network(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Return the logits of a batch."""
-        return np.asarray(self.session.run(None, {"input_ids": ids, "attention_mask": mask})[0])
-
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits, float32 [texts, classes]."""
-        return self.encoding.logits(texts, self.network)
+        return np.concatenate([self.alone(ids) for ids in self.encoding.rows(texts)])
+
+    def alone(self, ids: list[int]) -> np.ndarray:
+        """Return the logits of a text, float32 [1, classes]."""
+        inputs = {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
+        return np.asarray(self.session.run(None, inputs)[0])
 
 
 class Tfidf:

@@ -1,4 +1,4 @@
-"""Predictor of a compressed model, computed by ONNX Runtime in token-budget batches."""
+"""Predictor of a compressed model, each text computed alone by ONNX Runtime."""
 
 from pathlib import Path
 
@@ -23,11 +23,7 @@ class CompressedPredictor:
         self.precision = "fp32" if self.model.format == "onnx" else self.model.format
 
     def logits(self, texts: list[str], done: Done = ignore) -> np.ndarray:
-        """Return logits, float32 [texts, classes]; blank texts are allowed.
-
-        The batches decide a text's logits: by rounding in fp32, and by 0.1 and more in int8, whose activations have one
-        scale for all texts of a batch.
-        """
+        """Return logits, float32 [texts, classes]; blank texts are allowed, and no text changes those of another."""
         if not texts:
             return np.empty((0, len(self.labels)), np.float32)
         rows = encode_texts(self.model.tokenizer, texts, self.model.max_length, self.model.truncation)

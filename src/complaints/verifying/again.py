@@ -164,9 +164,8 @@ def _compressed(root: Path, name: str, count: int) -> Again:
 
     model = CompressedModel(model_folder(root / paths.MODELS, name))
     tokens = root / paths.TOKENS / entry_of(name)
-    drawn = _draw(root, name, count)
-    # In 8 bits a row's logits depend on its batch by more than rounding, so that all batches of the split are computed.
-    logits = [model.infer(read_tokens(tokens / f"{split}.parquet"))[sample.rows] for split, sample in drawn]
+    drawn = [(split, sample) for split, sample in _draw(root, name, count) if len(sample.rows)]
+    logits = [model.infer(read_tokens(tokens / f"{split}.parquet").take(sample.rows)) for split, sample in drawn]
     return _compare([sample for _, sample in drawn], logits, OF_FORMATS[model.format])
 
 
