@@ -4,7 +4,12 @@ import json
 import os
 import shutil
 import signal
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -207,6 +212,56 @@ def test_ray_writes_the_same_bytes(folder: Path) -> None:
     status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--ray", "--workers", 1)
     assert status == 0, error
     assert files_of(folder / "ray") == files_of(folder / "one")
+
+
+@contextmanager
+def _ray_node(home: Path, *options: str) -> Iterator[None]:
+    """A node of a cluster, in a process group of its own, for a user with this home folder."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | {"HOME": str(home)}
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats", *options]
+    quiet = subprocess.DEVNULL
+    node = subprocess.Popen(
+        [*command, "--num-cpus", "1"], env=environment, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        started = descendants_of(node.pid)
+        node.send_signal(signal.SIGTERM)
+        node.wait(60)
+        for process in started:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+@pytest.mark.parametrize("token", [True, False])
+def test_a_cluster_of_two_nodes_writes_the_same_bytes(
+    folder: Path, token: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if token:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray/auth_token").write_text("0123456789abcdef" * 4)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    head = ("--head", "--port", address.split(":")[1], "--include-dashboard", "false")
+    with _ray_node(tmp_path, *head), _ray_node(tmp_path, "--address", address):
+        limit = time.monotonic() + 240
+        status, error = 1, ""
+        while status and time.monotonic() < limit:  # until the head listens
+            status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--address", address, "--workers", 2)
+        assert status == 0, error
+        assert files_of(folder / "ray") == files_of(folder / "one")
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled" if token else "token")
+        status, _, error = run(folder, "score", "in", "other", *OPTIONS, "--address", address, "--workers", 2)
+    assert status == 1
+    assert "RAY_AUTH_MODE" in error.splitlines()[-1]
+    assert "Traceback" not in error
 
 
 @pytest.mark.slow

@@ -16,6 +16,9 @@ from complaints.batch_scoring.shard import Job, Scorer
 from complaints.core.errors import UserError
 
 ON_WORKERS = ONE_THREAD | {"RAY_USAGE_STATS_ENABLED": "0"}
+AUTH_MODE = "RAY_AUTH_MODE"
+TOKEN_FILE = Path(".ray/auth_token")
+"""Token of Ray's clusters, in the home folder; the first run of Ray on a machine writes it."""
 
 
 class _Actor:
@@ -45,22 +48,40 @@ def score_with_ray(job: Job, shards: list[Shard], workers: int | None, address: 
         address: Address of a cluster; None for Ray on this machine.
 
     Raises:
-        UserError: if the cluster cannot be reached, or a shard cannot be scored.
+        UserError: if the cluster cannot be reached, Ray ends before the work, or a shard cannot be scored.
     """
     os.environ.update(ON_WORKERS)
+    if address and _has_token():
+        # `ray start` takes a token that is there; a program that joins its cluster has to be told.
+        os.environ.setdefault(AUTH_MODE, "token")
     import ray
+    from ray.exceptions import RayError
 
     environment = {"env_vars": ON_WORKERS | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}}
     local: dict[str, Any] = {} if address else {"num_cpus": workers or cores(), "include_dashboard": False}
     try:
         ray.init(address or "local", runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False, **local)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
         reason = str(error).partition("\n")[0]
-        raise UserError(f"--address {address}: Ray cannot be reached ({reason}); start it with `ray start`") from None
+        raise UserError(
+            f"--address {address}: Ray cannot be reached ({reason}); start it with `ray start`, with the same "
+            f"{AUTH_MODE} and token as here"
+        ) from None
     try:
         yield from _mapped(job, shards, workers or int(ray.cluster_resources().get("CPU", 1)))
+    except RayError as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        again = "what is scored stays, run the command again"
+        if address:
+            again += f"; {AUTH_MODE} is {os.environ.get(AUTH_MODE, 'not set')} here, and must be that of the cluster"
+        raise UserError(f"Ray ended before the work ({reason}): {again}") from None
     finally:
         ray.shutdown()
+
+
+def _has_token() -> bool:
+    """Return whether Ray has a token here, by its own variables or in the home folder."""
+    return any(os.environ.get(f"RAY_AUTH_TOKEN{end}") for end in ("", "_PATH")) or (Path.home() / TOKEN_FILE).is_file()
 
 
 def _mapped(job: Job, shards: list[Shard], workers: int) -> Iterator[int]:
