@@ -20,7 +20,7 @@ from complaints.compression.folder import ONNX_FILE, SETTINGS_FILE, read_setting
 from complaints.compression.layout import Inputs, Outputs, write_nothing
 from complaints.compression.params import CompressParams
 from complaints.compression.run import agreement_of, check_agreement, compress
-from complaints.compression.session import CompressedModel, TextSession, open_session, run_batch
+from complaints.compression.session import CompressedModel, open_session, run_batch
 from complaints.core.errors import UserError
 from complaints.core.files import file_digest
 from complaints.modeling import classifier
@@ -135,29 +135,20 @@ def test_changed_file_is_refused(here: Path, tmp_path: Path, name: str) -> None:
         CompressedModel(folder)
 
 
-@pytest.mark.parametrize("count", ["1", "2", "3"])
 @pytest.mark.parametrize("name", ["onnx", "int8", "int8_blocks", "int4"])
-def test_logits_of_a_text_depend_on_no_other(
-    here: Path, name: str, count: str, monkeypatch: pytest.MonkeyPatch
+def test_logits_of_a_text_depend_on_no_other_and_on_no_number_of_threads(
+    here: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", count)
-    rows = read_tokens(here / "data/tokens/net/test.parquet")
-    model = CompressedModel(here / MADE / "models/net" / name)
-    seen: list[int] = []
-    together = model.infer(rows, seen.append)
-    alone = np.concatenate([model.infer(rows.take(np.array([index]))) for index in range(len(rows))])
-    assert np.array_equal(alone, together)
-    backwards = model.infer(rows.take(np.arange(len(rows))[::-1]))
-    assert np.array_equal(backwards[::-1], together)
-    assert sum(seen) == len(rows) > 1
-
-
-def test_number_of_threads_does_not_change_a_byte(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, found = read_tokens(here / "data/tokens/net/test.parquet"), []
-    for count in ("1", "2"):
+    for count in ("1", "2", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", count)
-        found.append(TextSession(here / MADE / "models/net/int8" / ONNX_FILE).infer(rows))
-    assert np.array_equal(found[0], found[1])
+        model = CompressedModel(here / MADE / "models/net" / name)
+        seen: list[int] = []
+        found.append(model.infer(rows, seen.append))
+        assert sum(seen) == len(rows) > 1
+        found.append(model.infer(rows.take(np.arange(len(rows))[::-1]))[::-1])
+        found.append(np.concatenate([model.infer(rows.take(np.array([index]))) for index in range(len(rows))]))
+    assert all(np.array_equal(logits, found[0]) for logits in found)
 
 
 @pytest.mark.parametrize("name", ["int8", "int8_blocks"])

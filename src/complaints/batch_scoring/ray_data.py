@@ -63,6 +63,8 @@ def score_with_ray(job: Job, shards: list[Shard], workers: int | None, address: 
         ray.init(address or "local", runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False, **local)
     except (ConnectionError, ValueError, RuntimeError, RayError) as error:
         reason = str(error).partition("\n")[0]
+        if not address:
+            raise UserError(f"Ray cannot start on this machine ({reason}); score without --ray") from None
         raise UserError(
             f"--address {address}: Ray cannot be reached ({reason}); start it with `ray start`, with the same "
             f"{AUTH_MODE} and token as here"

@@ -2,7 +2,7 @@
 
 The stage finetune computes batches of rows of similar length, and the rounding of a row's logits depends on its batch.
 So whole batches are computed, the same ones; then `numerics: portable` gives the same bits, and `fast` the same
-bits on the same hardware, nearly the same on another.
+bits on the same hardware, nearly the same on another. ONNX Runtime computes each row alone, so single rows are drawn.
 """
 
 import math
