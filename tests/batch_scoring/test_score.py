@@ -234,6 +234,14 @@ def _ray_node(home: Path, *options: str) -> Iterator[None]:
                 os.kill(process, signal.SIGKILL)
 
 
+def _cores_of(address: str, token: bool) -> int:
+    """Return the cores of the nodes that have joined a cluster, 0 if it cannot be reached yet."""
+    code = f"import ray; ray.init({address!r}, logging_level='ERROR'); print(int(ray.cluster_resources()['CPU']))"
+    environment = os.environ | {"RAY_AUTH_MODE": "token" if token else "disabled"}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return int(ran.stdout.split()[-1]) if ran.returncode == 0 else 0
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 @pytest.mark.parametrize("token", [True, False])
@@ -252,9 +260,9 @@ def test_a_cluster_of_two_nodes_writes_the_same_bytes(
     head = ("--head", "--port", address.split(":")[1], "--include-dashboard", "false")
     with _ray_node(tmp_path, *head), _ray_node(tmp_path, "--address", address):
         limit = time.monotonic() + 240
-        status, error = 1, ""
-        while status and time.monotonic() < limit:  # until the head listens
-            status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--address", address, "--workers", 2)
+        while _cores_of(address, token) < 2:
+            assert time.monotonic() < limit
+        status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--address", address, "--workers", 2)
         assert status == 0, error
         assert files_of(folder / "ray") == files_of(folder / "one")
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled" if token else "token")
