@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from support.processes_of import children_of, descendants_of, title_of
+from support.processes_of import children_of, descendants_of
 from support.scored import files_of, run, start, texts, write_rows
 from support.served_model import save_model
 
@@ -215,18 +215,28 @@ def test_ray_writes_the_same_bytes(folder: Path) -> None:
 
 
 @contextmanager
-def _ray_node(home: Path, *options: str) -> Iterator[None]:
-    """A node of a cluster, in a process group of its own, for a user with this home folder."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | {"HOME": str(home)}
+def _ray_node(home: Path, address: str, cores: int, *options: str, **settings: str) -> Iterator[None]:
+    """A node of one core, in a process group of its own, for a user with this home folder.
+
+    The body runs once the cluster at the address has so many cores: a node that starts before
+    the head answers can wait for it for good.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    environment |= {"HOME": str(home), **settings}
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats", *options]
-    quiet = subprocess.DEVNULL
-    node = subprocess.Popen(
-        [*command, "--num-cpus", "1"], env=environment, stdout=quiet, stderr=quiet, start_new_session=True
-    )
+    log = home / f"node{cores}.log"
+    with log.open("wb") as file:
+        node = subprocess.Popen(
+            [*command, "--num-cpus", "1"], env=environment, stdout=file, stderr=file, start_new_session=True
+        )
     try:
+        limit = time.monotonic() + 240
+        while _cores_of(address, (home / ".ray").exists()) < cores:
+            assert node.poll() is None, log.read_text()
+            assert time.monotonic() < limit, log.read_text()
         yield
     finally:
-        started = descendants_of(node.pid)
+        started = descendants_of(node.pid) if node.poll() is None else {}
         node.send_signal(signal.SIGTERM)
         node.wait(60)
         for process in started:
@@ -258,10 +268,9 @@ def test_a_cluster_of_two_nodes_writes_the_same_bytes(
         found.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{found.getsockname()[1]}"
     head = ("--head", "--port", address.split(":")[1], "--include-dashboard", "false")
-    with _ray_node(tmp_path, *head), _ray_node(tmp_path, "--address", address):
-        limit = time.monotonic() + 240
-        while _cores_of(address, token) < 2:
-            assert time.monotonic() < limit
+    # A head takes a token that is there; other nodes have to be told.
+    told = {"RAY_AUTH_MODE": "token"} if token else {}
+    with _ray_node(tmp_path, address, 1, *head), _ray_node(tmp_path, address, 2, "--address", address, **told):
         status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--address", address, "--workers", 2)
         assert status == 0, error
         assert files_of(folder / "ray") == files_of(folder / "one")
@@ -286,7 +295,7 @@ def test_a_kill_in_ray_and_a_second_run_write_the_same_bytes(folder: Path, victi
         assert time.monotonic() < limit
         assert process.poll() is None
         time.sleep(0.005)
-    titles = {child: title_of(child) for child in descendants_of(process.pid)}
+    titles = descendants_of(process.pid)
     chosen = [child for child, title in titles.items() if mark in title]
     assert chosen, titles
     os.kill(chosen[0], signal.SIGKILL)

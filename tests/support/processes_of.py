@@ -1,20 +1,22 @@
-"""Processes that a process started."""
+"""Processes that a process started; those that end meanwhile are left out."""
 
-from pathlib import Path
+from contextlib import suppress
+
+import psutil
 
 
 def children_of(process: int) -> list[int]:
     """Return the ids of the child processes."""
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [child.pid for child in psutil.Process(process).children()]
 
 
-def descendants_of(process: int) -> list[int]:
-    """Return the ids of the child processes, of their children, and so on."""
-    children = children_of(process)
-    return [*children, *(found for child in children for found in descendants_of(child))]
+def descendants_of(process: int) -> dict[int, str]:
+    """Return the titles of the child processes, of their children, and so on, by their ids.
 
-
-def title_of(process: int) -> str:
-    """Return the command line of a process, or the title that it gave itself."""
-    return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    A title is the command line, or what the process has written over it.
+    """
+    titles = {}
+    for child in psutil.Process(process).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            titles[child.pid] = " ".join(child.cmdline())
+    return titles
