@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -206,6 +207,17 @@ def test_without_ray_one_line_says_how_to_install_it(folder: Path) -> None:
     assert error.count("\n") == 1
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+def test_an_address_where_nothing_listens_is_refused_at_once(folder: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--address", address)
+    assert status == 1
+    assert error.splitlines()[-1].startswith(f"error: --address {address}: Ray cannot be reached (Connection refused)")
+    assert not (folder / "ray/scored").exists() or not list((folder / "ray/scored").iterdir())
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 def test_ray_writes_the_same_bytes(folder: Path) -> None:
@@ -215,26 +227,23 @@ def test_ray_writes_the_same_bytes(folder: Path) -> None:
 
 
 @contextmanager
-def _ray_node(home: Path, address: str, cores: int, *options: str, **settings: str) -> Iterator[None]:
-    """A node of one core, in a process group of its own, for a user with this home folder.
-
-    The body runs once the cluster at the address has so many cores: a node that starts before
-    the head answers can wait for it for good.
-    """
+def _ray_node(home: Path, name: str, *options: str, **settings: str) -> Iterator[str]:
+    """A node of one core, for a user with this home folder; yield what it printed once it has joined its cluster."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     environment |= {"HOME": str(home), **settings}
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats", *options]
-    log = home / f"node{cores}.log"
+    log = home / f"{name}.log"
     with log.open("wb") as file:
         node = subprocess.Popen(
             [*command, "--num-cpus", "1"], env=environment, stdout=file, stderr=file, start_new_session=True
         )
     try:
         limit = time.monotonic() + 240
-        while _cores_of(address, (home / ".ray").exists()) < cores:
+        while "Ray runtime started" not in log.read_text():
             assert node.poll() is None, log.read_text()
             assert time.monotonic() < limit, log.read_text()
-        yield
+            time.sleep(0.1)
+        yield log.read_text()
     finally:
         started = descendants_of(node.pid) if node.poll() is None else {}
         node.send_signal(signal.SIGTERM)
@@ -242,14 +251,6 @@ def _ray_node(home: Path, address: str, cores: int, *options: str, **settings: s
         for process in started:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-
-
-def _cores_of(address: str, token: bool) -> int:
-    """Return the cores of the nodes that have joined a cluster, 0 if it cannot be reached yet."""
-    code = f"import ray; ray.init({address!r}, logging_level='ERROR'); print(int(ray.cluster_resources()['CPU']))"
-    environment = os.environ | {"RAY_AUTH_MODE": "token" if token else "disabled"}
-    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    return int(ran.stdout.split()[-1]) if ran.returncode == 0 else 0
 
 
 @pytest.mark.slow
@@ -264,13 +265,13 @@ def test_a_cluster_of_two_nodes_writes_the_same_bytes(
     if token:
         (tmp_path / ".ray").mkdir()
         (tmp_path / ".ray/auth_token").write_text("0123456789abcdef" * 4)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{found.getsockname()[1]}"
-    head = ("--head", "--port", address.split(":")[1], "--include-dashboard", "false")
+    head = ("--head", "--port", "0", "--include-dashboard", "false")
     # A head takes a token that is there; other nodes have to be told.
     told = {"RAY_AUTH_MODE": "token"} if token else {}
-    with _ray_node(tmp_path, address, 1, *head), _ray_node(tmp_path, address, 2, "--address", address, **told):
+    with ExitStack() as nodes:
+        printed = nodes.enter_context(_ray_node(tmp_path, "head", *head))
+        address = re.findall(r"--address='(.+)'", printed)[0]
+        nodes.enter_context(_ray_node(tmp_path, "other", "--address", address, **told))
         status, _, error = run(folder, "score", "in", "ray", *OPTIONS, "--address", address, "--workers", 2)
         assert status == 0, error
         assert files_of(folder / "ray") == files_of(folder / "one")

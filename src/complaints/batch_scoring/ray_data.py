@@ -6,6 +6,7 @@ has at the same path. A shard whose actor dies has no part, so Ray or the next r
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,10 @@ def score_with_ray(job: Job, shards: list[Shard], workers: int | None, address: 
     environment = {"env_vars": ON_WORKERS | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}}
     local: dict[str, Any] = {} if address else {"num_cpus": workers or cores(), "include_dashboard": False}
     try:
+        _knock(address)
         ray.init(address or "local", runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False, **local)
-    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        reason = str(error).partition("\n")[0]
+    except (OSError, ValueError, RuntimeError, RayError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         if not address:
             raise UserError(f"Ray cannot start on this machine ({reason}); score without --ray") from None
         raise UserError(
@@ -79,6 +81,13 @@ def score_with_ray(job: Job, shards: list[Shard], workers: int | None, address: 
         raise UserError(f"Ray ended before the work ({reason}): {again}") from None
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Connect to HOST:PORT once, since Ray waits for minutes where nothing listens; OSError if it is so."""
+    host, _, port = (address or "").rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _has_token() -> bool:
