@@ -98,6 +98,10 @@ def test_a_stage_that_is_off_writes_a_record_keeps_answers_and_loads_no_torch(wo
         ({"endpoint": {"url": "https://x.example.org/v1", "model": "m"}}, "is missing; name it per million tokens"),
         ({"endpoint": {"url": "ftp://x/v1"}}, "must begin with http:// or https://"),
         ({"endpoint": {"url": "https://user:word@x/v1"}}, "must begin with http:// or https://"),
+        (
+            {"endpoint": {"answer_format": "text", "prompt": "Name it."}},
+            "must have {labels} where the answer_format is text",
+        ),
         ({"endpoint": {"request": {"messages": 1}}}, "is set by the stage; remove it"),
         ({"numerics": "portable", "precision": "bf16"}, "computes in fp32"),
     ],

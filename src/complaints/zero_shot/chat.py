@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from complaints.text.pii import mask
-from complaints.zero_shot.params import EndpointParams
+from complaints.zero_shot.params import LABELS_FIELD, EndpointParams
 
 KEY = "issue"
 """Key of the answer in the JSON that the model is asked for."""
-LABELS_FIELD = "{labels}"
-"""Place of the class names in the prompt."""
 DEFAULT_ANSWER_TOKENS = 1_000
 """Longest answer, for the estimate of its cost, where the request does not limit it."""
 

@@ -10,6 +10,8 @@ from complaints.core.section import Count, NotNegative, Positive, Section, Seed,
 
 TEXT_FIELD = "{text}"
 """Place of the complaint in a prompt."""
+LABELS_FIELD = "{labels}"
+"""Place of the class names in the prompt of an endpoint."""
 ADDRESS = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
 
 
@@ -66,6 +68,10 @@ class EndpointParams(Section):
         for key, price in self.price.model_dump().items() if self.url is not None else ():
             if price is None:
                 raise rule(("price", key), "is missing; name it per million tokens, 0 for a server of your own")
+        if self.answer_format == "text" and LABELS_FIELD not in self.prompt:
+            raise rule(
+                "prompt", f"must have {LABELS_FIELD} where the answer_format is text: nothing else names the classes"
+            )
         if taken := sorted(self.request.keys() & {"model", "messages", "response_format", "stream"}):
             raise rule(("request", taken[0]), "is set by the stage; remove it")
         return self
