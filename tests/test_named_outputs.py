@@ -3,7 +3,12 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from support.commands import files_in, run
+from support.paths import ROOT
+
+from complaints.core.errors import UserError
+from complaints.output_files import check_target
 
 FILES = {
     "rows": (["rows", "models/minilm", "--output"], ".parquet"),
@@ -16,6 +21,8 @@ FOLDERS = {
     "card": ["card", "minilm", "--output"],
     "package": ["package", "tfidf", "--output"],
     "reproduce": ["reproduce", "main", "--keep"],
+    "score": ["score", "rows.csv"],
+    "serve": ["serve", "--log"],
 }
 
 
@@ -72,8 +79,17 @@ def test_a_named_folder_never_replaces_one_of_the_project(
         ran, _ = run(capsys, *FOLDERS[name], target)
         assert ran.is_one_line, (target, ran.err)
         assert target in ran.err
-        assert FOLDERS[name][-1] in ran.err, ran.err
+        assert "OUTPUT" in ran.err or FOLDERS[name][-1] in ran.err, ran.err
         assert files_in(files) == before, target
+
+
+def test_every_folder_of_outputs_is_one_of_the_project() -> None:
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
+    named = [out for stage in stages for out in stage.get("do", stage)["outs"]]
+    for out in named:
+        path = Path(out if isinstance(out, str) else next(iter(out)))
+        with pytest.raises(UserError, match="a folder of the project"):
+            check_target(ROOT / path.parent / "new.csv", "--output", [".csv"])
 
 
 def test_a_certificate_replaces_no_other_text_and_comes_before_the_ledger(

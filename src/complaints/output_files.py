@@ -10,7 +10,7 @@ from complaints.core import config, paths
 from complaints.core.errors import UserError
 
 PROJECT_FOLDERS = (
-    *(paths.RAW, paths.LABELED.parent, paths.SPLITS, paths.TOKENS, paths.FEATURES),
+    *(paths.RAW, paths.LABELED.parent, paths.UNLABELED, paths.SPLITS, paths.TOKENS, paths.FEATURES, paths.TEACHERS),
     *(paths.MODELS, paths.PREDICTIONS, paths.REPORTS),
     *map(Path, ("data/sources", "profiles", "src", "stages", ".dvc", ".git")),
 )

@@ -55,6 +55,15 @@ def test_the_rows_are_those_of_the_input_in_order_and_verify_holds(folder: Path)
     assert run(folder, "verify", "--scored", "one")[0] == 0
 
 
+def test_without_a_column_of_ids_good_and_bad_rows_have_their_number(folder: Path) -> None:
+    status, _, error = run(folder, "score", "in/a.csv", "numbered", "--model", "net", "--workers", 1)
+    assert status == 0, error
+    for part, rows in (("scored", 99), ("rejects", 1)):
+        table = pq.read_table(folder / "numbered" / part)
+        assert table["row_id"].to_pylist() == [str(row) for row in table["row"].to_pylist()]
+        assert table.num_rows == rows
+
+
 @pytest.mark.slow
 def test_labels_are_those_of_predict(folder: Path) -> None:
     status, _, error = run(folder, "score", "in/b.csv", "default", "--model", "net", "--id-column", "id")

@@ -46,8 +46,8 @@ REFUSED = {
     "top of zero": (b'{"text": "fee", "top": 0}', 422),
     "top as text": (b'{"text": "fee", "top": "5"}', 422),
     "a huge number": (b'{"text": "fee", "top": 1e999}', 422),
-    "five thousand digits": (b'{"text": "fee", "top": ' + b"9" * 5000 + b"}", 400),
-    "deep nesting": (b"[" * 50_000, 400),
+    "five thousand digits": (b'{"text": "fee", "top": ' + b"9" * 5000 + b"}", 422),
+    "deep nesting": (b"[" * 50_000, 422),
     "more texts than a request may have": (json.dumps({"texts": ["fee"] * 201}).encode(), 413),
     "100,000 texts": (json.dumps({"texts": ["fee"] * 100_000}).encode(), 413),
     "10 MB": (json.dumps({"text": "fee " * 2_500_000}).encode(), 413),
@@ -124,6 +124,44 @@ def test_shares_of_unusual_text_are_within_it(server: RunningServer, name: str) 
     assert all(0 <= token["start"] < token["end"] <= len(text) for token in part["tokens"])
 
 
+SAID = {
+    "an empty body": (b"", "the body is missing; send JSON"),
+    "no JSON": (b"{not json", "the body is not JSON (Expecting property name enclosed in double quotes)"),
+    "bytes that are no text": (b'{"text": "\xff"}', "the body is not JSON (it is not UTF-8)"),
+    "deep nesting": (b"[" * 50_000, "the body is not JSON (it is nested too deeply)"),
+    "five thousand digits": (b'{"text": ' + b"9" * 5000 + b"}", "the body is not JSON (a number is too long)"),
+    "a blank text": (b'{"text": "\\n"}', "text: the text is blank; write the words of a complaint"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_line_of_a_refusal_says_what_is_wrong(server: RunningServer, name: str) -> None:
+    body, said = SAID[name]
+    for path in ("/predict", "/explain"):
+        error = server.post(path, body).json["error"]
+        assert error == (said.removeprefix("text: ") if path == "/predict" else said)
+
+
+def test_a_text_too_long_to_explain_has_its_characters_counted(server: RunningServer) -> None:
+    error = server.post("/explain", {"text": "fee " * 12_501}).json["error"]
+    assert error == "text: 50,004 characters are more than 50,000; send the beginning"
+
+
+@pytest.mark.parametrize("path", ["/predict?top=1", "/explain?top=1", "/label?name=m.csv&id_colum=id"])
+def test_a_parameter_that_is_not_known_is_refused(server: RunningServer, path: str) -> None:
+    answer = server.post(path, {"text": "fee"})
+    assert (answer.status, answer.is_one_line) == (422, True)
+    assert answer.json["error"].endswith(": there is no such parameter in the address of this path")
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/ready", "/model", "/metrics", "/openapi.json"])
+def test_head_is_get_without_a_body(server: RunningServer, path: str) -> None:
+    head, get = server.ask("HEAD", path), server.get(path)
+    assert (head.status, head.body) == (get.status, b"")
+    assert head.headers.keys() == get.headers.keys()
+    assert server.ask("HEAD", "/predict").status == 405
+
+
 def test_another_content_type_is_refused(server: RunningServer) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = server.ask("POST", "/predict", b'{"text": "fee"}', Content_Type=kind)
@@ -146,7 +184,15 @@ def received(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"nonsense\r\n\r\n", b"GET /\r\n\r\n", b"\x16\x03\x01\x02\x00", b"GET /" + b"x" * 200_000]
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        HEAD + b"Content-Length: -5\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"GET /" + b"x" * 200_000,
+    ],
 )
 def test_no_http_is_a_400(server: RunningServer, sent: bytes) -> None:
     with server.raw() as connection:
@@ -154,7 +200,9 @@ def test_no_http_is_a_400(server: RunningServer, sent: bytes) -> None:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
         answer = received(connection)
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    if answer:
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"].startswith("the request is not valid HTTP/1.1")
 
 
 def test_a_half_closed_connection_has_its_answer(server: RunningServer) -> None:

@@ -43,7 +43,6 @@ def _version(package: str) -> str | None:
 
 def _check_output(output: Path, source: Path, choice: ModelChoice) -> None:
     """Check that the output folder neither holds nor is in what the command reads."""
-    check_folder(output, "OUTPUT")
     target = output.resolve()
     for path in (source, *choice.inputs):
         real = path.resolve()
@@ -66,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: naming the argument or the file that is wrong.
     """
     with_ray = _check_ray(arguments)
+    check_folder(arguments.output, "OUTPUT")
     argument = arguments.model or fastest_model()
     choice = choose(argument)
     least = least_confidence(arguments.abstain_below, choice)

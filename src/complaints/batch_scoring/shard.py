@@ -77,7 +77,9 @@ class Scorer:
         name = self.job.inputs[shard.file].name
         if block.rejected:
             rows, ids, reasons = zip(*block.rejected, strict=True)
-            columns = [[name] * len(rows), list(rows), list(ids), list(reasons)]
+            # Without a column of ids the id of a row, good or bad, is its number.
+            named = list(map(str, rows)) if self.job.columns.id is None else list(ids)
+            columns = [[name] * len(rows), list(rows), named, list(reasons)]
             table = pa.table([pa.array(c, f.type) for c, f in zip(columns, REJECT_SCHEMA, strict=True)], REJECT_SCHEMA)
             _write(self.job.output / REJECTS / shard.part, table)
         _write(self.job.output / SCORED / shard.part, self._labelled(name, block))

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Security
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.background import BackgroundTask
@@ -92,11 +92,15 @@ def _add_errors(app: FastAPI) -> None:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
             return problem(422, printable(f"the body is not JSON ({first['ctx']['error']})"))
+        if first["type"] == "missing" and first["loc"] == ("body",):
+            return problem(422, "the body is missing; send JSON")
         where = ".".join(str(step) for step in first["loc"] if step != "body")
         return problem(422, printable(f"{where}: {first['msg']}" if where else str(first["msg"])))
 
     @app.exception_handler(StarletteHTTPException)
     async def refused(request: Request, error: StarletteHTTPException) -> Response:
+        if error.__cause__ is not None and error.status_code == 400:
+            return problem(422, f"the body is not JSON ({_unread(error.__cause__)})")
         answer = problem(error.status_code, printable(str(error.detail)))
         answer.headers.update(error.headers or {})
         return answer
@@ -110,10 +114,27 @@ def _add_errors(app: FastAPI) -> None:
         return problem(422, str(error))
 
 
+def _unread(cause: BaseException) -> str:
+    """Return why a body that Python's reader of JSON fails on is none, in a few words."""
+    if isinstance(cause, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return "it is nested too deeply" if isinstance(cause, RecursionError) else "a number is too long"
+
+
+def _known_parameters(request: Request) -> None:
+    """Refuse parameters in the address that the path does not have; a misspelt one would be ignored."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    if unknown := sorted(request.query_params.keys() - known):
+        raise HTTPException(422, f"{unknown[0]}: there is no such parameter in the address of this path")
+
+
+KNOWN = [Depends(_known_parameters)]
+
+
 def _add_predictions(app: FastAPI, service: Service) -> None:
     limits = service.settings.limits
 
-    @app.post("/predict", responses=PROBLEMS, summary="Label one text or several")
+    @app.post("/predict", dependencies=KNOWN, responses=PROBLEMS, summary="Label one text or several")
     async def predict(body: PredictBody) -> PredictAnswer:
         texts = body.all_texts
         if len(texts) > limits.texts:
@@ -124,7 +145,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         answers = [predicted(next(rows) if text.strip() else None, body.top) for text in texts]
         return PredictAnswer(predictions=answers, model=named(served))
 
-    @app.post("/explain", responses=PROBLEMS, summary="Say why a text has its label")
+    @app.post("/explain", dependencies=KNOWN, responses=PROBLEMS, summary="Say why a text has its label")
     async def explanation(body: ExplainBody) -> ExplainAnswer:
         if body.label is not None and body.label not in service.served.decider.labels:
             raise HTTPException(422, "label: the model has no such label; GET /model lists them")
@@ -134,6 +155,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
 
     @app.post(
         "/label",
+        dependencies=KNOWN,
         responses=PROBLEMS | {200: {"content": {"text/csv": {}}, "description": "The labelled file."}},
         response_class=FileResponse,
         summary="Label a CSV, JSON-lines or Parquet file, sent as the body",

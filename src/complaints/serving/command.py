@@ -8,9 +8,10 @@ import signal
 from importlib.util import find_spec
 
 from complaints.core.errors import UserError, say_error
+from complaints.output_files import check_folder
 from complaints.predicting.choice import choose
 from complaints.serving.choosing import default_model, threshold
-from complaints.serving.log_schema import check_folder
+from complaints.serving.log_schema import make_folder
 from complaints.serving.settings import TOKEN_VARIABLE, Limits, Settings
 
 OPEN_FILES = 16_384
@@ -62,9 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not settings.is_local and settings.token is None:
         say_error(f"note: {settings.host} is open to others, and no {TOKEN_VARIABLE} is set: all may ask")
+    if settings.log is not None:
+        check_folder(settings.log, "--log")
     threshold(settings.abstain_below, choose(settings.model or default_model()))
     if settings.log is not None:
-        check_folder(settings.log)
+        make_folder(settings.log)
     _raise_file_limit()
 
     from complaints.serving.server import listen, serve

@@ -71,6 +71,9 @@ class Gate:
             await refusal(scope, receive, answer)
         else:
             limited = _limited(receive, self._limit(scope["path"]), self.settings.limits.seconds)
+            if scope["method"] == "HEAD":
+                # uvicorn sends no body: it reads the method in its own scope.
+                scope = {**scope, "method": "GET"}
             try:
                 await self.app(scope, limited, answer)
             except asyncio.CancelledError:

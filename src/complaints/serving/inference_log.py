@@ -20,7 +20,7 @@ from complaints.core import paths
 from complaints.core.errors import UserError, say_error
 from complaints.core.parquet import write_parquet
 from complaints.serving.features import text_features, vocabulary
-from complaints.serving.log_schema import LOG_SCHEMA, check_folder
+from complaints.serving.log_schema import LOG_SCHEMA, make_folder
 from complaints.serving.served import Row
 
 PART_ROWS = 10_000
@@ -46,7 +46,7 @@ class InferenceLog:
         Raises:
             UserError: if the folder cannot be made or written.
         """
-        check_folder(folder)
+        make_folder(folder)
         self.folder, self.lost = folder.resolve(), lost
         self.known = vocabulary(paths.SPLITS / "train.parquet")
         self.answers: queue.Queue[_Answer | None] = queue.Queue(WAITING_ANSWERS)

@@ -69,8 +69,10 @@ def log_files(path: Path) -> list[Path]:
 
 def _read(file: Path) -> pa.Table:
     try:
-        table = pq.ParquetFile(file).read(columns=COLUMNS)
-        return table.cast(pa.schema([LOG_SCHEMA.field(name) for name in COLUMNS]))
+        stored = pq.ParquetFile(file)
+        if absent := [name for name in COLUMNS if name not in stored.schema_arrow.names]:
+            raise ValueError(f"it has no column {', '.join(absent)}")
+        return stored.read(columns=COLUMNS).cast(pa.schema([LOG_SCHEMA.field(name) for name in COLUMNS]))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{file} is not a file of an inference log ({reason}); remove it, or name another") from None

@@ -25,7 +25,7 @@ LOG_SCHEMA = pa.schema(
 """One row per text; `label` is the best one also where the text was left to a person, `latency_ms` its request's."""
 
 
-def check_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make the folder of a log, if it is not there.
 
     Raises:

@@ -20,6 +20,22 @@ def _encodable(text: str) -> str:
     return text
 
 
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "the text is blank; write the words of a complaint")
+    return text
+
+
+def _explainable(text: str) -> str:
+    if len(text) > EXPLAINED_CHARACTERS:
+        raise PydanticCustomError(
+            "long",
+            "{length} characters are more than {limit}; send the beginning",
+            {"length": f"{len(text):,}", "limit": f"{EXPLAINED_CHARACTERS:,}"},
+        )
+    return text
+
+
 EXPLAINED_CHARACTERS = 50_000
 """Longest text to explain: the part of an explanation by TF-IDF, during which others wait, grows with its length."""
 Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_encodable)]
@@ -42,8 +58,8 @@ class PredictBody(BaseModel):
     def _one_of_both(self) -> "PredictBody":
         if (self.text is None) == (self.texts is None):
             raise PydanticCustomError("one", "give either text or texts")
-        if self.text is not None and not self.text.strip():
-            raise PydanticCustomError("blank", "the text is blank; write the words of a complaint")
+        if self.text is not None:
+            _filled(self.text)
         return self
 
     @property
@@ -107,7 +123,12 @@ class ExplainBody(BaseModel):
     """A text to explain."""
 
     model_config = _examples({"text": EXAMPLE})
-    text: Annotated[Text, StringConstraints(pattern=r"\S", max_length=EXPLAINED_CHARACTERS)]
+    text: Annotated[
+        Text,
+        AfterValidator(_filled),
+        AfterValidator(_explainable),
+        Field(json_schema_extra={"minLength": 1, "maxLength": EXPLAINED_CHARACTERS}),
+    ]
     label: Text | None = Field(None, description="The label to explain; by default the best one.")
 
 

@@ -1,6 +1,7 @@
 """HTTP server: uvicorn with slow heads timed out, half-closed connections answered, and a drain that loses nothing."""
 
 import asyncio
+import json
 import signal
 import socket
 from types import FrameType
@@ -25,7 +26,7 @@ BACKLOG = 2048
 
 
 class Connection(H11Protocol):
-    """A connection with three rules more than uvicorn's."""
+    """A connection with four rules more than uvicorn's."""
 
     head_timer: asyncio.TimerHandle | None = None
     unread = 0
@@ -71,10 +72,17 @@ class Connection(H11Protocol):
     def _end_slow_head(self) -> None:
         self.head_timer = None
         if self._between_requests() and not self.transport.is_closing():
-            text = b'{"error":"the request did not arrive in time"}'
-            head = f"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: {len(text)}\r\n"
-            self.transport.write(head.encode() + b"content-type: application/json\r\n\r\n" + text)
-            self.transport.close()
+            self._refuse("408 Request Timeout", "the request did not arrive in time")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a request that is not HTTP, or whose head is too large."""
+        self._refuse("400 Bad Request", "the request is not valid HTTP/1.1, or its head is too large")
+
+    def _refuse(self, status: str, line: str) -> None:
+        text = json.dumps({"error": line}).encode()
+        head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {len(text)}\r\n"
+        self.transport.write(head.encode() + b"content-type: application/json\r\n\r\n" + text)
+        self.transport.close()
 
 
 class Server(uvicorn.Server):
