@@ -167,7 +167,7 @@ def test_reload_is_refused_without_a_token(unsure_server: RunningServer) -> None
         (["--timeout", "nan"], "not a time in seconds"),
         (["--host", "no.such.host.invalid", "--model", "net"], "cannot be had"),
         (["--model", "net", "--abstain-below", "2"], "neither a probability"),
-        (["--model", "net", "--log", "net/config.json/log"], "cannot be made"),
+        (["--model", "net", "--log", "net/config.json/log"], "config.json: it is not a folder"),
     ],
 )
 def test_a_server_that_cannot_start_says_so_in_one_line(
