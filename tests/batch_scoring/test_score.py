@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.processes_of import children_of, descendants_of
@@ -114,18 +115,21 @@ def test_another_model_input_or_setting_is_refused_and_nothing_is_lost(folder: P
     before = files_of(folder / "one")
     status, _, error = run(folder, "score", "in", "one", *OPTIONS[:-1], "30")
     assert status == 1
-    assert error.endswith("one was begun with another settings; name a new folder, or delete it to start again\n")
+    assert error.endswith(
+        "one is of another scoring; what differs: settings (shard_rows 20, now 30); name a new folder, or delete it to "
+        "start again\n"
+    )
     plan = folder / "one/plan.json"
     plan.write_text(plan.read_text().replace('"code": "', '"code": "0'))
-    assert "with another code" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    assert "what differs: code;" in run(folder, "score", "in", "one", *OPTIONS)[2]
     plan.write_bytes(before["plan.json"])
     write_rows(folder / "in/c.csv", ["a fee"])
-    assert "with another inputs" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    assert "what differs: inputs (c.csv);" in run(folder, "score", "in", "one", *OPTIONS)[2]
     (folder / "in/c.csv").unlink()
     shutil.rmtree(folder / "net")
     shutil.rmtree(folder / "pretrained")
     save_model(folder, seed=1)
-    assert "with another model" in run(folder, "score", "in", "one", *OPTIONS)[2]
+    assert "what differs: model;" in run(folder, "score", "in", "one", *OPTIONS)[2]
     assert files_of(folder / "one") == before
 
 
@@ -162,6 +166,7 @@ def test_damaged_files_of_an_output_are_one_line_with_the_remedy(folder: Path) -
     assert error.startswith(f"error: one/scored/{part.name} is damaged")
     assert error.endswith("delete it and run the same command again")
     part.unlink()
+    manifest.unlink()
     assert run(folder, "score", "in", "one", *OPTIONS)[0] == 0
     assert run(folder, "verify", "--scored", "one")[0] == 0
 
@@ -197,15 +202,73 @@ def test_verify_names_what_was_changed(folder: Path) -> None:
 
 
 def test_verify_counts_rows_whatever_the_digests_say(folder: Path) -> None:
-    from complaints.batch_scoring.manifest import problems, write_manifest
-    from complaints.batch_scoring.plan import PLAN_FILE, Plan
+    from complaints.batch_scoring.manifest import problems
+    from complaints.core.files import file_digest
 
     part = folder / "one/scored/part-000002.parquet"
     table = pq.read_table(part)
     pq.write_table(table.slice(1), part)
-    write_manifest(folder / "one", Plan(json.loads((folder / "one" / PLAN_FILE).read_text())))
+    manifest = folder / "one/manifest.json"
+    content = json.loads(manifest.read_text())
+    content["outputs"] = [
+        entry | {"sha256": file_digest(folder / "one" / entry["name"])} for entry in content["outputs"]
+    ]
+    manifest.write_text(json.dumps(content))
     (problem,) = problems(folder / "one")
     assert problem.endswith("part-000002.parquet and its rejects do not have each row of their shard once")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_second_run_takes_no_part_that_lost_rows_or_was_changed(folder: Path, finished: bool) -> None:
+    good = files_of(folder / "one")
+    if not finished:
+        (folder / "one/manifest.json").unlink()
+    rejects = next((folder / "one/rejects").iterdir())
+    rejects.unlink()
+    part = folder / "one/scored" / rejects.name
+    status, _, error = run(folder, "score", "in", "one", *OPTIONS)
+    assert status == 1
+    assert f"{part.relative_to(folder)} and its rejects have 19 of 20 rows; delete it and run" in error
+    part.unlink()
+    assert run(folder, "score", "in", "one", *OPTIONS)[0] == 0
+    assert files_of(folder / "one") == good
+    table = pq.read_table(part)
+    pq.write_table(table.set_column(table.column_names.index("label"), "label", pa.array(["no label"] * 19)), part)
+    status, _, error = run(folder, "score", "in", "one", *OPTIONS)
+    assert status == 1
+    assert f"{part.relative_to(folder)} has changed since it was scored; delete" in error
+    part.unlink()
+    assert run(folder, "score", "in", "one", *OPTIONS)[0] == 0
+    assert files_of(folder / "one") == good
+
+
+def test_links_that_would_be_left_out_are_refused(folder: Path) -> None:
+    link = folder / "in/2024.csv"
+    link.symlink_to("nothing.csv")
+    for named in ("in", "in/*.csv"):
+        error = run(folder, "score", named, "linked", *OPTIONS)[2]
+        assert error.endswith("error: in/2024.csv is a link to nothing; mend it, or remove it\n")
+    link.unlink()
+    (folder / "in/more").symlink_to(folder / "net")
+    error = run(folder, "score", "in", "linked", *OPTIONS)[2]
+    assert "in/more is a link to a folder, which is not followed" in error
+
+
+def test_an_interrupt_while_workers_start_ends_them(folder: Path) -> None:
+    process = start(folder, "score", "in", "stopped", *OPTIONS, "--workers", 2)
+    limit = time.monotonic() + 60
+    while len(children := children_of(process.pid)) < 2:
+        assert time.monotonic() < limit
+        assert process.poll() is None
+        time.sleep(0.005)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode != 0, error
+    while any(os.path.exists(f"/proc/{child}") for child in children):
+        assert time.monotonic() < limit, "a worker outlived the command"
+        time.sleep(0.05)
 
 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="ray is installed")

@@ -23,6 +23,8 @@ from complaints.predicting.output import UNSURE
 
 UNREADABLE = (OSError, ValueError, KeyError)
 """Errors of a damaged Parquet file, of another file, and of one without the column that is read."""
+ANEW = "delete it and run the same `complaints score INPUT OUTPUT` again, which writes it anew"
+"""Remedy for a damaged manifest."""
 
 
 def missing(output: Path, shards: list[Shard]) -> list[Shard]:
@@ -40,12 +42,15 @@ def write_manifest(output: Path, plan: Plan) -> dict[str, Any]:
     """Write the manifest of an output folder with all parts, and return it.
 
     Raises:
-        UserError: if a part is damaged.
+        UserError: if a part is damaged, lacks rows, or is not the one of an earlier manifest, which stays.
     """
-    outputs, counts, reasons = [], Counter({"rows": sum(shard.rows for shard in plan.shards)}), Counter[str]()
+    outputs: list[dict[str, Any]] = []
+    counts, reasons = Counter({"rows": sum(shard.rows for shard in plan.shards)}), Counter[str]()
     for path in _files(output):
         rows = _count(path, counts, reasons)
         outputs.append({"name": path.relative_to(output).as_posix(), "rows": rows, "sha256": file_digest(path)})
+    _check_rows(output, plan, {entry["name"]: entry["rows"] for entry in outputs})
+    _check_earlier(output, {entry["name"]: entry["sha256"] for entry in outputs})
     manifest = {key: value for key, value in plan.content.items() if key != "shards"}
     manifest |= {
         "plan_sha256": file_digest(output / PLAN_FILE),
@@ -54,6 +59,30 @@ def write_manifest(output: Path, plan: Plan) -> dict[str, Any]:
     }
     write_json(output / MANIFEST_FILE, manifest)
     return manifest
+
+
+def _check_rows(output: Path, plan: Plan, rows: dict[str, int]) -> None:
+    """Check that each shard has as many rows, scored or rejected, as the plan."""
+    for shard in plan.shards:
+        found = sum(rows.get(f"{folder}/{shard.part}", 0) for folder in (SCORED, REJECTS))
+        if found != shard.rows:
+            raise UserError(
+                f"{output / SCORED / shard.part} and its rejects have {found} of {shard.rows} rows; delete it and run "
+                "the same command again"
+            )
+
+
+def _check_earlier(output: Path, digests: dict[str, str]) -> None:
+    """Check that the outputs are those of an earlier manifest; another kind of processor may write other bytes."""
+    if not (output / MANIFEST_FILE).is_file():
+        return
+    for entry in read_record(output / MANIFEST_FILE, ("outputs",), ANEW)["outputs"]:
+        name = Path(entry["name"])
+        if digests.get(name.as_posix()) != entry["sha256"]:
+            raise UserError(
+                f"{output / name} has changed since it was scored; delete {output / SCORED / name.name} and "
+                f"run the same command again, or delete {output / MANIFEST_FILE} if the change is wanted"
+            )
 
 
 def _count(path: Path, counts: Counter[str], reasons: Counter[str]) -> int:
@@ -101,8 +130,7 @@ def problems(output: Path) -> list[str]:
     if not (output / MANIFEST_FILE).is_file():
         raise UserError(f"{output} has no {MANIFEST_FILE}; finish it with the same `complaints score INPUT OUTPUT`")
     keys = ("plan_sha256", "inputs", "input_folder", "outputs", "model")
-    remedy = "delete it and run the same `complaints score INPUT OUTPUT` again, which writes it anew"
-    manifest = read_record(output / MANIFEST_FILE, keys, remedy)
+    manifest = read_record(output / MANIFEST_FILE, keys, ANEW)
     found = []
     if not (output / PLAN_FILE).is_file() or file_digest(output / PLAN_FILE) != manifest["plan_sha256"]:
         return [f"{output / PLAN_FILE} is not the one of the manifest"]

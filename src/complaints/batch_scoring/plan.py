@@ -72,12 +72,17 @@ def find_inputs(argument: Path, output: Path) -> tuple[Path, list[Input]]:
         UserError: if there are none.
     """
     if argument.is_dir():
-        found = [path for path in argument.rglob("*") if path.is_file() and _is_known(path.relative_to(argument))]
+        below = list(argument.rglob("*"))
+        _check_links(
+            path for path in below if not any(part.startswith(".") for part in path.relative_to(argument).parts)
+        )
+        found = [path for path in below if path.is_file() and _is_known(path.relative_to(argument))]
         folder = argument
     elif argument.exists() or not glob.has_magic(str(argument)):
         found, folder = [argument], argument.parent
     else:
-        names, own = map(Path, glob.glob(str(argument), recursive=True)), output.resolve()
+        names, own = [*map(Path, glob.glob(str(argument), recursive=True))], output.resolve()
+        _check_links(name for name in names if not name.is_dir())
         found = [path for path in names if path.is_file() and not path.resolve().is_relative_to(own)]
         parts = argument.parts
         fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
@@ -85,6 +90,15 @@ def find_inputs(argument: Path, output: Path) -> tuple[Path, list[Input]]:
     if not found:
         raise UserError(f"{argument}: there is no CSV, Parquet or JSON-lines file; name a file, a folder or a glob")
     return folder, sorted((Input(path.relative_to(folder).as_posix(), path) for path in found), key=lambda i: i.name)
+
+
+def _check_links(paths: Iterable[Path]) -> None:
+    """Refuse links that would be left out: those to nothing, and those to folders, which are not followed."""
+    for path in sorted(path for path in paths if path.is_symlink()):
+        if not path.exists():
+            raise UserError(f"{path} is a link to nothing; mend it, or remove it")
+        if path.is_dir():
+            raise UserError(f"{path} is a link to a folder, which is not followed; name the folder itself, or a glob")
 
 
 def _is_known(path: Path) -> bool:
@@ -183,8 +197,21 @@ def open_plan(
 
 
 def _check_same(output: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
-    changed = [key for key, value in wanted.items() if there.get(key) != value]
+    changed = [_difference(key, there.get(key), value) for key, value in wanted.items() if there.get(key) != value]
     if changed:
         raise UserError(
-            f"{output} was begun with another {' and '.join(changed)}; name a new folder, or delete it to start again"
+            f"{output} is of another scoring; what differs: {', '.join(changed)}; name a new folder, or delete it to "
+            "start again"
         )
+
+
+def _difference(key: str, there: Any, wanted: Any) -> str:
+    """Return what differs, in a few words: of settings and inputs those that do."""
+    if key == "settings" and isinstance(there, dict):
+        pairs = [(name, there.get(name), value) for name, value in wanted.items() if there.get(name) != value]
+        return "settings (" + ", ".join(f"{name} {old}, now {new}" for name, old, new in pairs) + ")"
+    if key == "inputs" and isinstance(there, list):
+        before, after = ({entry["name"]: entry for entry in entries} for entries in (there, wanted))
+        names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        return f"inputs ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+    return key

@@ -56,5 +56,10 @@ def score_locally(job: Job, shards: list[Shard], workers: int) -> Iterator[int]:
                 "a worker process ended, killed or out of memory; run the same command again to go on, with fewer "
                 "--workers if memory was short"
             ) from None
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            # Workers that were interrupted while they start may never end, and this process would wait for them.
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
@@ -239,8 +240,13 @@ class ComplaintModel(PythonModel):
             context: MLflow's context, not used.
             model_input: The texts, in the column `text`.
             params: `top`, the number of best labels, and `abstain_below`, a probability.
+
+        Raises:
+            MlflowException: if a parameter is out of range.
         """
         wanted = {**self.settings["params"], **(params or {})}
+        if wanted["top"] < 1 or not 0 <= wanted["abstain_below"] <= 1:
+            raise MlflowException.invalid_parameter_value("top must be at least 1, and abstain_below from 0 to 1")
         raw = model_input["text"].tolist()
         # Halves of surrogate pairs, which no tokenizer takes, become question marks.
         texts = [text.encode("utf-8", "replace").decode() if isinstance(text, str) else "" for text in raw]
@@ -265,7 +271,7 @@ class ComplaintModel(PythonModel):
             }
             return {**empty, "abstain": True, **digests}
         probabilities = np.exp(log_probabilities)
-        best = np.argsort(-scores, kind="stable")[: max(int(wanted["top"]), 1)]
+        best = np.argsort(-scores, kind="stable")[: int(wanted["top"])]
         return {
             "label": self.labels[best[0]],
             "probability": float(probabilities[best[0]]),
