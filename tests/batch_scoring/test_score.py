@@ -254,18 +254,20 @@ def test_links_that_would_be_left_out_are_refused(folder: Path) -> None:
     assert "in/more is a link to a folder, which is not followed" in error
 
 
-def test_an_interrupt_while_workers_start_ends_them(folder: Path) -> None:
+@pytest.mark.parametrize("seconds", [0, 0.5])
+def test_ctrl_c_while_workers_start_is_one_line_and_ends_them(folder: Path, seconds: float) -> None:
     process = start(folder, "score", "in", "stopped", *OPTIONS, "--workers", 2)
     limit = time.monotonic() + 60
     while len(children := children_of(process.pid)) < 2:
         assert time.monotonic() < limit
         assert process.poll() is None
         time.sleep(0.005)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+    time.sleep(seconds)
+    for interrupted in (*children, process.pid):  # as a terminal does
+        os.kill(interrupted, signal.SIGINT)
     _, error = process.communicate(timeout=60)
-    assert process.returncode != 0, error
+    assert process.returncode == 130
+    assert error == "model: net\nerror: interrupted\n"
     while any(os.path.exists(f"/proc/{child}") for child in children):
         assert time.monotonic() < limit, "a worker outlived the command"
         time.sleep(0.05)

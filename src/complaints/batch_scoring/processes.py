@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 
 from complaints.batch_scoring.plan import Shard
@@ -34,6 +36,24 @@ def _score(shard: Shard) -> int:
     return _scorer.score(shard)
 
 
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Raise KeyboardInterrupt after the body only: workers that start in it are complete, and inherit a blocked SIGINT.
+
+    Ctrl-C reaches all processes of a terminal; here the parent alone takes it, and ends the workers.
+    """
+    taken: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: taken.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if taken:
+        raise KeyboardInterrupt
+
+
 def score_locally(job: Job, shards: list[Shard], workers: int) -> Iterator[int]:
     """Score shards in processes, and yield the number of rows of each as it is done.
 
@@ -45,7 +65,8 @@ def score_locally(job: Job, shards: list[Shard], workers: int) -> Iterator[int]:
     waiting = iter(shards)
     with ProcessPoolExecutor(min(workers, len(shards)), context, _start, (job,)) as pool:
         try:
-            running: set[Future[int]] = {pool.submit(_score, shard) for shard in islice(waiting, workers + 1)}
+            with _interrupts_later():
+                running: set[Future[int]] = {pool.submit(_score, shard) for shard in islice(waiting, workers + 1)}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -57,7 +78,7 @@ def score_locally(job: Job, shards: list[Shard], workers: int) -> Iterator[int]:
                 "--workers if memory was short"
             ) from None
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
-            # Workers that were interrupted while they start may never end, and this process would wait for them.
+            # Shards are done completely or not at all, and this process would wait for workers that are in one.
             for worker in multiprocessing.active_children():
                 worker.kill()
             raise
