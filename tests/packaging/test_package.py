@@ -4,9 +4,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import mlflow
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from mlflow.exceptions import MlflowException
 from support.fresh_python import PREDICT, python_without_project
 from support.project import Project
 
@@ -42,3 +45,8 @@ def test_a_package_answers_as_the_predictions_in_an_environment_without_the_proj
     np.testing.assert_allclose([row["probabilities"] for row in found], np.exp(wanted.log_probabilities), atol=1e-5)
     labels = json.loads((root / "data/interim/labels.json").read_text())
     assert [row["label"] for row in found] == [labels[label] for label in wanted.predicted]
+
+    package = mlflow.pyfunc.load_model(str(target))
+    for params in ({"top": 0}, {"abstain_below": 1.5}, {"abstain_below": float("nan")}):
+        with pytest.raises(MlflowException, match="top must be at least 1"):
+            package.predict(pd.DataFrame({"text": ["a fee"]}), params=params)
