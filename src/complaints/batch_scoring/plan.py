@@ -72,11 +72,9 @@ def find_inputs(argument: Path, output: Path) -> tuple[Path, list[Input]]:
         UserError: if there are none.
     """
     if argument.is_dir():
-        below = list(argument.rglob("*"))
-        _check_links(
-            path for path in below if not any(part.startswith(".") for part in path.relative_to(argument).parts)
-        )
-        found = [path for path in below if path.is_file() and _is_known(path.relative_to(argument))]
+        below = [path for path in argument.rglob("*") if not _is_hidden(path.relative_to(argument))]
+        _check_links(below)
+        found = [path for path in below if path.is_file() and _is_known(path)]
         folder = argument
     elif argument.exists() or not glob.has_magic(str(argument)):
         found, folder = [argument], argument.parent
@@ -101,10 +99,13 @@ def _check_links(paths: Iterable[Path]) -> None:
             raise UserError(f"{path} is a link to a folder, which is not followed; name the folder itself, or a glob")
 
 
+def _is_hidden(path: Path) -> bool:
+    """Return whether a path in a folder, or a folder on the way to it, is hidden."""
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _is_known(path: Path) -> bool:
-    """Return whether a file of a folder, by its path in it, is an input; hidden ones and other formats are not."""
-    if any(part.startswith(".") for part in path.parts):
-        return False
+    """Return whether a file has the name of a format that is read."""
     try:
         file_format(path, "auto")
     except UserError:
